@@ -1,0 +1,69 @@
+"""A call as a value: which endpoint, with what, and what its answer is read as."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from .models._base import NO_EXTRA
+
+T = TypeVar("T")
+
+
+class Replay(StrEnum):
+    """What sending a call twice does."""
+
+    SAFE = "safe"
+    """It only reads."""
+    IDEMPOTENT = "idempotent"
+    """The second copy changes nothing more."""
+    CREATE = "create"
+    """The second copy makes another one: never sent again unseen."""
+    BULK = "bulk"
+    """Each part is idempotent, the answer's counts are not."""
+
+
+class Evidence(StrEnum):
+    """How an endpoint's method and path are known. None has been tried against the live API."""
+
+    DOCUMENTED = "documented"
+    """Read on Kakao's page."""
+    QUOTED = "quoted"
+    """Quoted from Kakao's page by third parties."""
+    INFERRED = "inferred"
+    """Concluded from neighbouring endpoints."""
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One row of the table in ``_endpoints.py``."""
+
+    name: str
+    method: str
+    path: str
+    """From the host on; ``{id}`` and the like are filled from the call."""
+    flat_path: str | None = None
+    """The other reading of the path, where Kakao's page leaves two open."""
+    account: bool
+    """Whether the ``adAccountId`` header goes along."""
+    replay: Replay
+    quota: str
+    """Calls of one group and ad account share a limit."""
+    evidence: Evidence
+    documentation: str
+
+
+@attrs.frozen(kw_only=True)
+class Call(Generic[T]):
+    """One call. :attr:`returns` is ``NoneType`` where the answer carries nothing."""
+
+    endpoint: Endpoint
+    returns: type[T]
+    account: int | None = None
+    path: Mapping[str, int | str] = NO_EXTRA
+    query: Mapping[str, int | str] = NO_EXTRA
+    body: Any = None
+    """A model, or JSON already."""
+    body_ids: Mapping[str, int] = NO_EXTRA
+    """Ids that Kakao wants in the body as well, by their field's name."""

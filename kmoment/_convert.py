@@ -1,0 +1,308 @@
+"""The one converter between JSON and models. It holds every rule of the wire.
+
+Reading:
+
+* A member's name is its field's in camelCase; the misspelt twins of Kakao's samples
+  (``desrciption``, ``depth2locations``) are read as well and never written.
+* A member that is missing or null becomes ``None`` where the model allows it. Members that
+  Kakao documents and prints everywhere are required.
+* Text may come as a number, and a number as text; ``true`` is neither.
+* Dates come in four forms, all without a zone: they are Seoul's.
+* Words that kmoment does not know are kept (open enums); so are members it does not know
+  (``extra``).
+* A list may come bare, or wrapped as ``content`` or ``data``.
+
+Writing:
+
+* ``None`` is left out, ``()`` is written as ``[]``, and ``extra`` comes back out.
+* Dates are written in the documented form, in Seoul's time.
+
+Reading is done by one generated function per class: cattrs' stock hooks cost twice as much and
+turn a null into the text "None". It does not explain itself; when it fails, :func:`_find_fault`
+reads again, slowly, and names the value's path.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
+
+import attrs
+import cattrs
+
+from .models._base import NO_EXTRA, FrozenDict, Model, OpenEnum
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]
+
+SEOUL: Final = timezone(timedelta(hours=9), "Asia/Seoul")
+"""Korea has had no summer time since 1988, so a fixed offset serves and needs no tz database."""
+
+_MISSPELT: Final[Mapping[str, str]] = {
+    "description": "desrciption",
+    "depth2Locations": "depth2locations",
+}
+_WRAPPERS: Final = ("content", "data")
+
+
+class Unreadable(ValueError):  # noqa: N818 - never seen outside: it becomes a DecodeError
+    """A value of an answer that is not what it is documented to be."""
+
+    def __init__(self, rule: str, at: str = "") -> None:
+        super().__init__(rule, at)
+        self.rule = rule
+        self.at = at
+
+
+def read(data: Any, type_: type[T]) -> T:
+    """*data* (parsed JSON) as *type_*, or :class:`Unreadable` with the value's path."""
+    wrapper = _wrapper(data) if get_origin(type_) is list else ""
+    value = data[wrapper] if wrapper else data
+    try:
+        return _converter.structure(value, type_)
+    except Exception:  # whatever a stranger's JSON did to the fast path, the slow one explains
+        fault = _find_fault(value, type_, wrapper)
+    raise fault or Unreadable("cannot be read", wrapper)
+
+
+def write(value: Any) -> Any:
+    """*value* (a model, or JSON already) as JSON."""
+    return _converter.unstructure(value)
+
+
+def _wrapper(data: Any) -> str:
+    if not isinstance(data, dict):
+        return ""
+    return next((key for key in _WRAPPERS if isinstance(data.get(key), list)), "")
+
+
+def camel(name: str) -> str:
+    """Kakao's name of a field: ``depth2_locations`` → ``depth2Locations``."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+# -- Single values ----------------------------------------------------------------------
+
+
+def _text(value: Any, _: Any = None) -> str:
+    if isinstance(value, str):
+        return value
+    if type(value) is int:
+        return str(value)
+    raise Unreadable(f"must be text, not {_kind(value)}")
+
+
+def _integer(value: Any, _: Any = None) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal():
+        return int(value)
+    raise Unreadable(f"must be a whole number, not {_kind(value)}")
+
+
+def _boolean(value: Any, _: Any = None) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Unreadable(f"must be true or false, not {_kind(value)}")
+
+
+def _moment(value: Any, _: Any = None) -> datetime:
+    if not isinstance(value, str):
+        raise Unreadable(f"must be a date, not {_kind(value)}")
+    try:
+        date = datetime.fromisoformat(value.replace(".", "-", 2) if value[4:5] == "." else value)
+    except ValueError:
+        raise Unreadable("must be a date in one of Kakao's forms") from None
+    return date if date.tzinfo else date.replace(tzinfo=SEOUL)
+
+
+def _word(enum: type[OpenEnum]) -> Hook:
+    known: dict[Any, Any] = dict(enum._value2member_map_)
+
+    def read_word(value: Any, _: Any = None) -> Any:
+        member = known.get(value)
+        return enum(_text(value)) if member is None else member
+
+    return read_word
+
+
+def _kind(value: Any) -> str:
+    names = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else "text")
+
+
+# -- Collections ------------------------------------------------------------------------
+
+
+def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
+    """For ``list[X]`` and ``tuple[X, ...]``."""
+    collect, of = get_origin(type_), get_args(type_)[0]
+    hook = converter.get_structure_hook(of)
+
+    def read_list(value: Any, _: Any) -> Any:
+        if value.__class__ is not list:
+            raise Unreadable(f"must be a list, not {_kind(value)}")
+        return collect([hook(item, of) for item in value])
+
+    return read_list
+
+
+# -- Models -----------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Member:
+    """One field of a model as it stands in JSON."""
+
+    name: str
+    wire: str
+    type: Any
+    required: bool
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        twin = _MISSPELT.get(self.wire)
+        return (self.wire, twin) if twin else (self.wire,)
+
+
+def _members(model: type[Model]) -> Iterator[_Member]:
+    attrs.resolve_types(model)
+    for field in attrs.fields(model):
+        if field.name != "extra":
+            type_ = _without_none(field.type)
+            yield _Member(field.name, camel(field.name), type_, field.default is attrs.NOTHING)
+
+
+def _without_none(type_: Any) -> Any:
+    if get_origin(type_) in (UnionType, Union):
+        return next(arg for arg in get_args(type_) if arg is not NoneType)
+    return type_
+
+
+def _model_hook(model: type[Model], converter: cattrs.Converter) -> Hook:
+    """Write and compile the function that reads one JSON object as *model*.
+
+    For a class with one required text ``value`` and one optional whole number ``size``:
+
+        def read(o, _):
+            get = o.get
+            v0 = get('value')
+            if v0.__class__ is not str: v0 = h0(v0, t0)
+            v1 = get('size')
+            if v1 is not None and v1.__class__ is not int: v1 = h1(v1, t1)
+            extra = NO_EXTRA if known.issuperset(o) else rest(o)
+            return model(value=v0, size=v1, extra=extra)
+    """
+    members = list(_members(model))
+    known = frozenset(spelling for member in members for spelling in member.spellings)
+    scope: dict[str, Any] = {"model": model, "known": known, "NO_EXTRA": NO_EXTRA}
+    scope["rest"] = lambda o: FrozenDict((k, v) for k, v in o.items() if k not in known)
+    lines = ["def read(o, _):", "get = o.get"]
+    for i, member in enumerate(members):
+        scope[f"h{i}"], scope[f"t{i}"] = converter.get_structure_hook(member.type), member.type
+        lines += _member_lines(i, member)
+    given = ", ".join(f"{member.name}=v{i}" for i, member in enumerate(members))
+    lines += ["extra = NO_EXTRA if known.issuperset(o) else rest(o)"]
+    lines += [f"return model({given}, extra=extra)"]
+    exec(compile("\n    ".join(lines), f"<kmoment reads {model.__name__}>", "exec"), scope)  # noqa: S102
+    hook: Hook = scope["read"]
+    return hook
+
+
+def _member_lines(i: int, member: _Member) -> Iterator[str]:
+    yield f"v{i} = get({member.wire!r})"
+    for twin in member.spellings[1:]:
+        yield f"if v{i} is None: v{i} = get({twin!r})"
+    exact = f"v{i}.__class__ is not {member.type.__name__}" if member.type in (str, int) else ""
+    unless_absent = "" if member.required else f"v{i} is not None"
+    condition = " and ".join(filter(None, (unless_absent, exact)))
+    yield f"{f'if {condition}: ' if condition else ''}v{i} = h{i}(v{i}, t{i})"
+
+
+def _unstructure_model(value: Model) -> dict[str, Any]:
+    given = {m.wire: getattr(value, m.name) for m in _members(type(value))}
+    own = {wire: write(member) for wire, member in given.items() if member is not None}
+    return {**value.extra, **own}
+
+
+def _is_model(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Model)
+
+
+def _is_list(type_: Any) -> bool:
+    return get_origin(type_) is list or get_origin(type_) is tuple
+
+
+def _words(base: type[OpenEnum]) -> Iterator[type[OpenEnum]]:
+    for enum in base.__subclasses__():
+        yield enum
+        yield from _words(enum)
+
+
+def configure_converter(converter: cattrs.Converter) -> None:
+    """Teach *converter* the rules at the top of this file."""
+    leaves: dict[type, Hook] = {
+        str: _text,
+        int: _integer,
+        bool: _boolean,
+        datetime: _moment,
+        NoneType: lambda value, _: None,
+    }
+    for type_, hook in leaves.items():
+        converter.register_structure_hook(type_, hook)
+    # cattrs takes a text enum for text unless each class is registered by itself.
+    for enum in _words(OpenEnum):
+        converter.register_structure_hook(enum, _word(enum))
+        converter.register_unstructure_hook(enum, str)
+    converter.register_structure_hook_factory(_is_model, lambda m: _model_hook(m, converter))
+    converter.register_structure_hook_factory(_is_list, lambda t: _list_hook(t, converter))
+    converter.register_unstructure_hook_func(_is_model, _unstructure_model)
+    converter.register_unstructure_hook(
+        datetime, lambda d: d.astimezone(SEOUL).replace(tzinfo=None).isoformat()
+    )
+
+
+_converter: Final = cattrs.Converter(
+    detailed_validation=False, unstruct_collection_overrides={tuple: list}
+)
+configure_converter(_converter)
+
+
+# -- Explaining -------------------------------------------------------------------------
+
+
+def _find_fault(value: Any, type_: Any, at: str = "") -> Unreadable | None:
+    """The first value in *value* that cannot be read as *type_*, with its path."""
+    if _is_model(type_):
+        return _find_in_object(value, type_, at)
+    if _is_list(type_):
+        return _find_in_list(value, get_args(type_)[0], at)
+    try:
+        _converter.structure(value, type_)
+    except Unreadable as fault:
+        return Unreadable(fault.rule, at)
+    except TypeError:  # an unhashable value where a word belongs
+        return Unreadable(f"must be text, not {_kind(value)}", at)
+    return None
+
+
+def _find_in_list(value: Any, of: Any, at: str) -> Unreadable | None:
+    if not isinstance(value, list):
+        return Unreadable(f"must be a list, not {_kind(value)}", at)
+    found = (_find_fault(item, of, f"{at}[{i}]") for i, item in enumerate(value))
+    return next(filter(None, found), None)
+
+
+def _find_in_object(value: Any, model: type[Model], at: str) -> Unreadable | None:
+    if not isinstance(value, dict):
+        return Unreadable(f"must be an object, not {_kind(value)}", at)
+    for member in _members(model):
+        path = f"{at}.{member.wire}".removeprefix(".")
+        given = next((value[s] for s in member.spellings if value.get(s) is not None), None)
+        if given is None:
+            if member.required:
+                return Unreadable("is missing", path)
+        elif fault := _find_fault(given, member.type, path):
+            return fault
+    return None

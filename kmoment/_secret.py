@@ -1,0 +1,78 @@
+"""Keeping the token out of everything a person or a log can see."""
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, Final, NoReturn
+
+from .errors import InvalidArgumentError
+
+TokenProvider = Callable[[], "str | Awaitable[str]"]
+
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+
+
+class Secret:
+    """A value that shows itself only to :meth:`reveal`: its repr is ``***``; it does not pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def reveal(self) -> Any:
+        """The value. Use it inside an expression: a local variable shows in tracebacks."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+class TokenSource:
+    """Where the token comes from: text, a callable (may be async), or ``KMOMENT_TOKEN``.
+
+    A callable is asked at the first call, and again after :meth:`forget`.
+    """
+
+    __slots__ = ("_given", "_known")
+
+    def __init__(self, given: Secret) -> None:
+        # Everything secret arrives wrapped, so that no frame of a traceback holds it bare.
+        if given.reveal() is None:
+            given = Secret(os.environ.get("KMOMENT_TOKEN"))
+        self._given = given
+        self._known = None if callable(given.reveal()) else checked(given)
+
+    async def token(self) -> Secret:
+        """The token, asking the callable for it where there is one."""
+        if self._known is None:
+            answer = Secret(self._given.reveal()())
+            if isawaitable(answer.reveal()):
+                answer = Secret(await answer.reveal())
+            self._known = checked(answer)
+        return self._known
+
+    def forget(self) -> None:
+        """The server has refused the token: ask the callable again next time."""
+        if callable(self._given.reveal()):
+            self._known = None
+
+
+def checked(token: Secret) -> Secret:
+    """*token*, or an error where it cannot be one."""
+    if token.reveal() is None:
+        raise InvalidArgumentError(
+            "token", "is missing: pass it, a callable that returns it, or set KMOMENT_TOKEN"
+        )
+    if not isinstance(token.reveal(), str):
+        kind = type(token.reveal()).__name__
+        raise InvalidArgumentError("token", f"must be text or a callable, not {kind}")
+    if not _TOKEN.fullmatch(token.reveal()):
+        raise InvalidArgumentError(
+            "token", "must be printable ASCII without blanks or control characters, and not empty"
+        )
+    return token

@@ -1,0 +1,200 @@
+"""The only module that talks to the network, and the only one that imports aiohttp.
+
+What aiohttp does by itself and an SDK must not is switched off here:
+
+* It sends a PUT or DELETE twice when a connection drops. A client middleware that turns the
+  error into ours stops that (aio-libs/aiohttp#10790 and #7363 are open).
+* It queues for its pool inside its own timeouts (#10313). The pool is unbounded, and a
+  semaphore in front of it keeps the count.
+* It decompresses without a limit and takes a gzip body that is cut off for a whole one. Bodies
+  are read raw, and decompressed here, up to :data:`BODY_LIMIT`.
+* It follows redirects, keeps cookies, reads ~/.netrc, and prints the token in its errors. None
+  of its errors is raised further or chained.
+"""
+
+import asyncio
+import ssl as ssl_module
+import zlib
+from importlib.metadata import version
+from typing import Any, Final, NoReturn, cast
+
+import aiohttp
+import attrs
+
+from ._secret import Secret
+from ._wire import Request, Response
+
+BODY_LIMIT: Final = 8 * 2**20
+"""Bytes of one answer, before and after decompression."""
+
+CONNECT_TIMEOUT: Final = 10.0
+
+
+@attrs.define
+class Attempt:
+    """How far one attempt has come: readable at any moment, also after it was cancelled."""
+
+    phase: str = "waiting for a free connection"
+    sent: bool = False
+    """False only while the request provably has not left."""
+
+
+class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises its own
+    """No usable answer came. *broken* where one came, but not HTTP as the API speaks it."""
+
+    def __init__(self, reason: str, *, broken: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.broken = broken
+
+
+class _MarkedRequest(aiohttp.ClientRequest):
+    """Marks its attempt as sent before the first byte is written."""
+
+    attempt: Attempt | None = None
+
+    async def send(self, conn: Any) -> Any:
+        if self.attempt is not None:
+            self.attempt.sent = True
+            self.attempt.phase = "waiting for the answer"
+        return await super().send(conn)
+
+
+class Transport:
+    """One pool of connections, in one event loop."""
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        proxy: Secret | None,
+        ssl: ssl_module.SSLContext | None,
+        max_connections: int,
+    ) -> None:
+        self._slots = asyncio.Semaphore(max_connections)
+        self._proxy = proxy
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=True if ssl is None else ssl),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=_MarkedRequest,
+            auto_decompress=False,
+            trust_env=False,
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"kmoment/{version('kmoment')}",
+            },
+            # The threshold keeps aiohttp from rounding timeouts up to whole seconds.
+            timeout=aiohttp.ClientTimeout(
+                sock_connect=min(timeout, CONNECT_TIMEOUT), sock_read=timeout, ceil_threshold=1e9
+            ),
+        )
+
+    async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
+        """Send *request* once, and read its answer to the end. Raises :class:`NoAnswer`."""
+        async with self._slots:
+            attempt.phase = "connecting"
+            failure = None
+            try:
+                return await self._exchange(request, token, attempt)
+            except NoAnswer as error:
+                failure = error
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                failure = _explain(error)
+            except BaseException as error:
+                # A cancellation comes through aiohttp's frames, whose locals hold the token.
+                raise error.with_traceback(None) from None
+        # Outside of any `except`, so that the error carries no context to print.
+        raise failure.with_traceback(None)
+
+    async def _exchange(self, request: Request, token: Secret, attempt: Attempt) -> Response:
+        async def guard(
+            req: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            cast(_MarkedRequest, req).attempt = attempt
+            try:
+                return await handler(req)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                failure = _explain(error)
+            raise failure
+
+        response = await self._session.request(
+            request.method,
+            request.url,
+            headers={**request.headers, "Authorization": f"Bearer {token.reveal()}"},
+            data=request.body,
+            allow_redirects=False,
+            proxy=self._proxy.reveal() if self._proxy else None,
+            middlewares=(guard,),
+        )
+        try:
+            attempt.phase = "reading the answer"
+            body = await _read(response.content)
+            headers = dict(response.headers)
+            return Response(response.status, headers, _decompress(body, response.headers))
+        except BaseException:
+            response.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection. Calls under way end with :class:`NoAnswer`."""
+        await self._session.close()
+
+
+async def _read(stream: aiohttp.StreamReader) -> bytes:
+    chunks, size = [], 0
+    while chunk := await stream.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
+    return b"".join(chunks)
+
+
+def _decompress(body: bytes, headers: Any) -> bytes:
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("identity", "") or not body:
+        return body
+    if encoding != "gzip":
+        _refuse("the answer is compressed in a way that was not asked for")
+    return _gunzip(body)
+
+
+def _gunzip(body: bytes) -> bytes:
+    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        decoded = reader.decompress(body, BODY_LIMIT)
+    except zlib.error:
+        _refuse("the answer's gzip is damaged")
+    if reader.unconsumed_tail:
+        _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
+    if not reader.eof:
+        _refuse("the answer's gzip is cut off")
+    return decoded
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise NoAnswer(reason, broken=True)
+
+
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, "the server's certificate is not trusted"),
+    (aiohttp.ClientSSLError, "TLS could not be set up"),
+    (aiohttp.ClientConnectorDNSError, "the host name could not be resolved"),
+    (aiohttp.ClientProxyConnectionError, "the proxy could not be reached"),
+    (aiohttp.ClientHttpProxyError, "the proxy did not let the request through"),
+    (aiohttp.ConnectionTimeoutError, "no connection within the timeout"),
+    (aiohttp.ClientConnectorError, "the connection was refused"),
+    (aiohttp.SocketTimeoutError, "the server fell silent for longer than the timeout"),
+    (aiohttp.ClientPayloadError, "the answer was cut off"),
+    (aiohttp.ClientConnectionError, "the connection was lost"),
+    (OSError, "the connection was lost"),
+)
+
+
+def _explain(error: Exception) -> NoAnswer:
+    """*error* in our words: aiohttp's print the request's headers."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return NoAnswer(reason)
+    return NoAnswer("the answer is not HTTP as the API speaks it", broken=True)

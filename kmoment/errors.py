@@ -1,0 +1,264 @@
+"""Every error kmoment raises. The class says whose fault it is; facts are attributes.
+
+KmomentError
+├── UsageError                 yours: nothing was sent
+│   ├── InvalidArgumentError   also a ValueError
+│   │   └── InvalidDraftError  all faults of an audience draft at once
+│   ├── ClientClosedError
+│   └── WrongLoopError
+└── APIError                   a call went wrong
+    ├── BadRequestError, NotFoundError
+    ├── AuthenticationError
+    ├── PermissionDeniedError
+    │   └── ConsentRequiredError
+    ├── RateLimitedError, QuotaExceededError
+    ├── ServerError
+    │   └── MaintenanceError
+    ├── APIConnectionError     the network's
+    ├── DeadlineExceededError  also a TimeoutError
+    └── DecodeError, ProtocolError   the answer could not be read
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ClientClosedError",
+    "ConsentRequiredError",
+    "DeadlineExceededError",
+    "DecodeError",
+    "Fault",
+    "InvalidArgumentError",
+    "InvalidDraftError",
+    "KmomentError",
+    "MaintenanceError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QuotaExceededError",
+    "RateLimitedError",
+    "ServerError",
+    "UsageError",
+    "WrongLoopError",
+]
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a draft: where (``ages[1]``) and which rule it breaks."""
+
+    path: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}"
+
+
+class KmomentError(Exception):
+    """The root of all errors of kmoment."""
+
+
+class UsageError(KmomentError):
+    """The call cannot be made as it was asked for. Nothing was sent."""
+
+
+class InvalidArgumentError(UsageError, ValueError):
+    """An argument breaks a rule. Nothing was sent."""
+
+    argument: str
+    """The argument's name."""
+    rule: str
+    """What it must be."""
+
+    def __init__(self, argument: str, rule: str) -> None:
+        super().__init__(argument, rule)
+        self.argument = argument
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.argument} {self.rule}"
+
+
+class InvalidDraftError(InvalidArgumentError):
+    """An audience draft breaks documented rules; :attr:`faults` lists all of them."""
+
+    faults: tuple[Fault, ...]
+
+    def __init__(self, argument: str, faults: Sequence[Fault]) -> None:
+        super().__init__(argument, f"has {len(faults)} fault{'s' * (len(faults) > 1)}")
+        self.args = (argument, tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.argument} {self.rule}:", *(f"  {f}" for f in self.faults)])
+
+
+class ClientClosedError(UsageError, RuntimeError):
+    """The client was closed before this call. Nothing was sent."""
+
+
+class WrongLoopError(UsageError, RuntimeError):
+    """The client belongs to another event loop, or none is running. Nothing was sent."""
+
+
+class APIError(KmomentError):
+    """A call failed. Each fact is an attribute, ``None`` where it is not known."""
+
+    hint: ClassVar[str] = "Read the message and Kakao's error code page."
+    """What to do, in English."""
+    hint_ko: ClassVar[str] = "메시지와 카카오 에러 코드 문서를 확인하세요."
+    """What to do, in Korean."""
+    can_retry: ClassVar[bool] = False
+    """Whether the same call can succeed later without a change."""
+
+    operation: str | None = None
+    """The call's name, such as ``audiences.create``."""
+    method: str | None = None
+    path: str | None = None
+    """The path's template, such as ``/openapi/v4/targetings/audiences/{id}``."""
+    ad_account_id: int | None = None
+    status: int | None = None
+    """The HTTP status."""
+    code: int | None = None
+    """Kakao's ``code``, such as -813."""
+    message: str | None = None
+    """Kakao's ``msg``."""
+    detail_code: int | None = None
+    """Kakao's ``extras.detailCode``."""
+    detail_message: str | None = None
+    """Kakao's ``extras.detailMsg``, mostly Korean."""
+    request_sent: bool | None = None
+    """False: the request provably never left. True: the server may have acted."""
+
+    def __init__(self, reason: str, facts: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.__dict__.update(facts or {})
+
+    @property
+    def reason(self) -> str:
+        """What happened, in a few words."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        where = f" (account {self.ad_account_id})" if self.ad_account_id is not None else ""
+        kakao = ", ".join(
+            f"{label} {value}"
+            for label, value in (
+                ("HTTP", self.status),
+                ("code", self.code),
+                ("detailCode", self.detail_code),
+            )
+            if value is not None
+        )
+        said = self.detail_message or self.message
+        parts = [f"{self.operation or 'call'}{where}: {self.reason}", kakao, said, self.hint]
+        return " | ".join(part for part in parts if part)
+
+
+class BadRequestError(APIError):
+    """Kakao refused the request's content."""
+
+    hint = "Correct the request; sending it again as it is will fail again."
+    hint_ko = "요청 값을 수정하세요. 그대로 다시 보내면 다시 실패합니다."
+
+
+class AuthenticationError(APIError):
+    """The token is missing, wrong, revoked, or of the wrong kind."""
+
+    hint = "Check the business token; a Kakao Login token does not work here."
+    hint_ko = "비즈니스 토큰을 확인하세요. 카카오 로그인 토큰은 사용할 수 없습니다."
+
+
+class PermissionDeniedError(APIError):
+    """The app or the token's owner may not do this."""
+
+    hint = "Check the app's Kakao Moment permission and the user's role on the ad account."
+    hint_ko = "앱의 카카오모먼트 권한과 광고계정에 대한 사용자 권한을 확인하세요."
+
+
+class ConsentRequiredError(PermissionDeniedError):
+    """The user has not agreed to a business consent item."""
+
+    hint = "Send the user through Business Authentication for the missing consent items."
+    hint_ko = "누락된 비즈니스 동의항목에 대해 비즈니스 인증을 다시 진행하세요."
+
+    required_scopes: tuple[str, ...] = ()
+    """The missing consent items, such as ``moment_management``, where Kakao names them."""
+
+
+class NotFoundError(APIError):
+    """What the call is about does not exist (any more), or the server has no such route."""
+
+    hint = "Check the id; it may have been deleted or belong to another ad account."
+    hint_ko = "ID를 확인하세요. 삭제되었거나 다른 광고계정의 것일 수 있습니다."
+
+
+class RateLimitedError(APIError):
+    """Too many calls to this endpoint in a short time."""
+
+    hint = "Wait, then call more slowly."
+    hint_ko = "잠시 기다린 뒤 더 천천히 호출하세요."
+    can_retry = True
+
+    retry_after: float | None = None
+    """Seconds to wait, where the server says so."""
+
+
+class QuotaExceededError(APIError):
+    """The app's platform quota is used up."""
+
+    hint = "Stop calling; the quota comes back with its next window."
+    hint_ko = "호출을 멈추세요. 쿼터는 다음 기간에 회복됩니다."
+
+
+class ServerError(APIError):
+    """Kakao failed inside. A write may have been done all the same."""
+
+    hint = "Try again later; after a write, look first whether it was done."
+    hint_ko = "나중에 다시 시도하세요. 쓰기 요청은 먼저 반영 여부를 확인하세요."
+    can_retry = True
+
+
+class MaintenanceError(ServerError):
+    """Kakao Moment is under maintenance. Nothing was done."""
+
+    hint = "Wait until the maintenance is over."
+    hint_ko = "점검이 끝날 때까지 기다리세요."
+
+
+class APIConnectionError(APIError):
+    """No answer came: refused, DNS, TLS, reset, cut off or silent. See ``request_sent``."""
+
+    hint = "Check the network; after a write that was sent, look first whether it was done."
+    hint_ko = "네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
+    can_retry = True
+
+
+class DeadlineExceededError(APIError, TimeoutError):
+    """The call's deadline passed; :attr:`phase` says what the time went to."""
+
+    hint = "Give the call more time, or fewer calls at once."
+    hint_ko = "호출에 더 긴 시간을 주거나 동시 호출 수를 줄이세요."
+    can_retry = True
+
+    phase: str | None = None
+
+
+class DecodeError(APIError):
+    """The answer is JSON, but not of the documented shape; :attr:`at` says where."""
+
+    hint = "The call itself succeeded. Please report the shape to kmoment."
+    hint_ko = "호출 자체는 성공했습니다. 응답 형태를 kmoment에 알려 주세요."
+
+    at: str | None = None
+    """The value's path in the answer, such as ``content[3].createdDate``."""
+
+
+class ProtocolError(APIError):
+    """The answer is not the API's: a redirect, HTML, broken JSON or gzip, too large."""
+
+    hint = "Something between you and Kakao may have answered instead: a proxy or portal."
+    hint_ko = "프록시 등 중간 장비가 대신 응답했을 수 있습니다."

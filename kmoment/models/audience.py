@@ -1,0 +1,123 @@
+"""Audiences as Kakao answers them."""
+
+from datetime import datetime
+
+import attrs
+
+from ._base import Model
+from .draft import AudienceDraft
+from .entries import (
+    CohortTargeting,
+    CustomerFileTargeting,
+    SyncAppTargeting,
+    TalkChannelGroupTargeting,
+    TalkChannelTargeting,
+    TrackerTargeting,
+)
+from .enums import (
+    AdGroupStatus,
+    AdGroupType,
+    Age,
+    AgeType,
+    AudienceStatus,
+    AudienceType,
+    Gender,
+    GenderType,
+    LocationType,
+)
+from .locations import Depth2Location, Depth3Location, Location
+from .targeting import CampaignTypeGoal
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class AudienceSummary(Model):
+    """An audience in a list. ``audiences.get(row.id)`` has its targeting."""
+
+    id: int
+    name: str
+    audience_status: AudienceStatus | None = None
+    type: AudienceType | None = None
+    created_date: datetime | None = None
+    last_modified_date: datetime | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Audience(Model):
+    """An audience with its targeting.
+
+    Kakao leaves out what is not set, and prints less after a create or update than after a
+    get. ``None`` therefore means "the answer did not say"; ``()`` means "said to be empty".
+    """
+
+    id: int
+    name: str
+    type: AudienceType
+    ad_account_id: int | None = None
+    audience_status: AudienceStatus | None = None
+    population_score: int | None = None
+    """Estimated target population."""
+    created_date: datetime | None = None
+    last_modified_date: datetime | None = None
+    age_type: AgeType | None = None
+    ages: tuple[Age, ...] | None = None
+    gender_type: GenderType | None = None
+    genders: tuple[Gender, ...] | None = None
+    location_type: LocationType | None = None
+    """In no documented answer; a draft made from this works it out."""
+    locations: tuple[Location, ...] | None = None
+    depth2_locations: tuple[Depth2Location, ...] | None = None
+    depth3_locations: tuple[Depth3Location, ...] | None = None
+    ufo_interests: tuple[str, ...] | None = None
+    ufo_business_types: tuple[str, ...] | None = None
+    customer_file_targetings: tuple[CustomerFileTargeting, ...] | None = None
+    tracker_targetings: tuple[TrackerTargeting, ...] | None = None
+    cohort_targetings: tuple[CohortTargeting, ...] | None = None
+    talk_channel_targetings: tuple[TalkChannelTargeting, ...] | None = None
+    sync_app_targetings: tuple[SyncAppTargeting, ...] | None = None
+    talk_channel_group_targetings: tuple[TalkChannelGroupTargeting, ...] | None = None
+
+    def draft(self) -> AudienceDraft:
+        """What an update of this audience takes, all of its targeting included.
+
+        An update replaces the whole audience, so change a draft made here and send that:
+
+            draft = audience.draft().replace(name="New name")
+            await account.audiences.update(audience.id, draft)
+
+        What an answer leaves out (``locationType``) follows from the rest again; the account
+        is filled in by ``update``. Members kmoment does not know come along.
+        """
+        given = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(AudienceDraft)
+            if field.name not in ("age_type", "gender_type", "location_type")
+        }
+        files = given["customer_file_targetings"]
+        if files is not None:
+            given["customer_file_targetings"] = [attrs.evolve(file, status=None) for file in files]
+        return AudienceDraft(**given).keeping(
+            age_type=self.age_type, gender_type=self.gender_type, location_type=self.location_type
+        )
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class AudienceAdGroup(Model):
+    """An ad group that uses an audience."""
+
+    campaign_id: int
+    ad_group_id: int
+    campaign_name: str | None = None
+    campaign_type_goal: CampaignTypeGoal | None = None
+    ad_group_name: str | None = None
+    ad_group_status: tuple[AdGroupStatus, ...] | None = None
+    ad_group_type: AdGroupType | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class BulkDeleteResult(Model):
+    """What a bulk delete did. Kakao may answer with nothing: then all of it is ``None``."""
+
+    success_count: int | None = None
+    fail_count: int | None = None
+    error_messages: tuple[str, ...] | None = None
+    """Kakao's words, mostly Korean; which id each belongs to is not said."""

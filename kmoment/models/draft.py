@@ -1,0 +1,332 @@
+"""What an audience shall be, and the documented rules it is held against before it is sent.
+
+Each rule is a small generator of faults; :data:`_RULES` lists them. A word that Kakao may have
+added since (an ``OpenEnum`` member, such as ``Age("70")``) is never refused; plain text that is
+none of the documented values is.
+
+https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
+
+import attrs
+
+from ..errors import Fault, InvalidDraftError
+from ._base import NO_EXTRA, Model, OpenEnum, collection
+from .entries import (
+    CohortTargeting,
+    CustomerFileTargeting,
+    SyncAppTargeting,
+    TalkChannelGroupTargeting,
+    TalkChannelTargeting,
+    TrackerTargeting,
+)
+from .enums import Age, AgeType, AudienceType, Gender, GenderType, LocationType
+from .locations import Depth2Location, Depth3Location, Location
+
+E = TypeVar("E", bound=OpenEnum)
+
+
+class CommonTargeting(TypedDict, total=False):
+    """Targeting that every type of audience takes."""
+
+    ages: Iterable[Age | str] | None
+    genders: Iterable[Gender | str] | None
+    locations: Iterable[Location] | None
+    depth2_locations: Iterable[Depth2Location] | None
+    depth3_locations: Iterable[Depth3Location] | None
+    ufo_interests: Iterable[str] | None
+    ufo_business_types: Iterable[str] | None
+    cohort_targetings: Iterable[CohortTargeting] | None
+    talk_channel_targetings: Iterable[TalkChannelTargeting] | None
+    sync_app_targetings: Iterable[SyncAppTargeting] | None
+    extra: Mapping[str, Any]
+
+
+class DisplayTargeting(CommonTargeting, total=False):
+    """Targeting that a DISPLAY audience takes."""
+
+    customer_file_targetings: Iterable[CustomerFileTargeting] | None
+    tracker_targetings: Iterable[TrackerTargeting] | None
+
+
+class MessageTargeting(CommonTargeting, total=False):
+    """Targeting that a MESSAGE audience takes."""
+
+    talk_channel_group_targetings: Iterable[TalkChannelGroupTargeting] | None
+
+
+class _Members(DisplayTargeting, MessageTargeting, total=False):
+    name: str
+    type: AudienceType | str
+    age_type: AgeType | str | None
+    gender_type: GenderType | str | None
+    location_type: LocationType | str | None
+
+
+@attrs.frozen(kw_only=True, repr=False, init=False)
+class AudienceDraft(Model):
+    """What ``audiences.create`` and ``audiences.update`` take.
+
+    Making a draft checks nothing but that sets are collections; :meth:`faults` lists every
+    documented rule it breaks, and ``create`` and ``update`` refuse it with all of them.
+    ``None`` leaves a member out; ``()`` sends it empty.
+    """
+
+    name: str
+    type: AudienceType
+    age_type: AgeType | None = None
+    """``None`` follows from ``ages``: ``NOT_ALL`` where there are any, else ``ALL``."""
+    ages: tuple[Age | str, ...] | None = None
+    """First years of the ranges: "15" is 15 to 19, then "20", "25" … "65"."""
+    gender_type: GenderType | None = None
+    """``None`` follows from ``genders``."""
+    genders: tuple[Gender | str, ...] | None = None
+    """"M", "F"."""
+    location_type: LocationType | None = None
+    """``None`` follows from the three location sets: ``AREA`` where there are any, else ``ALL``."""
+    locations: tuple[Location, ...] | None = None
+    """From ``client.locations.depth1()``. Overseas (Z) does not go with Kakao Bizboard."""
+    depth2_locations: tuple[Depth2Location, ...] | None = None
+    """From ``client.locations.depth2(keyword)``."""
+    depth3_locations: tuple[Depth3Location, ...] | None = None
+    """From ``client.locations.depth3(keyword)``."""
+    ufo_interests: tuple[str, ...] | None = None
+    """Ids from ``client.categories.interests()``."""
+    ufo_business_types: tuple[str, ...] | None = None
+    """Ids from ``client.categories.business_types()``."""
+    customer_file_targetings: tuple[CustomerFileTargeting, ...] | None = None
+    """DISPLAY only."""
+    tracker_targetings: tuple[TrackerTargeting, ...] | None = None
+    """DISPLAY only."""
+    cohort_targetings: tuple[CohortTargeting, ...] | None = None
+    talk_channel_targetings: tuple[TalkChannelTargeting, ...] | None = None
+    sync_app_targetings: tuple[SyncAppTargeting, ...] | None = None
+    talk_channel_group_targetings: tuple[TalkChannelGroupTargeting, ...] | None = None
+    """MESSAGE only, and only in campaigns of Kakao Talk Channel X Reach."""
+
+    def __init__(
+        self,
+        name: str,
+        type: AudienceType | str,
+        *,
+        age_type: AgeType | str | None = None,
+        ages: Iterable[Age | str] | None = None,
+        gender_type: GenderType | str | None = None,
+        genders: Iterable[Gender | str] | None = None,
+        location_type: LocationType | str | None = None,
+        locations: Iterable[Location] | None = None,
+        depth2_locations: Iterable[Depth2Location] | None = None,
+        depth3_locations: Iterable[Depth3Location] | None = None,
+        ufo_interests: Iterable[str] | None = None,
+        ufo_business_types: Iterable[str] | None = None,
+        customer_file_targetings: Iterable[CustomerFileTargeting] | None = None,
+        tracker_targetings: Iterable[TrackerTargeting] | None = None,
+        cohort_targetings: Iterable[CohortTargeting] | None = None,
+        talk_channel_targetings: Iterable[TalkChannelTargeting] | None = None,
+        sync_app_targetings: Iterable[SyncAppTargeting] | None = None,
+        talk_channel_group_targetings: Iterable[TalkChannelGroupTargeting] | None = None,
+        extra: Mapping[str, Any] = NO_EXTRA,
+    ) -> None:
+        sets: dict[str, Iterable[Any] | None] = {
+            "locations": locations,
+            "depth2_locations": depth2_locations,
+            "depth3_locations": depth3_locations,
+            "ufo_interests": ufo_interests,
+            "ufo_business_types": ufo_business_types,
+            "customer_file_targetings": customer_file_targetings,
+            "tracker_targetings": tracker_targetings,
+            "cohort_targetings": cohort_targetings,
+            "talk_channel_targetings": talk_channel_targetings,
+            "sync_app_targetings": sync_app_targetings,
+            "talk_channel_group_targetings": talk_channel_group_targetings,
+        }
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            name=name,
+            type=_word(AudienceType, type),
+            age_type=_word(AgeType, age_type),
+            ages=_words("ages", Age, ages),
+            gender_type=_word(GenderType, gender_type),
+            genders=_words("genders", Gender, genders),
+            location_type=_word(LocationType, location_type),
+            **{name: collection(name, values) for name, values in sets.items()},
+            extra=extra,
+        )
+
+    @classmethod
+    def display(cls, name: str, **targeting: Unpack[DisplayTargeting]) -> Self:
+        """A DISPLAY audience. Takes ``AudienceDraft``'s sets, less those for MESSAGE only."""
+        return cls(name, AudienceType.DISPLAY, **targeting)
+
+    @classmethod
+    def message(cls, name: str, **targeting: Unpack[MessageTargeting]) -> Self:
+        """A MESSAGE audience. Takes ``AudienceDraft``'s sets, less those for DISPLAY only."""
+        return cls(name, AudienceType.MESSAGE, **targeting)
+
+    def replace(self, **changes: Unpack[_Members]) -> Self:
+        """The same draft with other members: ``draft.replace(name="New name", ages=None)``."""
+        return attrs.evolve(self, **changes)
+
+    def resolved(self) -> Self:
+        """The same draft with ``age_type``, ``gender_type`` and ``location_type`` spelled out."""
+        areas = self.locations or self.depth2_locations or self.depth3_locations
+        return self.replace(
+            age_type=self.age_type or (AgeType.NOT_ALL if self.ages else AgeType.ALL),
+            gender_type=self.gender_type
+            or (GenderType.NOT_ALL if self.genders else GenderType.ALL),
+            location_type=self.location_type or (LocationType.AREA if areas else LocationType.ALL),
+        )
+
+    def keeping(self, **types: OpenEnum | None) -> Self:
+        """The same draft, holding on to each given type that would not follow by itself."""
+        implied = self.resolved()
+        kept = {k: v for k, v in types.items() if v is not None and v != getattr(implied, k)}
+        return attrs.evolve(self, **kept)  # type: ignore[arg-type]
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Every documented rule this draft breaks; empty where Kakao should accept it."""
+        draft = self.resolved()
+        return tuple(fault for rule in _RULES for fault in rule(draft))
+
+    def checked(self, argument: str = "audience") -> Self:
+        """The resolved draft, or :class:`InvalidDraftError` with all its faults."""
+        if faults := self.faults():
+            raise InvalidDraftError(argument, faults)
+        return self.resolved()
+
+
+def _word(words: type[E], value: E | str | None) -> Any:
+    return words(value) if isinstance(value, str) else value
+
+
+def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> Any:
+    """Documented text becomes a member; any other value stays as given, for the rules to see."""
+    known = words._value2member_map_
+    given = collection(argument, values)
+    return given if given is None else tuple(dict.fromkeys(map(_known(known), given)))
+
+
+def _known(known: Mapping[Any, Any]) -> Callable[[Any], Any]:
+    return lambda value: known.get(value, value) if isinstance(value, str) else value
+
+
+# -- The rules --------------------------------------------------------------------------
+
+_LARGEST_LONG: Final = 2**63 - 1
+
+_NOT_FOR: Final[Mapping[AudienceType, tuple[str, ...]]] = {
+    AudienceType.DISPLAY: ("talk_channel_group_targetings",),
+    AudienceType.MESSAGE: ("customer_file_targetings", "tracker_targetings"),
+}
+
+_KINDS: Final[Mapping[str, type]] = {
+    "locations": Location,
+    "depth2_locations": Depth2Location,
+    "depth3_locations": Depth3Location,
+    "ufo_interests": str,
+    "ufo_business_types": str,
+    "customer_file_targetings": CustomerFileTargeting,
+    "tracker_targetings": TrackerTargeting,
+    "cohort_targetings": CohortTargeting,
+    "talk_channel_targetings": TalkChannelTargeting,
+    "sync_app_targetings": SyncAppTargeting,
+    "talk_channel_group_targetings": TalkChannelGroupTargeting,
+}
+
+
+def _name_is_text(draft: AudienceDraft) -> Iterator[Fault]:
+    if not isinstance(draft.name, str) or not draft.name.strip():
+        yield Fault("name", "must be text that is not empty")
+
+
+def _type_is_text(draft: AudienceDraft) -> Iterator[Fault]:
+    if not isinstance(draft.type, AudienceType) or not draft.type:
+        yield Fault("type", "must be DISPLAY or MESSAGE")
+
+
+def _ages_fit(draft: AudienceDraft) -> Iterator[Fault]:
+    yield from _choice_fits("ages", draft.ages, "age_type", draft.age_type)
+    yield from _members_are("ages", draft.ages, Age)
+
+
+def _genders_fit(draft: AudienceDraft) -> Iterator[Fault]:
+    yield from _choice_fits("genders", draft.genders, "gender_type", draft.gender_type)
+    yield from _members_are("genders", draft.genders, Gender)
+
+
+def _choice_fits(
+    name: str, values: tuple[object, ...] | None, type_name: str, type_: OpenEnum | None
+) -> Iterator[Fault]:
+    if type_ == "ALL" and values:
+        yield Fault(name, f"must not be given where {type_name} is ALL")
+    if type_ == "NOT_ALL" and not values:
+        yield Fault(name, f"must be given where {type_name} is NOT_ALL")
+
+
+def _members_are(
+    name: str, values: tuple[object, ...] | None, words: type[OpenEnum]
+) -> Iterator[Fault]:
+    for index, value in enumerate(values or ()):
+        if not isinstance(value, words):
+            allowed = ", ".join(f'"{word}"' for word in words)
+            yield Fault(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
+
+
+def _area_fits(draft: AudienceDraft) -> Iterator[Fault]:
+    given = [n for n in ("locations", "depth2_locations", "depth3_locations") if getattr(draft, n)]
+    if draft.location_type == LocationType.ALL:
+        for name in given:
+            yield Fault(name, "must not be given where location_type is ALL")
+    if draft.location_type == LocationType.AREA and not given:
+        yield Fault(
+            "location_type",
+            "AREA needs locations, depth2_locations or depth3_locations",
+        )
+
+
+def _targeting_fits_type(draft: AudienceDraft) -> Iterator[Fault]:
+    for name in _NOT_FOR.get(draft.type, ()):
+        if getattr(draft, name):
+            yield Fault(name, f"must not be given for a {draft.type} audience")
+
+
+def _entries_are_of_their_kind(draft: AudienceDraft) -> Iterator[Fault]:
+    for name, kind in _KINDS.items():
+        for index, entry in enumerate(getattr(draft, name) or ()):
+            yield from _entry_faults(f"{name}[{index}]", entry, kind)
+
+
+def _entry_faults(path: str, entry: object, kind: type) -> Iterator[Fault]:
+    if not isinstance(entry, kind):
+        yield Fault(path, f"must be {_a(kind)}, not {type(entry).__name__}")
+    elif isinstance(entry, str):
+        if not entry.strip():
+            yield Fault(path, "must not be empty")
+    else:
+        for field in ("value", "customer_file_id", "cohort_id", "profile_id", "track_id"):
+            if hasattr(entry, field):
+                yield from _id_faults(f"{path}.{field}", getattr(entry, field), field)
+
+
+def _id_faults(path: str, value: object, field: str) -> Iterator[Fault]:
+    if field in ("customer_file_id", "cohort_id"):
+        if type(value) is not int or not 0 < value <= _LARGEST_LONG:
+            yield Fault(path, f"must be a positive 64-bit integer, not {value!r}")
+    elif not isinstance(value, str) or not value.strip():
+        yield Fault(path, f"must be text that is not empty, not {value!r}")
+
+
+def _a(kind: type) -> str:
+    return "text" if kind is str else f"a {kind.__name__}"
+
+
+_RULES: Final[tuple[Callable[[AudienceDraft], Iterator[Fault]], ...]] = (
+    _name_is_text,
+    _type_is_text,
+    _ages_fit,
+    _genders_fit,
+    _area_fits,
+    _targeting_fits_type,
+    _entries_are_of_their_kind,
+)

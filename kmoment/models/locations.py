@@ -1,0 +1,40 @@
+"""Places: province, district, neighbourhood."""
+
+import attrs
+
+from ._base import Model
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Location(Model):
+    """A city or province (-si, -do). Key on :attr:`value`: provinces get renamed."""
+
+    value: str
+    """Kakao's code: one letter, such as ``I`` for Seoul."""
+    description: str
+    depth1_name: str
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Depth2Location(Model):
+    """A city, county or district (-si, -gun, -gu)."""
+
+    value: str
+    """Kakao's code: the province's letter and 4 digits, such as ``I1000``."""
+    description: str
+    """For people to read. Its form varies: do not parse it."""
+    depth1_name: str
+    depth2_name: str
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Depth3Location(Model):
+    """A neighbourhood, town or township (-dong, -eup, -myeon)."""
+
+    value: str
+    """Kakao's code: the district's code and 4 digits, such as ``I10000101``."""
+    description: str
+    """For people to read. Its form varies: do not parse it."""
+    depth1_name: str
+    depth2_name: str
+    depth3_name: str

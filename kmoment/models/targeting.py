@@ -1,0 +1,237 @@
+"""Answers of the targeting look-ups."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import attrs
+
+from ._base import Model, collection
+from .entries import (
+    CohortTargeting,
+    CustomerFileTargeting,
+    SyncAppTargeting,
+    TalkChannelGroupTargeting,
+    TalkChannelTargeting,
+    TrackerTargeting,
+)
+from .enums import (
+    AdGroupStatus,
+    AudienceType,
+    BaseAdOperation,
+    CampaignType,
+    CohortStatus,
+    CustomerFileStatus,
+    FriendGroupFileType,
+    FriendGroupStatus,
+    Goal,
+    InclusionType,
+    Indicator,
+)
+
+_INCLUDE = InclusionType.INCLUDE
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class NetworkPlacement(Model):
+    """A category of the Network placement; ``code`` goes into ``adServingCategories``."""
+
+    code: str
+    name: str
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class SectionCategory(Model):
+    """A section category; ``code`` goes into ``sectionCategories`` (Kakao Bizboard only)."""
+
+    code: str
+    name: str
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class CategoryData(Model):
+    """An interest or business type; ``id`` goes into ``ufo_interests`` or ``ufo_business_types``.
+
+    Ids nest: 3 characters, then 2 digits more per level. Members that Kakao's page does not
+    show are in ``extra``.
+    """
+
+    id: str
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class CampaignTypeGoal(Model):
+    """A campaign's Type X Goal."""
+
+    campaign_type: CampaignType | None = None
+    goal: Goal | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class BaseAdCampaign(Model):
+    """The campaign an engagement target was collected from."""
+
+    id: int
+    name: str | None = None
+    campaign_type_goal: CampaignTypeGoal | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class BaseAdGroup(Model):
+    """The ad group an engagement target was collected from."""
+
+    id: int
+    name: str | None = None
+    ad_group_status: tuple[AdGroupStatus, ...] | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class BaseAd(Model):
+    """Which responses to which ad an engagement target holds."""
+
+    campaign: BaseAdCampaign | None = None
+    ad_group: BaseAdGroup | None = None
+    operation: BaseAdOperation | None = None
+    first_indicator: Indicator | None = None
+    second_indicator: Indicator | None = None
+    """Absent where ``operation`` is ``ONLY``."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class CohortAvailable(Model):
+    """An engagement target."""
+
+    id: int
+    audience_type: AudienceType | None = None
+    ad_account_id: int | None = None
+    name: str | None = None
+    base_ads: tuple[BaseAd, ...] | None = None
+    collect_duration: int | None = None
+    """Days, counted back from today."""
+    status: CohortStatus | None = None
+    population_score: int | None = None
+    created_date: datetime | None = None
+    last_modified_date: datetime | None = None
+
+    def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> CohortTargeting:
+        """The entry that targets this, for a draft's ``cohort_targetings``."""
+        return CohortTargeting(cohort_id=self.id, inclusion_type=inclusion_type)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class TrackRule(Model):
+    """The rule of a Pixel & SDK event."""
+
+    track_rule_id: str | None = None
+    track_id: str | None = None
+    event_code: str | None = None
+    name: str | None = None
+    rule_set_str: str | None = None
+    """JSON inside a string, such as ``[]``."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class PixelAndSdkEvent(Model):
+    """An event that a Pixel or SDK has collected."""
+
+    event_code: str
+    """``*`` is every event."""
+    event_name: str | None = None
+    event_extra_name: str | None = None
+    track_rule_id: str | None = None
+    track_rule: TrackRule | None = None
+    """Absent on the row of every event."""
+    population: int | None = None
+    last_event_date: datetime | None = None
+
+    def target(
+        self,
+        track_id: str,
+        inclusion_type: InclusionType | None = _INCLUDE,
+        *,
+        tracker_targeting_terms: Iterable[str] | None = None,
+    ) -> TrackerTargeting:
+        """The entry that targets this, for a draft's ``tracker_targetings``.
+
+        *track_id* is the one the event was looked up with: the row of every event lacks it.
+        """
+        return TrackerTargeting(
+            track_id=track_id,
+            inclusion_type=inclusion_type,
+            event_code=self.event_code,
+            track_rule_id=self.track_rule_id,
+            track_rule_name=self.track_rule.name if self.track_rule else None,
+            tracker_targeting_terms=collection("tracker_targeting_terms", tracker_targeting_terms),
+        )
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class CustomerFile(Model):
+    """A customer file."""
+
+    id: int
+    ad_account_id: int | None = None
+    name: str | None = None
+    adid_list_key: str | None = None
+    status: CustomerFileStatus | None = None
+    population_score: int | None = None
+    """Kakao users found. Extracted within 6 hours; a ``WAITING`` file cannot be targeted."""
+    ready: bool | None = None
+    created_date: datetime | None = None
+    last_modify_request_date: datetime | None = None
+
+    def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> CustomerFileTargeting:
+        """The entry that targets this, for a draft's ``customer_file_targetings``."""
+        return CustomerFileTargeting(customer_file_id=self.id, inclusion_type=inclusion_type)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class ChannelProfile(Model):
+    """A Kakao Talk Channel."""
+
+    id: str
+    """Such as ``_xbHxd``."""
+    name: str | None = None
+    search_id: str | None = None
+
+    def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> TalkChannelTargeting:
+        """The entry that targets this, for a draft's ``talk_channel_targetings``."""
+        return TalkChannelTargeting(profile_id=self.id, inclusion_type=inclusion_type)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class SyncProfile(Model):
+    """A service whose Kakao Login users can be targeted."""
+
+    id: str
+    name: str | None = None
+    search_id: str | None = None
+
+    def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> SyncAppTargeting:
+        """The entry that targets this, for a draft's ``sync_app_targetings``."""
+        return SyncAppTargeting(profile_id=self.id, inclusion_type=inclusion_type)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class TalkChannelGroupFile(Model):
+    """A friend group of a Kakao Talk Channel."""
+
+    id: int
+    name: str | None = None
+    profile_id: str | None = None
+    group_key: str | None = None
+    file_type: FriendGroupFileType | None = None
+    app_id: int | None = None
+    talk_channel_group_file_status: FriendGroupStatus | None = None
+    friend_count: int | None = None
+    created_date: datetime | None = None
+    population_update_date: datetime | None = None
+
+    def target(
+        self, id_member: str, inclusion_type: InclusionType | None = _INCLUDE
+    ) -> TalkChannelGroupTargeting:
+        """The entry that targets this, for a draft's ``talk_channel_group_targetings``.
+
+        *id_member* is Kakao's name of the member that carries the group's id. It is published
+        nowhere, so kmoment does not guess it: read it off an audience that has such an entry.
+        """
+        return TalkChannelGroupTargeting(inclusion_type=inclusion_type, extra={id_member: self.id})

@@ -1,0 +1,47 @@
+"""Where ads can be shown."""
+
+from typing import TYPE_CHECKING
+
+from .._call import Call
+from .._endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from ..models import NetworkPlacement, SectionCategory
+
+if TYPE_CHECKING:
+    from ..client import AsyncClient
+
+
+class AsyncPlacements:
+    """Placement categories for ad groups. No ad account is needed."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: "AsyncClient") -> None:
+        self._client = client
+
+    async def network_categories(self) -> list[NetworkPlacement]:
+        """List the categories of the Network placement.
+
+        Their ``code`` goes into an ad group's ``adServingCategories``. Campaigns of Display X
+        Conversion cannot set this placement.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return await self._client.send(
+            Call(endpoint=NETWORK_CATEGORIES, returns=list[NetworkPlacement])
+        )
+
+    async def section_categories(self) -> list[SectionCategory]:
+        """List the section categories.
+
+        Their ``code`` goes into an ad group's ``sectionCategories``, for Kakao Bizboard
+        campaigns with the placement ``KAKAO_TALK`` only.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return await self._client.send(
+            Call(endpoint=SECTION_CATEGORIES, returns=list[SectionCategory])
+        )

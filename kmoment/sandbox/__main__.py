@@ -1,0 +1,73 @@
+"""`python -m kmoment.sandbox`: a sandbox in the foreground, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+from . import Sandbox
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    # Where the loop cannot take signals over (Windows), Ctrl-C still arrives as this.
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with _sandbox(options) as sandbox:
+        print(_greeting(sandbox), flush=True)
+        await stopped.wait()
+
+
+def _sandbox(options: argparse.Namespace) -> Sandbox:
+    return Sandbox(
+        host=options.host,
+        port=options.port,
+        seed=options.seed,
+        quota=not options.no_quota,
+        layout=options.layout,
+        quirks=options.quirks,
+        accounts=range(1234, 1234 + options.accounts),
+    )
+
+
+def _greeting(sandbox: Sandbox) -> str:
+    account = sandbox.accounts[0]
+    return f"""\
+url: {sandbox.url}
+token: {sandbox.token}
+account: {account}
+curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
+{sandbox.url}/openapi/v4/targetings/audiences"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m kmoment.sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--seed", type=int, default=0, help="makes token and data")
+    parser.add_argument("--no-quota", action="store_true", help="count no calls at all")
+    parser.add_argument("--layout", choices=("nested", "flat"), default="nested")
+    parser.add_argument("--quirks", action="store_true", help="spell as Kakao's samples do")
+    parser.add_argument("--accounts", type=_positive, default=1, help="how many, from 1234 on")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The sandbox's clock: real time, plus an offset that can be moved."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+# Kakao prints times without a zone; its service runs on Korean time.
+KST = timezone(timedelta(hours=9), "KST")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(KST) + self.offset
+
+    def advance(self, seconds: float) -> None:
+        self._move(self.offset + timedelta(seconds=seconds))
+
+    def set(self, moment: datetime | str) -> None:
+        self._move(aware(moment) - datetime.now(KST))
+
+    def _move(self, offset: timedelta) -> None:
+        # Refuse, with an OverflowError, an hour that the calendar does not have or soon will not.
+        _ = datetime.now(KST) + offset + timedelta(days=366), datetime.now(KST) + offset
+        self.offset = offset
+
+
+def aware(moment: datetime | str) -> datetime:
+    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=KST)
+
+
+def printed(moment: datetime) -> str:
+    """In the form of Kakao's audience pages, yyyy-MM-dd'T'HH:mm:ss."""
+    return moment.astimezone(KST).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,115 @@
+"""What a test or a developer may do to a sandbox besides calling it; the admin routes mirror it.
+
+Every method may be called from any thread, also inside the sandbox's own loop.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from . import _routes
+from ._core import Core
+from ._faults import Fault
+from ._quota import Quota, Quotas
+from ._reply import Json
+
+
+class Control:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @property
+    def token(self) -> str:
+        """The bearer token the sandbox takes; it follows from the seed."""
+        return self._core.options.token
+
+    @property
+    def accounts(self) -> tuple[int, ...]:
+        """The ids of the ad accounts the token may use."""
+        return self._core.options.accounts
+
+    def about(self) -> Json:
+        """What this sandbox is, and how surely each of its endpoints is Kakao's."""
+        options = self._core.options
+        return {
+            "what": "an offline Kakao Moment; nothing here reaches Kakao",
+            "token": self.token,
+            "accounts": list(self.accounts),
+            "layout": options.layout,
+            "quirks": options.quirks,
+            "seed": options.seed,
+            "endpoints": [endpoint.described(options.layout) for endpoint in _routes.ENDPOINTS],
+        }
+
+    def reset(self) -> None:
+        """Back to the state after the start: data, clock, faults, quotas and log."""
+        with self._core.lock:
+            self._core.start_over()
+
+    def state(self) -> Json:
+        """Everything the accounts hold, by account id."""
+        with self._core.lock:
+            now = self._core.world.clock.now()
+            accounts = self._core.world.accounts.values()
+            return {"accounts": {str(account.id): account.state(now) for account in accounts}}
+
+    def link(self, audience_id: int, ad_group_id: int) -> None:
+        """Let an ad group use an audience, which at Kakao happens when the ad group is saved."""
+        with self._core.lock:
+            self._core.world.owner(audience_id).link(audience_id, ad_group_id)
+
+    def unlink(self, audience_id: int, ad_group_id: int) -> None:
+        """Undo `link`."""
+        with self._core.lock:
+            links = self._core.world.owner(audience_id).links
+            if (audience_id, ad_group_id) not in links:
+                raise ValueError(f"ad group {ad_group_id} does not use audience {audience_id}")
+            del links[audience_id, ad_group_id]
+
+    def now(self) -> datetime:
+        """The sandbox's time, in Korea."""
+        with self._core.lock:
+            return self._core.world.clock.now()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; it goes on running from there."""
+        with self._core.lock:
+            self._core.world.clock.advance(seconds)
+
+    def set_clock(self, now: datetime | str) -> None:
+        """Set the clock; a time without zone is Korean. It goes on running from there."""
+        with self._core.lock:
+            self._core.world.clock.set(now)
+
+    def add_fault(self, fault: Fault) -> int:
+        """Script a fault; returns its id."""
+        _routes.require_match(fault.endpoint)
+        with self._core.lock:
+            return self._core.faults.add(fault)
+
+    def faults(self) -> list[Json]:
+        """The scripted faults, with the calls each has met and hit."""
+        with self._core.lock:
+            return [armed.report() for armed in self._core.faults.armed]
+
+    def clear_faults(self) -> None:
+        """Let everything work again."""
+        with self._core.lock:
+            self._core.faults.armed.clear()
+
+    def set_quota(self, *quotas: Quota) -> None:
+        """Replace all quotas by these, unused."""
+        for quota in quotas:
+            _routes.require_match(quota.endpoint)
+        with self._core.lock:
+            self._core.quotas = Quotas(quotas)
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """The quotas in force."""
+        with self._core.lock:
+            return self._core.quotas.rules
+
+    def requests(self) -> list[Json]:
+        """The last requests, oldest first, with masked tokens and whether each truly acted."""
+        with self._core.lock:
+            return [entry.report() for entry in self._core.log]

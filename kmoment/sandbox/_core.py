@@ -1,0 +1,84 @@
+"""The way of one request, without a socket: who asks, may they, how often, and the answer.
+
+Handlers and control methods are short and never wait, so one lock round each of them is all that
+lets any thread look at or change a running sandbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import RLock
+
+from . import _errors
+from ._errors import RefusedError
+from ._faults import Fault, Faults
+from ._handlers import long
+from ._log import Entry, new_log
+from ._quota import PLATFORM, Quota, Quotas
+from ._reply import Ask, Reply
+from ._routes import Endpoint, Layout
+from ._world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    seed: int
+    quota: bool
+    layout: Layout
+    quirks: bool
+    accounts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.layout not in ("nested", "flat"):
+            raise ValueError(f"layout must be nested or flat, not {self.layout!r}")
+        if not self.accounts or min(self.accounts) < 1:
+            raise ValueError("accounts must be one or more positive numbers")
+
+    @property
+    def token(self) -> str:
+        return "sandbox-" + sha256(f"kmoment:{self.seed}".encode()).hexdigest()[:32]
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        return (PLATFORM,) if self.quota else ()
+
+
+class Core:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.lock = RLock()
+        self.start_over()
+
+    def start_over(self) -> None:
+        seed = self.options.seed
+        self.world = World(seed, self.options.accounts, quirks=self.options.quirks)
+        self.faults = Faults(seed)
+        self.quotas = Quotas(self.options.quotas)
+        self.log = new_log()
+
+    def receive(self, entry: Entry) -> Fault | None:
+        """Write a request down and say what shall go wrong with it."""
+        with self.lock:
+            self.log.append(entry)
+            fault = self.faults.pick(entry.endpoint) if entry.endpoint else None
+            entry.fault = fault.kind if fault else None
+            return fault
+
+    def answer(self, endpoint: Endpoint, ask: Ask, entry: Entry) -> Reply:
+        """Do what was asked, or refuse; the one place where a request changes anything."""
+        with self.lock:
+            try:
+                self._admit(endpoint, ask)
+                reply = endpoint.run(self.world, ask)
+            except RefusedError as failure:
+                return failure.reply
+            entry.acted = True
+            return reply
+
+    def _admit(self, endpoint: Endpoint, ask: Ask) -> None:
+        if ask.authorization != f"Bearer {self.options.token}":
+            raise _errors.unauthorized()
+        if endpoint.account and long(ask.account, "adAccountId") not in self.world.accounts:
+            raise _errors.foreign_account(ask.account_id)
+        self.quotas.take(ask, self.world.clock.now())

@@ -1,0 +1,86 @@
+"""Kakao's error envelopes.
+
+Where Kakao has published a code or a message it stands here word for word. Everything else says
+so: its text begins with "[sandbox]", and it carries no detailCode that Kakao has not shown.
+https://developers.kakao.com/docs/latest/en/kakaomoment/error-code
+"""
+
+from __future__ import annotations
+
+from ._reply import Reply, json_reply
+
+OURS = "[sandbox] "
+MOMENT = "KakaoMomentException"
+
+DEPTH2_KEYWORD = (75029, "조회할 시/군/구 검색어를 입력해 주세요.")
+DEPTH3_KEYWORD = (75528, "조회할 동/읍/면 검색어를 입력해 주세요.")
+ALREADY_DELETED = "이미 삭제된 오디언스입니다."
+# Kakao has published neither of these two; third-party clients treat the first as "not found"
+# and met the second, with HTTP 403, on foreign ad accounts.
+NOT_FOUND_CODE = 75014
+FOREIGN_ACCOUNT_CODE = 9004
+
+
+class RefusedError(Exception):
+    """A request refused; carries the answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
+def envelope(status: int, code: int, msg: str, extras: dict[str, object] | None = None) -> Reply:
+    return json_reply({"code": code, "msg": msg, "extras": extras or {}}, status)
+
+
+def moment(text: str, detail_code: int | None = None, status: int = 400) -> Reply:
+    code: dict[str, object] = {} if detail_code is None else {"detailCode": detail_code}
+    return envelope(status, -813, MOMENT, {**code, "detailMsg": text})
+
+
+def rule(text: str) -> RefusedError:
+    """A documented rule that the request breaks; Kakao's own code for it is not known."""
+    return RefusedError(moment(OURS + text))
+
+
+def parameter(text: str) -> RefusedError:
+    return RefusedError(envelope(400, -2, OURS + text, {"detailMsg": OURS + text}))
+
+
+def header(text: str) -> RefusedError:
+    return RefusedError(envelope(400, -8, OURS + text, {"detailMsg": OURS + text}))
+
+
+def documented(published: tuple[int, str]) -> RefusedError:
+    detail_code, text = published
+    return RefusedError(moment(text, detail_code))
+
+
+def unauthorized() -> RefusedError:
+    text = OURS + "the business token is missing or unknown"
+    return RefusedError(json_reply({"code": -401, "msg": text}, 401))
+
+
+def foreign_account(account_id: int) -> RefusedError:
+    text = f"{OURS}the token has no permission for ad account {account_id}"
+    return RefusedError(moment(text, FOREIGN_ACCOUNT_CODE, status=403))
+
+
+def not_found(text: str) -> RefusedError:
+    return RefusedError(moment(text, NOT_FOUND_CODE))
+
+
+def throttled() -> Reply:
+    return moment(OURS + "too many requests for this endpoint", status=429)
+
+
+def platform_quota() -> Reply:
+    return envelope(400, -10, "API limit has been exceeded.")
+
+
+def maintenance() -> Reply:
+    return envelope(503, -9798, OURS + "the service is under maintenance")
+
+
+def crash(error: Exception) -> Reply:
+    return envelope(500, -1, f"{OURS}{type(error).__name__}: {error}")

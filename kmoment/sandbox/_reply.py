@@ -1,0 +1,50 @@
+"""Requests and answers as frozen values: what the handlers see of HTTP, and all they may say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Json = dict[str, Any]
+
+JSON_TYPE = "application/json;charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to one endpoint."""
+
+    endpoint: str
+    authorization: str | None = None
+    account: str | None = None
+    content_type: str = ""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    @property
+    def account_id(self) -> int:
+        return int(self.account or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, ready for the wire."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
+
+    def with_headers(self, headers: Mapping[str, str]) -> Reply:
+        return replace(self, headers={**self.headers, **headers})
+
+
+def encode(value: object) -> bytes:
+    # A lone surrogate that came in as an escape must not become a crash on the way out.
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    return Reply(status, encode(value))

@@ -1,0 +1,152 @@
+"""THE table: every endpoint's name, method, path and how surely the path is Kakao's.
+
+Kakao's page of the audience API reaches us without its URLs, so the audience routes have two
+readings. "nested" is what the one known URL, the list's, suggests. "flat" is quoted by third
+parties for two of them. The layout that was not chosen answers like any unknown route.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from . import _handlers as do
+from ._reply import Json
+
+Layout = Literal["nested", "flat"]
+Fidelity = Literal["documented", "quoted", "inferred"]
+
+BASE = "/openapi/v4"
+
+_NESTED = "/targetings/audiences"
+_NESTED_ID = "/targetings/audiences/{id}"
+_FLAT = "/targetings"
+# Not "audiences", or the flat layout would take the nested one's collection for an id.
+_NOT_THE_COLLECTION = ":(?!audiences(?:/|$))[^/]+"
+_FLAT_ID = f"/targetings/{{id{_NOT_THE_COLLECTION}}}"
+_AD_GROUP = "/adGroups/targetings"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    path: str
+    fidelity: Fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    name: str
+    method: str
+    nested: Route
+    flat: Route
+    run: do.Handler
+    account: bool = True
+
+    def route(self, layout: Layout) -> Route:
+        return self.nested if layout == "nested" else self.flat
+
+    def described(self, layout: Layout) -> Json:
+        route = self.route(layout)
+        return {
+            "name": self.name,
+            "method": self.method,
+            "path": BASE + route.path.replace(_NOT_THE_COLLECTION, ""),
+            "account": self.account,
+            "fidelity": route.fidelity,
+        }
+
+
+def _audience(
+    name: str,
+    method: str,
+    suffix: str,
+    run: do.Handler,
+    *,
+    by_id: bool,
+    flat: Fidelity = "inferred",
+) -> Endpoint:
+    nested_path, flat_path = (_NESTED_ID, _FLAT_ID) if by_id else (_NESTED, _FLAT)
+    nested = Route(nested_path + suffix, "inferred")
+    return Endpoint(name, method, nested, Route(flat_path + suffix, flat), run)
+
+
+def _lookup(
+    name: str, path: str, run: do.Handler, *, account: bool, fidelity: Fidelity = "documented"
+) -> Endpoint:
+    route = Route(path, fidelity)
+    return Endpoint(name, "GET", route, route, run, account)
+
+
+ENDPOINTS = (
+    _lookup("audiences.list", _NESTED, do.list_audiences, account=True),
+    _audience("audiences.get", "GET", "", do.get_audience, by_id=True, flat="quoted"),
+    _audience("audiences.create", "POST", "", do.create_audience, by_id=False),
+    _audience("audiences.update", "PUT", "", do.update_audience, by_id=False),
+    _audience("audiences.delete", "DELETE", "", do.delete_audience, by_id=True, flat="quoted"),
+    _audience("audiences.delete_many", "DELETE", "", do.delete_audiences, by_id=False),
+    _audience("audiences.ad_groups", "GET", "/adGroups", do.list_ad_groups, by_id=True),
+    _audience("audiences.unlink", "PUT", "/unlink", do.unlink_ad_group, by_id=True),
+    _lookup("locations.depth1", "/targetings/location/depth1", do.provinces, account=False),
+    _lookup("locations.depth2", "/targetings/location/depth2", do.districts, account=False),
+    _lookup("locations.depth3", "/targetings/location/depth3", do.neighbourhoods, account=False),
+    _lookup(
+        "placements.network_categories",
+        "/targetings/placement/adServingCategories",
+        do.network_categories,
+        account=False,
+    ),
+    _lookup(
+        "placements.section_categories",
+        "/targetings/placement/sectionCategories",
+        do.section_categories,
+        account=False,
+    ),
+    # The path stands on Kakao's page; of the answer's rows only the ids are known.
+    _lookup(
+        "categories.list",
+        "/targetings/data/categories",
+        do.categories,
+        account=False,
+        fidelity="inferred",
+    ),
+    _lookup(
+        "targeting.cohorts", f"{_AD_GROUP}/cohort/availables", do.lookup("cohorts"), account=True
+    ),
+    _lookup(
+        "targeting.pixel_events",
+        f"{_AD_GROUP}/trackers/eventCreatables/{{track_id}}",
+        do.pixel_events,
+        account=True,
+    ),
+    _lookup(
+        "targeting.customer_files",
+        f"{_AD_GROUP}/customerFiles/availables",
+        do.lookup("customerFiles"),
+        account=True,
+    ),
+    _lookup(
+        "targeting.talk_channels",
+        f"{_AD_GROUP}/talkChannels/availables",
+        do.lookup("talkChannels"),
+        account=True,
+    ),
+    _lookup(
+        "targeting.sync_profiles",
+        f"{_AD_GROUP}/syncProfiles/availables",
+        do.lookup("syncProfiles"),
+        account=True,
+    ),
+    _lookup(
+        "targeting.friend_groups",
+        f"{_AD_GROUP}/talkChannelGroupFiles/availables",
+        do.friend_groups,
+        account=True,
+    ),
+)
+
+
+def require_match(pattern: str) -> None:
+    """A misspelt pattern would silently never fire."""
+    if not any(fnmatchcase(endpoint.name, pattern) for endpoint in ENDPOINTS):
+        raise ValueError(f"no endpoint matches {pattern!r}")

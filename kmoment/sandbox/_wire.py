@@ -1,0 +1,75 @@
+"""Putting an answer on the wire, or doing something worse to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from ._faults import Fault
+from ._reply import Reply
+
+# On, with no time to linger: closing then sends RST. Windows has the two numbers as shorts.
+_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_PIECES = 10
+
+
+async def deliver(request: web.Request, reply: Reply, fault: Fault | None) -> web.StreamResponse:
+    special = _DELIVERIES.get(fault.kind) if fault else None
+    if fault is None or special is None:
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+    return await special(request, reply, fault)
+
+
+async def _close(request: web.Request, _: Reply, __: Fault) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
+
+
+async def _reset(request: web.Request, _: Reply, __: Fault) -> web.StreamResponse:
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        request.transport.abort()
+    return web.Response()
+
+
+async def _truncate(request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
+    # An empty answer has no middle to cut at: it promises one byte and sends none.
+    response = await _begin(request, reply, max(len(reply.body), 1))
+    await response.write(reply.body[: len(reply.body) // 2])
+    await _close(request, reply, fault)
+    return response
+
+
+async def _drip(request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
+    response = await _begin(request, reply, len(reply.body))
+    size = max(len(reply.body) // _PIECES, 1)
+    for start in range(0, len(reply.body), size):
+        await asyncio.sleep(fault.delay)
+        await response.write(reply.body[start : start + size])
+    return response
+
+
+async def _begin(request: web.Request, reply: Reply, length: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_length = length
+    await response.prepare(request)
+    return response
+
+
+_DELIVERIES: dict[str, Callable[[web.Request, Reply, Fault], Awaitable[web.StreamResponse]]] = {
+    "drop_before": _close,
+    "drop_after": _close,
+    "commit_late": _close,
+    "reset": _reset,
+    "truncate": _truncate,
+    "drip": _drip,
+}
+
+UNANSWERED = ("drop_before", "drop_after", "commit_late", "reset")

@@ -1,0 +1,137 @@
+"""The state: accounts with their audiences, ad groups, links and look-up data. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from . import _errors, _seed
+from ._audience import Audience, written_now
+from ._clock import Clock, aware
+from ._reply import Json
+from ._rules import is_object
+
+
+@dataclass(slots=True)
+class Account:
+    id: int
+    audiences: dict[int, Audience]
+    ad_groups: dict[int, Json]
+    # (audience, ad group), in the order of linking.
+    links: dict[tuple[int, int], None]
+    lookups: Json
+    deleted: set[int]
+
+    def audience(self, audience_id: int) -> Audience:
+        found = self.audiences.get(audience_id)
+        if found is None:
+            raise _errors.not_found(self.why_missing(audience_id))
+        return found
+
+    def why_missing(self, audience_id: int) -> str:
+        if audience_id in self.deleted:
+            return _errors.ALREADY_DELETED
+        return f"{_errors.OURS}there is no audience {audience_id}"
+
+    def delete(self, audience_id: int) -> None:
+        self.audience(audience_id)
+        del self.audiences[audience_id]
+        self.deleted.add(audience_id)
+        self.links = {link: None for link in self.links if link[0] != audience_id}
+
+    def linked(self, audience_id: int) -> list[Json]:
+        self.audience(audience_id)
+        return [self.ad_groups[group] for audience, group in self.links if audience == audience_id]
+
+    def link(self, audience_id: int, ad_group_id: int) -> None:
+        """Kakao documents no call for this: an ad group names its audience when it is saved."""
+        group = self.ad_groups.get(ad_group_id)
+        if group is None:
+            raise ValueError(f"account {self.id} has no ad group {ad_group_id}")
+        message = self.audience(audience_id).body["type"] == "MESSAGE"
+        if message != (group["adGroupType"] == "DIRECT_MESSAGE"):
+            raise ValueError(f"ad group {ad_group_id} takes audiences of the other type")
+        self.links[audience_id, ad_group_id] = None
+
+    def unlink(self, audience_id: int, ad_group_id: int) -> None:
+        self.audience(audience_id)
+        if (audience_id, ad_group_id) not in self.links:
+            raise _errors.rule(f"ad group {ad_group_id} is not linked to audience {audience_id}")
+        del self.links[audience_id, ad_group_id]
+
+    def verdict(self, body: Json) -> str | None:
+        """ERROR for an audience that targets a customer file which cannot be used."""
+        usable = [row["id"] for row in self.lookups["customerFiles"] if row["status"] == "COMPLETE"]
+        targets = body.get("customerFileTargetings", [])
+        return None if all(_file_id(target) in usable for target in targets) else "ERROR"
+
+    def state(self, now: datetime) -> Json:
+        return {
+            "audiences": [audience.whole(now) for audience in self.audiences.values()],
+            "deleted": sorted(self.deleted),
+            "links": [{"audienceId": a, "adGroupId": g} for a, g in self.links],
+            "adGroups": list(self.ad_groups.values()),
+            **self.lookups,
+        }
+
+
+class World:
+    def __init__(self, seed: int, account_ids: Iterable[int], *, quirks: bool) -> None:
+        self.seed = seed
+        self.quirks = quirks
+        self.clock = Clock()
+        self.accounts = {
+            account_id: _account(account_id, _seed.load(account_id, position, seed))
+            for position, account_id in enumerate(account_ids)
+        }
+        self._last_id = max(id_ for one in self.accounts.values() for id_ in one.audiences)
+
+    def create(self, account: Account, body: Json) -> Audience:
+        self._last_id += 1
+        return self._write(account, self._last_id, body)
+
+    def replace(self, account: Account, audience_id: int, body: Json) -> Audience:
+        created = account.audience(audience_id).created
+        audience = self._write(account, audience_id, body)
+        audience.created = created
+        return audience
+
+    def owner(self, audience_id: int) -> Account:
+        for account in self.accounts.values():
+            if audience_id in account.audiences:
+                return account
+        raise ValueError(f"there is no audience {audience_id}")
+
+    def _write(self, account: Account, audience_id: int, body: Json) -> Audience:
+        verdict = account.verdict(body)
+        audience = written_now(audience_id, body, verdict, self.seed, self.clock.now())
+        account.audiences[audience_id] = audience
+        return audience
+
+
+def _account(account_id: int, data: Json) -> Account:
+    audiences = (_audience(account_id, row) for row in data.pop("audiences"))
+    links = data.pop("links")
+    groups = data.pop("adGroups")
+    return Account(
+        account_id,
+        audiences={audience.id: audience for audience in audiences},
+        ad_groups={group["adGroupId"]: group for group in groups},
+        links={(link["audienceId"], link["adGroupId"]): None for link in links},
+        lookups=data,
+        deleted=set(),
+    )
+
+
+def _audience(account_id: int, row: Json) -> Audience:
+    created, modified = aware(row["createdDate"]), aware(row["lastModifiedDate"])
+    body = {"adAccountId": account_id, **row["body"]}
+    audience = Audience(
+        row["id"], body, row["status"], row["population"], created, modified, ready=modified
+    )
+    return replace(audience, detail_dates=row.get("detailDates", {}))
+
+
+def _file_id(target: object) -> object:
+    return target.get("customerFileId") if is_object(target) else None

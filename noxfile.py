@@ -1,0 +1,76 @@
+"""Tasks: ``nox -s demo``, ``nox -s tests``, and what CI runs besides. ``nox -l`` lists them."""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+nox.options.default_venv_backend = "virtualenv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+INTERPRETERS = [python for minor in (11, 12, 13, 14) if shutil.which(python := f"python3.{minor}")]
+CORE = "not kmoment/sandbox/*"
+
+
+def _group(name: str) -> list[str]:
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+def _tests(session: nox.Session) -> None:
+    session.install(".", *_group("tests"))
+    session.run("python", "-X", "dev", "-m", "pytest", *session.posargs, env={"NO_COLOR": "1"})
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job, offline: build, create, edit and delete audiences in the sandbox."""
+    session.install(".", *_group("demo"))
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, on the interpreter nox runs with, against the installed wheel."""
+    _tests(session)
+
+
+@nox.session(python=INTERPRETERS or False)
+def matrix(session: nox.Session) -> None:
+    """The test suite on every interpreter found."""
+    _tests(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The test suite with branch coverage: 100 % of everything but the sandbox."""
+    session.install(".", *_group("tests"))
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--omit=*/kmoment/sandbox/*", "--fail-under=100")
+    session.run("coverage", "report", "--include=*/kmoment/sandbox/*")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and simple mistakes."""
+    session.install(*_group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict and pyright."""
+    session.install("-e", ".", *_group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every example, against a sandbox of its own."""
+    session.install(".", *_group("demo"))
+    for example in sorted(Path("examples").glob("*.py")):
+        session.run("python", str(example))
