@@ -12,7 +12,6 @@ nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 INTERPRETERS = [python for minor in (11, 12, 13, 14) if shutil.which(python := f"python3.{minor}")]
-CORE = "not kmoment/sandbox/*"
 
 
 def _group(name: str) -> list[str]:
@@ -21,7 +20,8 @@ def _group(name: str) -> list[str]:
 
 def _tests(session: nox.Session) -> None:
     session.install(".", *_group("tests"))
-    session.run("python", "-X", "dev", "-m", "pytest", *session.posargs, env={"NO_COLOR": "1"})
+    # Not `python -m pytest`: that would put the source before the installed wheel.
+    session.run("pytest", *session.posargs, env={"PYTHONDEVMODE": "1"})
 
 
 @nox.session

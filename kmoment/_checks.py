@@ -11,6 +11,7 @@ from yarl import URL
 from ._secret import Secret
 from .errors import InvalidArgumentError
 from .models import AudienceDraft
+from .models._base import encodable
 
 _LARGEST_LONG: Final = 2**63 - 1
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
@@ -44,11 +45,6 @@ def text(argument: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or not encodable(value):
         refuse(argument, "text that is not empty", value)
     return value.strip()
-
-
-def encodable(value: str) -> bool:
-    """Whether *value* can be sent: a lone surrogate cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def term(argument: str, value: Any) -> int:

@@ -137,7 +137,7 @@ def _kind(value: Any) -> str:
 
 def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
     """For ``list[X]`` and ``tuple[X, ...]``."""
-    collect, of = get_origin(type_), get_args(type_)[0]
+    collect, of = get_origin(type_), _of(type_)
     hook = converter.get_structure_hook(of)
 
     def read_list(value: Any, _: Any) -> Any:
@@ -170,14 +170,18 @@ def _members(model: type[Model]) -> Iterator[_Member]:
     attrs.resolve_types(model)
     for field in attrs.fields(model):
         if field.name != "extra":
-            type_ = _without_none(field.type)
+            type_ = _first(field.type)
             yield _Member(field.name, camel(field.name), type_, field.default is attrs.NOTHING)
 
 
-def _without_none(type_: Any) -> Any:
-    if get_origin(type_) in (UnionType, Union):
-        return next(arg for arg in get_args(type_) if arg is not NoneType)
-    return type_
+def _of(type_: Any) -> Any:
+    """What a ``list[X]`` or ``tuple[X, ...]`` holds."""
+    return _first(get_args(type_)[0])
+
+
+def _first(type_: Any) -> Any:
+    """``X`` of ``X | None``, and of what a draft takes: a word, or text like it."""
+    return get_args(type_)[0] if get_origin(type_) in (UnionType, Union) else type_
 
 
 def _model_hook(model: type[Model], converter: cattrs.Converter) -> Hook:
@@ -277,7 +281,7 @@ def _find_fault(value: Any, type_: Any, at: str = "") -> Unreadable | None:
     if _is_model(type_):
         return _find_in_object(value, type_, at)
     if _is_list(type_):
-        return _find_in_list(value, get_args(type_)[0], at)
+        return _find_in_list(value, _of(type_), at)
     try:
         _converter.structure(value, type_)
     except Unreadable as fault:

@@ -243,6 +243,7 @@ class AsyncClient:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         if self._transport is None:
+            self._loop = _running_loop()
             self._transport = self._new_transport()
         self._check_loop()
         return self._transport
@@ -250,7 +251,6 @@ class AsyncClient:
     def _new_transport(self) -> "Transport":
         from ._transport import Transport
 
-        self._loop = _running_loop()
         return Transport(
             timeout=self._timeout,
             proxy=self._proxy,

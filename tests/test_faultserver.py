@@ -15,7 +15,7 @@ import pytest
 import trustme
 from attrs import define
 
-from tests.faultserver import (
+from faultserver import (
     Answer,
     BadGzip,
     BrokenTruthError,

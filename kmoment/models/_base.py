@@ -89,3 +89,8 @@ def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | Non
         return tuple(dict.fromkeys(items))
     except TypeError:  # an unhashable stranger: the draft's rules name it by its index
         return items
+
+
+def encodable(text: str) -> bool:
+    """Whether *text* can be sent: a lone surrogate cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 import attrs
 
 from ..errors import Fault, InvalidDraftError
-from ._base import NO_EXTRA, Model, OpenEnum, collection
+from ._base import NO_EXTRA, Model, OpenEnum, collection, encodable
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -196,19 +196,15 @@ class AudienceDraft(Model):
         return self.resolved()
 
 
-def _word(words: type[E], value: E | str | None) -> Any:
-    return words(value) if isinstance(value, str) else value
+def _word(words: type[E], value: Any) -> Any:
+    """Documented text becomes a member; any other value stays as given, for the rules to see."""
+    member = words(value) if type(value) is str else value
+    return member if isinstance(member, words) and (member.is_known or member is value) else value
 
 
 def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> Any:
-    """Documented text becomes a member; any other value stays as given, for the rules to see."""
-    known = words._value2member_map_
     given = collection(argument, values)
-    return given if given is None else tuple(dict.fromkeys(map(_known(known), given)))
-
-
-def _known(known: Mapping[Any, Any]) -> Callable[[Any], Any]:
-    return lambda value: known.get(value, value) if isinstance(value, str) else value
+    return given and collection(argument, (_word(words, value) for value in given))
 
 
 # -- The rules --------------------------------------------------------------------------
@@ -218,6 +214,13 @@ _LARGEST_LONG: Final = 2**63 - 1
 _NOT_FOR: Final[Mapping[AudienceType, tuple[str, ...]]] = {
     AudienceType.DISPLAY: ("talk_channel_group_targetings",),
     AudienceType.MESSAGE: ("customer_file_targetings", "tracker_targetings"),
+}
+
+_WORDS: Final[Mapping[str, type[OpenEnum]]] = {
+    "type": AudienceType,
+    "age_type": AgeType,
+    "gender_type": GenderType,
+    "location_type": LocationType,
 }
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -236,13 +239,17 @@ _KINDS: Final[Mapping[str, type]] = {
 
 
 def _name_is_text(draft: AudienceDraft) -> Iterator[Fault]:
-    if not isinstance(draft.name, str) or not draft.name.strip():
+    name: object = draft.name
+    if not isinstance(name, str) or not name.strip():
         yield Fault("name", "must be text that is not empty")
+    elif not encodable(name):
+        yield Fault("name", "must be text that can be sent")
 
 
-def _type_is_text(draft: AudienceDraft) -> Iterator[Fault]:
-    if not isinstance(draft.type, AudienceType) or not draft.type:
-        yield Fault("type", "must be DISPLAY or MESSAGE")
+def _types_are_words(draft: AudienceDraft) -> Iterator[Fault]:
+    for name, words in _WORDS.items():
+        if not isinstance(value := getattr(draft, name), words):
+            yield Fault(name, f"must be {' or '.join(words)}, not {value!r}")
 
 
 def _ages_fit(draft: AudienceDraft) -> Iterator[Fault]:
@@ -323,7 +330,7 @@ def _a(kind: type) -> str:
 
 _RULES: Final[tuple[Callable[[AudienceDraft], Iterator[Fault]], ...]] = (
     _name_is_text,
-    _type_is_text,
+    _types_are_words,
     _ages_fit,
     _genders_fit,
     _area_fits,

@@ -14,6 +14,7 @@ from ._control import Control
 from ._faults import Fault
 from ._quota import Quota
 from ._reply import Json, json_reply
+from ._wire import response
 
 BASE = "/_sandbox"
 
@@ -49,8 +50,7 @@ async def _location(request: web.Request) -> web.StreamResponse:
 
 
 def _json(value: object, status: int = 200) -> web.Response:
-    reply = json_reply(value, status)
-    return web.Response(status=status, body=reply.body, headers=reply.headers)
+    return response(json_reply(value, status))
 
 
 def _reset(control: Control, _: Any) -> Json:

@@ -34,4 +34,4 @@ def aware(moment: datetime | str) -> datetime:
 
 def printed(moment: datetime) -> str:
     """In the form of Kakao's audience pages, yyyy-MM-dd'T'HH:mm:ss."""
-    return moment.astimezone(KST).strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.astimezone(KST).replace(tzinfo=None).isoformat(timespec="seconds")

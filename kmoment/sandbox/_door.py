@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -26,7 +29,7 @@ def application(core: Core, control: Control) -> web.Application:
         path = BASE + endpoint.route(core.options.layout).path
         app.router.add_route(endpoint.method, path, door.handler(endpoint))
     app.router.add_routes(_admin.routes(control))
-    app.on_cleanup.append(door.cancel_late)
+    app.on_shutdown.append(door.stop)
     return app
 
 
@@ -34,6 +37,8 @@ class _Door:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._late: set[asyncio.TimerHandle] = set()
+        # aiohttp forgets a handler whose client has gone; one that a fault holds back would leak.
+        self._held: set[asyncio.Task[Any]] = set()
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -45,7 +50,7 @@ class _Door:
                 self._core.receive(self._entry(request, None, b"", unknown.status))
             raise
         except Exception as error:
-            return _response(_errors.crash(error))
+            return _wire.response(_errors.crash(error))
 
     def handler(self, endpoint: Endpoint) -> Handler:
         async def serve(request: web.Request) -> web.StreamResponse:
@@ -53,30 +58,46 @@ class _Door:
 
         return serve
 
-    async def cancel_late(self, _: web.Application) -> None:
-        for handle in self._late:
-            handle.cancel()
+    async def stop(self, _: web.Application) -> None:
+        for commit in self._late:
+            commit.cancel()
+        for task in self._held:
+            task.cancel()
+        await asyncio.gather(*self._held, return_exceptions=True)
 
     async def _serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
         ask = await _ask(endpoint, request)
         entry = self._entry(request, endpoint, ask.body, None)
         fault = self._core.receive(entry)
-        if fault and fault.pause:
-            await asyncio.sleep(fault.pause)
-        reply = self._reply(endpoint, ask, entry, fault)
-        if fault is None or fault.kind not in _wire.UNANSWERED:
+        if fault is None:
+            reply = self._tagged(endpoint, self._core.answer(endpoint, ask, entry))
             entry.status = reply.status
-        return await _wire.deliver(request, reply, fault)
+            return _wire.response(reply)
+        with self._holding():
+            await asyncio.sleep(fault.pause)
+            reply = self._tagged(endpoint, self._faulty(endpoint, ask, entry, fault))
+            entry.status = None if fault.kind in _wire.UNANSWERED else reply.status
+            return await _wire.deliver(request, reply, fault)
 
-    def _reply(self, endpoint: Endpoint, ask: Ask, entry: Entry, fault: Fault | None) -> Reply:
-        if fault and fault.kind == "commit_late":
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        held = {task} if task else set[asyncio.Task[Any]]()
+        self._held |= held
+        try:
+            yield
+        finally:
+            self._held -= held
+
+    def _faulty(self, endpoint: Endpoint, ask: Ask, entry: Entry, fault: Fault) -> Reply:
+        if fault.kind == "commit_late":
             loop = asyncio.get_running_loop()
             self._late.add(loop.call_later(fault.delay, self._core.answer, endpoint, ask, entry))
-        acts = fault is None or fault.acts
-        reply = self._core.answer(endpoint, ask, entry) if acts else Reply()
-        fidelity = endpoint.route(self._core.options.layout).fidelity
-        reply = fault.apply(reply) if fault else reply
-        return reply.with_headers({"X-Sandbox-Fidelity": fidelity})
+        return fault.apply(self._core.answer(endpoint, ask, entry) if fault.acts else Reply())
+
+    def _tagged(self, endpoint: Endpoint, reply: Reply) -> Reply:
+        route = endpoint.route(self._core.options.layout)
+        return reply.with_headers({"X-Sandbox-Fidelity": route.fidelity})
 
     def _entry(
         self, request: web.Request, endpoint: Endpoint | None, body: bytes, status: int | None
@@ -104,7 +125,3 @@ async def _ask(endpoint: Endpoint, request: web.Request) -> Ask:
         variables=request.match_info,
         body=await request.read(),
     )
-
-
-def _response(reply: Reply) -> web.Response:
-    return web.Response(status=reply.status, body=reply.body, headers=reply.headers)

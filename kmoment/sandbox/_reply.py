@@ -11,6 +11,8 @@ Json = dict[str, Any]
 
 JSON_TYPE = "application/json;charset=UTF-8"
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -43,7 +45,7 @@ class Reply:
 
 def encode(value: object) -> bytes:
     # A lone surrogate that came in as an escape must not become a crash on the way out.
-    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+    return _ENCODER.encode(value).encode(errors="replace")
 
 
 def json_reply(value: object, status: int = 200) -> Reply:

@@ -109,9 +109,7 @@ def _renamed(members: Json, old: str, new: str) -> Json:
 
 
 def _distinct(entries: list[Any]) -> list[Any]:
-    return list({json.dumps(entry, sort_keys=True): entry for entry in reversed(entries)}.values())[
-        ::-1
-    ]
+    return list({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
 
 
 def _shape(body: Json) -> Iterator[str]:

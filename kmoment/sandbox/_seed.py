@@ -66,7 +66,7 @@ def _ad_group(ad_group_id: int, n: int) -> Json:
         "campaignTypeGoal": {"campaignType": goal[0], "goal": goal[1]},
         "adGroupId": ad_group_id,
         "adGroupName": f"sandbox_ad_group_{n}",
-        "adGroupStatus": ["LIVE"],
+        "adGroupStatus": ["OPERATING"],
         "adGroupType": "DIRECT_MESSAGE" if message else "DISPLAY",
     }
 

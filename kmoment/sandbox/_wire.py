@@ -18,11 +18,13 @@ _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _PIECES = 10
 
 
-async def deliver(request: web.Request, reply: Reply, fault: Fault | None) -> web.StreamResponse:
-    special = _DELIVERIES.get(fault.kind) if fault else None
-    if fault is None or special is None:
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
-    return await special(request, reply, fault)
+def response(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+
+async def deliver(request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
+    special = _DELIVERIES.get(fault.kind)
+    return await special(request, reply, fault) if special else response(reply)
 
 
 async def _close(request: web.Request, _: Reply, __: Fault) -> web.StreamResponse:

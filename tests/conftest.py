@@ -1,0 +1,58 @@
+"""Fixtures for every test: asyncio, no network but loopback, and a sandbox."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+import kmoment
+from faultserver import FaultServer
+from kmoment.sandbox import Sandbox
+
+TOKEN = "canary-token-5b1f"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for the network fails, and says where it wanted to go."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            assert ip_address(address[0]).is_loopback, f"a test connects to {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KMOMENT_TOKEN", raising=False)
+    monkeypatch.delenv("KMOMENT_BASE_URL", raising=False)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FaultServer]:
+    async with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server: FaultServer) -> AsyncIterator[kmoment.AsyncClient]:
+    """A client of the fault server."""
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox on its own thread, for tests that only read or clean up after themselves."""
+    with Sandbox() as running:
+        yield running

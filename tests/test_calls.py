@@ -1,0 +1,87 @@
+"""The table of calls, run through the async client."""
+
+import json
+import pickle
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+import kmoment
+from calls import REFUSED, ROWS, Row
+from conftest import TOKEN
+from kmoment._endpoints import ENDPOINTS
+from kmoment.sandbox import Sandbox
+from scripted import ok, scripted
+
+pytestmark = pytest.mark.anyio
+
+
+def test_every_endpoint_has_a_row() -> None:
+    """No endpoint goes untried."""
+    assert {row.name for row in ROWS} == {endpoint.name for endpoint in ENDPOINTS}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+async def test_scripted(row: Row) -> None:
+    """Each call sends exactly its request and reads its answer as its value."""
+    async with kmoment.AsyncClient(TOKEN) as client:
+        transport = scripted(client, ok(row.answer))
+        assert row.expect(await row.call(client))
+    (request,) = transport.requests
+    assert (request.method, request.url.path) == (row.method, row.path)
+    assert request.url.host == "apis.moment.kakao.com"
+    assert dict(request.url.query) == row.query
+    assert request.headers.get("adAccountId") == row.account
+    assert (json.loads(request.body) if request.body else None) == row.body
+    assert TOKEN not in repr(request)
+
+
+@pytest.fixture
+async def own_sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest.mark.parametrize("quirks", [False, True], ids=["as tabled", "as in samples"])
+@pytest.mark.parametrize("layout", ["nested", "flat"])
+async def test_sandbox(layout: Any, quirks: bool) -> None:
+    """Each call gives its value against the sandbox, in both readings of the routes."""
+    async with Sandbox(layout=layout, quirks=quirks) as sandbox:
+        for row in ROWS:
+            sandbox.reset()
+            async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+                assert row.expect(await row.call(client)), row.name
+
+
+@pytest.mark.parametrize(("argument", "call"), REFUSED)
+async def test_bad_input_is_refused_unsent(argument: str, call: Callable[[Any], Any]) -> None:
+    """Bad input gets one clear error that names the argument, before anything is sent."""
+    async with kmoment.AsyncClient(TOKEN) as client:
+        transport = scripted(client, ok([]))
+        with pytest.raises(kmoment.InvalidArgumentError) as caught:
+            await call(client)
+    assert caught.value.argument == argument
+    assert str(caught.value).startswith(argument)
+    assert isinstance(caught.value, ValueError)
+    assert transport.requests == []
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+async def test_the_escape_hatch() -> None:
+    """An endpoint that kmoment does not know is reached through the same door."""
+    async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1:1/prefix/") as client:
+        transport = scripted(client, ok({"content": []}))
+        got = await client.request(
+            "PUT",
+            "/openapi/v4/adGroups",
+            params={"a": "b", "n": 3},
+            json={"이름": None},
+            account=5,
+        )
+    (request,) = transport.requests
+    assert got == {"content": []}
+    assert str(request.url) == "http://127.0.0.1:1/prefix/openapi/v4/adGroups?a=b&n=3"
+    assert request.headers["adAccountId"] == "5"
+    assert request.body is not None
+    assert json.loads(request.body) == {"이름": None}

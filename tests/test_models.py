@@ -1,0 +1,358 @@
+"""Models: frozen values, open enums, and the documented rules of a draft."""
+
+import copy
+import json
+import pickle
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kmoment
+from kmoment import Age, AudienceDraft, AudienceStatus, Fault, models
+from kmoment._convert import read, write
+from kmoment.models._base import FrozenDict, Model, OpenEnum
+from strategies import ENUMS, MODELS, models_of
+
+SEOUL = kmoment.Location(value="I", description="서울특별시", depth1_name="서울특별시")
+GANGNAM = kmoment.Depth2Location(
+    value="I1000", description="서울특별시 강남구", depth1_name="서울특별시", depth2_name="강남구"
+)
+
+
+@pytest.mark.parametrize("enum", ENUMS, ids=lambda e: e.__name__)
+def test_unknown_words_are_kept(enum: type[OpenEnum]) -> None:
+    """A word kmoment does not know compares, prints, hashes, copies and pickles as itself."""
+    word = enum("BRAND_NEW")
+    assert (word, str(word), hash(word)) == ("BRAND_NEW", "BRAND_NEW", hash("BRAND_NEW"))
+    assert not word.is_known
+    assert "unknown" in repr(word)
+    for twin in (pickle.loads(pickle.dumps(word)), copy.deepcopy(word)):
+        assert type(twin) is enum
+        assert twin == word
+
+
+@pytest.mark.parametrize("enum", ENUMS, ids=lambda e: e.__name__)
+def test_known_words_are_members(enum: type[OpenEnum]) -> None:
+    """A known word is the member itself, so that ``is`` and completion work."""
+    for member in enum:
+        assert enum(member.value) is member
+        assert member.is_known
+        assert "unknown" not in repr(member)
+
+
+def test_words_are_text() -> None:
+    """What is no text is no word."""
+    with pytest.raises(ValueError, match="not a valid"):
+        AudienceStatus(3)
+
+
+def test_the_tables_spelling_of_all() -> None:
+    """Kakao's tables print ``All`` for what its samples and notes call ``ALL``."""
+    for enum in (kmoment.AgeType, kmoment.GenderType, kmoment.LocationType):
+        assert enum("All") is enum("ALL")
+        assert not enum("all").is_known
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+@given(data=st.data())
+def test_models_round_trip(model: type[Model], data: st.DataObject) -> None:
+    """Any model written as JSON and read again is the same, in pickles and copies as well."""
+    value = data.draw(models_of(model))
+    assert read(json.loads(json.dumps(write(value))), model) == value
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert copy.deepcopy(value) == value
+    assert hash(value) == hash(copy.copy(value))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+def test_models_are_frozen_and_slotted(model: type[Model]) -> None:
+    """A model refuses to change and holds nothing beside its fields."""
+    empty = object.__new__(model)
+    assert not hasattr(empty, "__dict__")
+    for field in attrs.fields(model):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(empty, field.name, None)
+
+
+def test_repr_shows_what_is_there() -> None:
+    """A repr leaves out what is not set, and shows unknown members."""
+    assert repr(SEOUL) == "Location(value='I', description='서울특별시', depth1_name='서울특별시')"
+    row = kmoment.AudienceSummary(id=1, name="x", extra={"new": 1})
+    assert repr(row) == "AudienceSummary(id=1, name='x', extra={'new': 1})"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.__setitem__("a", 1),
+        lambda d: d.__delitem__("a"),
+        lambda d: d.update(b=1),
+        lambda d: d.pop("a"),
+        lambda d: d.popitem(),
+        lambda d: d.clear(),
+        lambda d: d.setdefault("b", 1),
+        lambda d: d.__ior__({"b": 1}),
+    ],
+)
+def test_extra_cannot_be_changed(change: object) -> None:
+    """Unknown members are as frozen as the known ones."""
+    extra = kmoment.AudienceSummary(id=1, name="x", extra={"a": 1}).extra
+    with pytest.raises(TypeError, match="frozen"):
+        change(extra)  # type: ignore[operator]
+    assert extra == {"a": 1}
+
+
+def test_frozen_dict_copies() -> None:
+    """A frozen mapping copies to itself and pickles to its equal."""
+    frozen = FrozenDict(a=1)
+    assert copy.copy(frozen) is frozen
+    assert pickle.loads(pickle.dumps(frozen)) == frozen
+
+
+# -- Drafts -----------------------------------------------------------------------------
+
+
+def test_types_follow_from_what_is_given() -> None:
+    """Nothing given is ALL; anything given is NOT_ALL or AREA."""
+    bare = AudienceDraft("x", "DISPLAY").resolved()
+    assert (bare.age_type, bare.gender_type, bare.location_type) == ("ALL", "ALL", "ALL")
+    for area in ("locations", "depth2_locations", "depth3_locations"):
+        full = AudienceDraft("x", "DISPLAY", ages=["20"], genders=["M"], **{area: [SEOUL]})
+        full = full.resolved()
+        assert (full.age_type, full.gender_type) == ("NOT_ALL", "NOT_ALL")
+        assert full.location_type == "AREA"
+
+
+def test_sets_keep_order_and_drop_repeats() -> None:
+    """Kakao's sets are tuples: in the order given, each value once."""
+    draft = AudienceDraft.display("x", ages=["30", Age.AGE_20, "30", "20"], locations=[SEOUL] * 2)
+    assert draft.ages == ("30", "20")
+    assert draft.locations == (SEOUL,)
+
+
+@pytest.mark.parametrize("value", ["20", b"20", {"a": 1}, 20], ids=lambda v: type(v).__name__)
+def test_a_set_must_be_a_collection(value: object) -> None:
+    """Text in place of a set of text would fall apart into letters: it is refused by name."""
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^ages must be a collection.*not"):
+        AudienceDraft("x", "DISPLAY", ages=value)  # type: ignore[arg-type]
+
+
+FAULTS = {
+    "blank name": ({"name": "  "}, ["name: must be text that is not empty"]),
+    "name is no text": ({"name": 3}, ["name: must be text that is not empty"]),
+    "name cannot be sent": ({"name": "\ud800"}, ["name: must be text that can be sent"]),
+    "no type": ({"type": None}, ["type: must be DISPLAY or MESSAGE, not None"]),
+    "unknown type": ({"type": "display"}, ["type: must be DISPLAY or MESSAGE, not 'display'"]),
+    "ages with ALL": (
+        {"age_type": "ALL", "ages": ["20"]},
+        ["ages: must not be given where age_type is ALL"],
+    ),
+    "no ages with NOT_ALL": (
+        {"age_type": "NOT_ALL"},
+        ["ages: must be given where age_type is NOT_ALL"],
+    ),
+    "genders with ALL": (
+        {"gender_type": "ALL", "genders": ["M"]},
+        ["genders: must not be given where gender_type is ALL"],
+    ),
+    "no genders with NOT_ALL": (
+        {"gender_type": "NOT_ALL"},
+        ["genders: must be given where gender_type is NOT_ALL"],
+    ),
+    "wrong gender": ({"genders": ["X"]}, ['genders[0]: must be one of "M", "F", not \'X\'']),
+    "area without a location": (
+        {"location_type": "AREA"},
+        ["location_type: AREA needs locations, depth2_locations or depth3_locations"],
+    ),
+    "location with ALL": (
+        {"location_type": "ALL", "depth2_locations": [GANGNAM]},
+        ["depth2_locations: must not be given where location_type is ALL"],
+    ),
+    "location of the wrong depth": (
+        {"locations": [GANGNAM]},
+        ["locations[0]: must be a Location, not Depth2Location"],
+    ),
+    "JSON in place of a location": (
+        {"locations": [{"value": "I"}]},
+        ["locations[0]: must be a Location, not dict"],
+    ),
+    "location without a code": (
+        {"locations": [attrs.evolve(SEOUL, value=" ")]},
+        ["locations[0].value: must be text that is not empty, not ' '"],
+    ),
+    "empty interest": ({"ufo_interests": [""]}, ["ufo_interests[0]: must not be empty"]),
+    "interest is no text": ({"ufo_interests": [3]}, ["ufo_interests[0]: must be text, not int"]),
+    "cohort without an id": (
+        {"cohort_targetings": [kmoment.CohortTargeting(cohort_id=0)]},
+        ["cohort_targetings[0].cohort_id: must be a positive 64-bit integer, not 0"],
+    ),
+    "file id as text": (
+        {"customer_file_targetings": [kmoment.CustomerFileTargeting(customer_file_id="1")]},  # type: ignore[arg-type]
+        [
+            "customer_file_targetings[0].customer_file_id: must be a positive 64-bit integer, not '1'"
+        ],
+    ),
+    "file in MESSAGE": (
+        {
+            "type": "MESSAGE",
+            "customer_file_targetings": [kmoment.CustomerFileTargeting(customer_file_id=1)],
+        },
+        ["customer_file_targetings: must not be given for a MESSAGE audience"],
+    ),
+    "tracker in MESSAGE": (
+        {"type": "MESSAGE", "tracker_targetings": [kmoment.TrackerTargeting(track_id="1")]},
+        ["tracker_targetings: must not be given for a MESSAGE audience"],
+    ),
+    "friend group in DISPLAY": (
+        {"talk_channel_group_targetings": [kmoment.TalkChannelGroupTargeting()]},
+        ["talk_channel_group_targetings: must not be given for a DISPLAY audience"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("members", "faults"), FAULTS.values(), ids=FAULTS)
+def test_faults(members: dict[str, object], faults: list[str]) -> None:
+    """Each documented rule is a fault with the field's path and the rule."""
+    draft = AudienceDraft(**{"name": "x", "type": "DISPLAY", **members})  # type: ignore[arg-type]
+    assert [str(fault) for fault in draft.faults()] == faults
+
+
+def test_all_faults_at_once() -> None:
+    """A draft with several faults names all of them, in one error that pickles."""
+    draft = AudienceDraft("", "DISPLAY", ages=["20", "99"], genders=["X"])
+    with pytest.raises(kmoment.InvalidDraftError) as caught:
+        draft.checked()
+    assert [fault.path for fault in caught.value.faults] == ["name", "ages[1]", "genders[0]"]
+    assert str(caught.value).startswith("audience has 3 faults:\n  name: ")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.faults == caught.value.faults
+    assert str(kmoment.InvalidDraftError("audience", [Fault("a", "b")])).startswith(
+        "audience has 1 fault:"
+    )
+
+
+def test_a_word_newer_than_kmoment_is_never_refused() -> None:
+    """An enum member of an unknown value passes: Kakao may have extended its list."""
+    draft = AudienceDraft(
+        "x", models.AudienceType("SEARCH"), ages=[Age("70")], age_type=models.AgeType("SOME")
+    )
+    assert draft.faults() == ()
+
+
+@given(draft=models_of(AudienceDraft))
+def test_checking_any_draft(draft: AudienceDraft) -> None:
+    """A draft passes, or is refused with faults that each name one of its fields."""
+    try:
+        assert draft.checked() == draft.resolved()
+    except kmoment.InvalidDraftError as error:
+        assert error.faults == draft.faults() != ()
+        for fault in error.faults:
+            assert hasattr(draft, fault.path.partition("[")[0]), fault
+    else:
+        assert draft.faults() == ()
+
+
+# -- From answers to drafts ----------------------------------------------------------------
+
+ANSWER = {
+    "id": 7,
+    "type": "DISPLAY",
+    "name": "x",
+    "audienceStatus": "AVAILABLE",
+    "populationScore": 10,
+    "createdDate": "2021-05-03T18:50:54",
+    "ageType": "NOT_ALL",
+    "ages": ["20", "70"],
+    "genderType": "ALL",
+    "depth2locations": [
+        {"value": "B7222", "desrciption": "d", "depth1Name": "a", "depth2Name": "b", "new": [1]}
+    ],
+    "ufoInterests": [],
+    "customerFileTargetings": [
+        {"customerFileId": 1, "inclusionType": "INCLUDE", "status": "COMPLETE"}
+    ],
+    "cohortTargetings": [{"cohortId": 2, "weight": 3}],
+    "lookalikeTargetings": [{"lookalikeId": 9}],
+}
+
+
+def test_a_draft_of_an_answer_loses_no_targeting() -> None:
+    """What a PUT needs is all there: unknown members, unknown targetings, derived types."""
+    draft = read(ANSWER, models.Audience).draft()
+    assert write(draft.checked()) == {
+        "lookalikeTargetings": [{"lookalikeId": 9}],
+        "name": "x",
+        "type": "DISPLAY",
+        "ageType": "NOT_ALL",
+        "ages": ["20", "70"],
+        "genderType": "ALL",
+        "locationType": "AREA",
+        "depth2Locations": [
+            {
+                "new": [1],
+                "value": "B7222",
+                "description": "d",
+                "depth1Name": "a",
+                "depth2Name": "b",
+            }
+        ],
+        "ufoInterests": [],
+        "customerFileTargetings": [{"customerFileId": 1, "inclusionType": "INCLUDE"}],
+        "cohortTargetings": [{"weight": 3, "cohortId": 2}],
+    }
+
+
+def test_a_draft_never_widens_an_audience_unseen() -> None:
+    """Where an answer says NOT_ALL without saying which ages, the draft is refused, not ALL."""
+    answer = read({"id": 1, "name": "x", "type": "DISPLAY", "ageType": "NOT_ALL"}, models.Audience)
+    assert [fault.path for fault in answer.draft().faults()] == ["ages"]
+
+
+def test_a_changed_draft_changes_its_types() -> None:
+    """Types that follow from the sets go on following them after a change."""
+    draft = read(ANSWER, models.Audience).draft().replace(ages=None, depth2_locations=None)
+    assert draft.checked().age_type == "ALL"
+    assert draft.checked().location_type == "ALL"
+    assert draft.name == "x"
+
+
+@given(audience=models_of(models.Audience))
+def test_any_answer_becomes_a_draft(audience: models.Audience) -> None:
+    """A draft can be made of whatever was answered, and carries every set of it."""
+    draft = audience.draft()
+    for field in attrs.fields(AudienceDraft):
+        if field.name.endswith("locations") or field.name == "extra":
+            assert getattr(draft, field.name) == getattr(audience, field.name)
+
+
+def test_targets() -> None:
+    """Each look-up row makes the entry that targets it."""
+    include = kmoment.InclusionType.INCLUDE
+    exclude = kmoment.InclusionType.EXCLUDE
+    assert kmoment.CohortAvailable(id=1).target() == kmoment.CohortTargeting(
+        cohort_id=1, inclusion_type=include
+    )
+    assert kmoment.CustomerFile(id=1).target(exclude) == kmoment.CustomerFileTargeting(
+        customer_file_id=1, inclusion_type=exclude
+    )
+    assert kmoment.ChannelProfile(id="_a").target() == kmoment.TalkChannelTargeting(
+        profile_id="_a", inclusion_type=include
+    )
+    assert kmoment.SyncProfile(id="_a").target(None) == kmoment.SyncAppTargeting(profile_id="_a")
+    group = kmoment.TalkChannelGroupFile(id=5).target("someId")
+    assert write(group) == {"someId": 5, "inclusionType": "INCLUDE"}
+    event = kmoment.PixelAndSdkEvent(
+        event_code="PageView", track_rule_id="*", track_rule=kmoment.TrackRule(name="visit")
+    )
+    assert event.target("9", tracker_targeting_terms=["ONE_MONTH"]) == kmoment.TrackerTargeting(
+        track_id="9",
+        inclusion_type=include,
+        event_code="PageView",
+        track_rule_id="*",
+        track_rule_name="visit",
+        tracker_targeting_terms=("ONE_MONTH",),
+    )
+    assert kmoment.PixelAndSdkEvent(event_code="*").target("9").track_rule_name is None
