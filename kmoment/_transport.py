@@ -111,7 +111,7 @@ class Transport:
         async def guard(
             req: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            cast(_MarkedRequest, req).attempt = attempt
+            cast("_MarkedRequest", req).attempt = attempt
             try:
                 return await handler(req)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:

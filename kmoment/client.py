@@ -89,6 +89,11 @@ class AsyncClient:
         # Rebound at once: a traceback shows the locals of every frame.
         secret, token = Secret(token), None
         via, proxy = None if proxy is None else Secret(proxy), None
+        self._base_url, self._closed = DEFAULT_BASE_URL, False
+        self._transport: Transport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._live = 0
+        self._quiet = asyncio.Event()
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)
         self._base_url = _checks.base_url(
@@ -101,11 +106,6 @@ class AsyncClient:
         if routes not in ("auto", "nested", "flat"):
             _checks.refuse("routes", "auto, nested or flat", routes)
         self._routes = Routes(routes)
-        self._transport: Transport | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._live = 0
-        self._quiet = asyncio.Event()
         self.locations = AsyncLocations(self)
         self.placements = AsyncPlacements(self)
         self.categories = AsyncCategories(self)
@@ -184,11 +184,14 @@ class AsyncClient:
         """Refuse new calls, wait up to 5 s for those under way, then close every connection.
 
         May be called again, and before anything was opened.
+
+        :raises WrongLoopError: Another event loop's connections cannot be closed here.
         """
+        if self._transport is not None:
+            self._check_loop()
         self._closed = True
         transport, self._transport = self._transport, None
         if transport is not None:
-            self._check_loop()
             await self._drain()
             await transport.aclose()
 

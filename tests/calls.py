@@ -41,12 +41,11 @@ class Row:
     query: dict[str, str] = attrs.field(factory=dict)
     body: Any = None
     account: str | None = None
-    in_sandbox: bool = True
-    """Whether the sandbox's own data gives the same value as the page's sample."""
 
 
-def account_row(name: str, *args: Any, **kwargs: Any) -> Row:
-    return Row(name, *args, account="1234", **kwargs)
+def account_row(*args: Any, **kwargs: Any) -> Row:
+    row = Row(*args, **kwargs)
+    return attrs.evolve(row, account="1234")
 
 
 def first(**members: Any) -> Callable[[Any], bool]:

@@ -1,5 +1,6 @@
 """Hypothesis strategies for every model, built from its fields."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from types import NoneType
@@ -34,15 +35,17 @@ TEXT: Final = st.text(max_size=12)
 EXTRA: Final = st.dictionaries(st.text("xyzXYZ", min_size=3, max_size=6), JSON, max_size=2)
 
 
-@cache
-def models_of(model: type[Any]) -> st.SearchStrategy[Any]:
-    """Any value of *model*."""
+def _models_of(model: Any) -> st.SearchStrategy[Any]:
     attrs.resolve_types(model)
     members = {
         field.name: EXTRA if field.name == "extra" else _of(field.type)
         for field in attrs.fields(model)
     }
     return st.builds(model, **members)
+
+
+models_of: Callable[[Any], st.SearchStrategy[Any]] = cache(_models_of)
+"""Any value of a model."""
 
 
 def _of(type_: Any) -> st.SearchStrategy[Any]:

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from typing import Any
 
 import attrs
 import pytest
@@ -16,6 +17,8 @@ from kmoment.models._base import FrozenDict, Model, OpenEnum
 from strategies import ENUMS, MODELS, models_of
 
 SEOUL = kmoment.Location(value="I", description="서울특별시", depth1_name="서울특별시")
+WRONG: Any = "1"
+WRONG_WORD: Any = 3
 GANGNAM = kmoment.Depth2Location(
     value="I1000", description="서울특별시 강남구", depth1_name="서울특별시", depth2_name="강남구"
 )
@@ -45,7 +48,7 @@ def test_known_words_are_members(enum: type[OpenEnum]) -> None:
 def test_words_are_text() -> None:
     """What is no text is no word."""
     with pytest.raises(ValueError, match="not a valid"):
-        AudienceStatus(3)
+        AudienceStatus(WRONG_WORD)
 
 
 def test_the_tables_spelling_of_all() -> None:
@@ -119,8 +122,8 @@ def test_types_follow_from_what_is_given() -> None:
     bare = AudienceDraft("x", "DISPLAY").resolved()
     assert (bare.age_type, bare.gender_type, bare.location_type) == ("ALL", "ALL", "ALL")
     for area in ("locations", "depth2_locations", "depth3_locations"):
-        full = AudienceDraft("x", "DISPLAY", ages=["20"], genders=["M"], **{area: [SEOUL]})
-        full = full.resolved()
+        given: dict[str, Any] = {area: [SEOUL]}
+        full = AudienceDraft("x", "DISPLAY", ages=["20"], genders=["M"], **given).resolved()
         assert (full.age_type, full.gender_type) == ("NOT_ALL", "NOT_ALL")
         assert full.location_type == "AREA"
 
@@ -133,10 +136,10 @@ def test_sets_keep_order_and_drop_repeats() -> None:
 
 
 @pytest.mark.parametrize("value", ["20", b"20", {"a": 1}, 20], ids=lambda v: type(v).__name__)
-def test_a_set_must_be_a_collection(value: object) -> None:
+def test_a_set_must_be_a_collection(value: Any) -> None:
     """Text in place of a set of text would fall apart into letters: it is refused by name."""
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^ages must be a collection.*not"):
-        AudienceDraft("x", "DISPLAY", ages=value)  # type: ignore[arg-type]
+        AudienceDraft("x", "DISPLAY", ages=value)
 
 
 FAULTS = {
@@ -189,9 +192,12 @@ FAULTS = {
         ["cohort_targetings[0].cohort_id: must be a positive 64-bit integer, not 0"],
     ),
     "file id as text": (
-        {"customer_file_targetings": [kmoment.CustomerFileTargeting(customer_file_id="1")]},  # type: ignore[arg-type]
+        {"customer_file_targetings": [kmoment.CustomerFileTargeting(customer_file_id=WRONG)]},
         [
-            "customer_file_targetings[0].customer_file_id: must be a positive 64-bit integer, not '1'"
+            (
+                "customer_file_targetings[0].customer_file_id: "
+                "must be a positive 64-bit integer, not '1'"
+            )
         ],
     ),
     "file in MESSAGE": (

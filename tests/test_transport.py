@@ -144,7 +144,9 @@ async def test_a_gzip_body_of_exactly_the_limit_is_read(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
     """The cap is on what is over it."""
-    server.script(Answer(200, gzip.compress(b" " * (BODY_LIMIT - 2) + b"[]"), {"Content-Encoding": "gzip"}))
+    server.script(
+        Answer(200, gzip.compress(b" " * (BODY_LIMIT - 2) + b"[]"), {"Content-Encoding": "gzip"})
+    )
     assert await client.locations.depth1() == []
 
 

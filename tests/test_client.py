@@ -1,0 +1,449 @@
+"""The life of a client: settings, token, event loop, routes, closing, secrecy."""
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import pickle
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import kmoment
+from calls import DRAFT, STORED
+from conftest import TOKEN
+from faultserver import Answer, CloseAfter, FaultServer, Silence
+from kmoment._secret import Secret, TokenSource
+from kmoment._transport import NoAnswer
+from kmoment.sandbox import Fault, Sandbox
+from scripted import ok, scripted
+
+pytestmark = pytest.mark.anyio
+
+# -- Settings ---------------------------------------------------------------------------
+
+SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("token", {"token": None}),
+    ("token", {"token": ""}),
+    ("token", {"token": "a b"}),
+    ("token", {"token": "a\nb"}),
+    ("token", {"token": "토큰"}),
+    ("token", {"token": 3}),
+    ("base_url", {"base_url": "http://apis.moment.kakao.com"}),
+    ("base_url", {"base_url": "http://0.0.0.0"}),
+    ("base_url", {"base_url": "https://user:pw@example.com"}),
+    ("base_url", {"base_url": "https://example.com/?a=b"}),
+    ("base_url", {"base_url": "https://example.com/#a"}),
+    ("base_url", {"base_url": "example.com"}),
+    ("base_url", {"base_url": "https://exa mple:99999"}),
+    ("base_url", {"base_url": 3}),
+    ("timeout", {"timeout": 0}),
+    ("timeout", {"timeout": True}),
+    ("timeout", {"timeout": "30"}),
+    ("deadline", {"deadline": float("inf")}),
+    ("deadline", {"deadline": None}),
+    ("max_connections", {"max_connections": 0}),
+    ("max_connections", {"max_connections": 1.5}),
+    ("proxy", {"proxy": "socks5://u:pa55@127.0.0.1"}),
+    ("proxy", {"proxy": 3}),
+    ("proxy", {"proxy": ""}),
+    ("routes", {"routes": "both"}),
+]
+
+
+@pytest.mark.parametrize(("argument", "settings"), SETTINGS)
+async def test_bad_settings_are_refused(argument: str, settings: dict[str, Any]) -> None:
+    """Each setting is checked when the client is made, and the error names it."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.AsyncClient(**{"token": TOKEN, **settings})
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8", "http://[::1]:8", "http://localhost:8", "https://example.com/x/"]
+)
+async def test_good_base_urls(url: str) -> None:
+    """https anywhere, http on this machine, with or without a path."""
+    assert kmoment.AsyncClient(TOKEN, base_url=url)._base_url == url.rstrip("/")
+
+
+async def test_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KMOMENT_TOKEN and KMOMENT_BASE_URL stand in for what is not passed."""
+    monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+    monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+    async with kmoment.AsyncClient() as client:
+        assert await client.locations.depth1()
+
+
+# -- Token ------------------------------------------------------------------------------
+
+
+async def test_a_provider_is_asked_once_and_again_after_a_401() -> None:
+    """A callable is asked at the first call, and anew only once the server has refused."""
+    tokens = iter(["old", "new"])
+    client = kmoment.AsyncClient(lambda: next(tokens))
+    refused = ok({"code": -401, "msg": "no"}, 401)
+    transport = scripted(client, ok([]), ok([]), refused, ok([]))
+    await client.locations.depth1()
+    await client.locations.depth1()
+    with pytest.raises(kmoment.AuthenticationError):
+        await client.locations.depth1()
+    await client.locations.depth1()
+    assert transport.tokens == ["old", "old", "old", "new"]
+    await client.aclose()
+
+
+async def test_an_async_provider() -> None:
+    """The callable may be async; what it returns is checked like any token."""
+
+    async def provide() -> str:
+        return "fresh"
+
+    client = kmoment.AsyncClient(provide)
+    transport = scripted(client, ok([]))
+    await client.locations.depth1()
+    assert transport.tokens == ["fresh"]
+    bad = kmoment.AsyncClient(lambda: "bad token")
+    scripted(bad, ok([]))
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^token"):
+        await bad.locations.depth1()
+
+
+async def test_a_given_token_is_not_forgotten() -> None:
+    """A token that was passed as text is all there is: a 401 does not lose it."""
+    source = TokenSource(Secret(TOKEN))
+    source.forget()
+    assert (await source.token()).reveal() == TOKEN
+
+
+async def test_a_providers_own_timeout_is_not_the_deadline() -> None:
+    """A TimeoutError that the provider raises stays the provider's."""
+
+    def provide() -> str:
+        raise TimeoutError("theirs")
+
+    client = kmoment.AsyncClient(provide)
+    scripted(client, ok([]))
+    with pytest.raises(TimeoutError, match="theirs"):
+        await client.locations.depth1()
+
+
+# -- Loop and closing ---------------------------------------------------------------------
+
+
+def test_a_client_of_another_loop_says_so(sandbox: Sandbox) -> None:
+    """A second event loop gets one clear error instead of a hang, and so does no loop."""
+    client = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
+
+    async def use() -> None:
+        await client.locations.depth1()
+
+    first = asyncio.new_event_loop()
+    first.run_until_complete(use())
+    with pytest.raises(kmoment.WrongLoopError, match="event loop of its first call"):
+        asyncio.run(use())
+    with pytest.raises(kmoment.WrongLoopError):
+        asyncio.run(client.aclose())
+    first.run_until_complete(client.aclose())
+    first.close()
+    step = kmoment.AsyncClient(TOKEN).locations.depth1()
+    with pytest.raises(kmoment.WrongLoopError, match="no event loop"):
+        step.send(None)
+
+
+async def test_closing() -> None:
+    """A client closes before and after use, again and again, and then refuses calls."""
+    unused = kmoment.AsyncClient(TOKEN)
+    await unused.aclose()
+    await unused.aclose()
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok([]))
+    assert "not opened yet" in repr(client)
+    async with client:
+        await client.locations.depth1()
+        assert "open" in repr(client)
+    assert transport.closed
+    assert "closed" in repr(client)
+    with pytest.raises(kmoment.ClientClosedError):
+        await client.locations.depth1()
+    with pytest.raises(kmoment.ClientClosedError):
+        await client.account(1).audiences.list()
+
+
+async def test_closing_waits_for_calls_under_way(server: FaultServer) -> None:
+    """A call that is under way when the client closes still gets its answer."""
+    server.script(Answer(200, b"[]", delay=0.2), Answer(200, b"[]", delay=0.1))
+    client = kmoment.AsyncClient(TOKEN, base_url=server.url)
+    calls = [asyncio.create_task(client.locations.depth1()) for _ in range(2)]
+    while len(server.requests) < 2:
+        await asyncio.sleep(0.01)
+    await client.aclose()
+    assert [call.result() for call in calls if call.done()] == [[], []]
+
+
+async def test_closing_does_not_wait_for_ever(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that hangs past the grace ends with a connection error of ours."""
+    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.05)
+    server.script(Silence(5))
+    client = kmoment.AsyncClient(TOKEN, base_url=server.url)
+    call = asyncio.create_task(client.locations.depth1())
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    await client.aclose()
+    with pytest.raises(kmoment.APIConnectionError):
+        await call
+
+
+def test_a_hundred_runs(sandbox: Sandbox) -> None:
+    """A client per asyncio.run, a hundred times over, leaves no warning behind."""
+
+    async def once() -> int:
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            return len(await client.placements.section_categories())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert {asyncio.run(once()) for _ in range(100)} != {0}
+
+
+def test_an_account_is_a_view() -> None:
+    """An account costs nothing, cannot be changed, and shares its client."""
+    client = kmoment.AsyncClient(TOKEN)
+    account = client.account(1234)
+    assert repr(account) == "<AsyncAccount 1234>"
+    assert account.audiences._client is client
+    with pytest.raises(AttributeError):
+        account.ad_account_id = 5  # type: ignore[misc]
+
+
+# -- Routes -----------------------------------------------------------------------------
+
+
+async def test_flat_routes_are_found_remembered_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each route is tried nested once, then flat; the log says so in one line."""
+    caplog.set_level(logging.INFO, "kmoment")
+    async with Sandbox(layout="flat") as sandbox:
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            audiences = client.account(1234).audiences
+            for _ in range(3):
+                await audiences.get(1)
+            made = await audiences.create(DRAFT)
+            await audiences.delete(made.id)
+        tried = [(entry["method"], entry["path"]) for entry in sandbox.requests()]
+    nested, flat = "/openapi/v4/targetings/audiences", "/openapi/v4/targetings"
+    assert tried == [
+        ("GET", f"{nested}/1"),
+        *[("GET", f"{flat}/1")] * 3,
+        ("POST", nested),
+        ("POST", flat),
+        ("DELETE", f"{nested}/{made.id}"),
+        ("DELETE", f"{flat}/{made.id}"),
+    ]
+    assert [record.message for record in caplog.records if record.name == "kmoment"] == [
+        "audiences.get answers at /openapi/v4/targetings/{id}: using flat audience routes"
+    ]
+
+
+@pytest.mark.parametrize(("routes", "layout"), [("nested", "flat"), ("flat", "nested")])
+async def test_pinned_routes_are_not_guessed(routes: Any, layout: Any) -> None:
+    """A pinned reading is the only one tried."""
+    async with Sandbox(layout=layout) as sandbox:
+        async with kmoment.AsyncClient(
+            sandbox.token, base_url=sandbox.url, routes=routes
+        ) as client:
+            with pytest.raises(kmoment.APIError) as caught:
+                await client.account(1234).audiences.get(1)
+        assert caught.value.status in (404, 405)
+        assert len(sandbox.requests()) == 1
+
+
+async def test_a_route_that_neither_reading_knows() -> None:
+    """Where both readings are unknown, the error is the first one's and nothing is remembered."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok(b"<html>", 404), ok(b"", 405), ok(STORED))
+    with pytest.raises(kmoment.NotFoundError):
+        await client.account(1).audiences.get(1)
+    assert (await client.account(1).audiences.get(1)).id == 9
+    assert len(transport.requests) == 3
+    await client.aclose()
+
+
+async def test_a_missing_audience_is_not_a_missing_route() -> None:
+    """A Moment error in a 404 is an answer: the other reading is not tried."""
+    client = kmoment.AsyncClient(TOKEN)
+    gone = {"code": -813, "msg": "x", "extras": {"detailCode": 75014}}
+    transport = scripted(client, ok(gone, 404))
+    with pytest.raises(kmoment.NotFoundError) as caught:
+        await client.account(1).audiences.delete(1)
+    assert caught.value.detail_code == 75014
+    assert len(transport.requests) == 1
+
+
+# -- Secrecy ----------------------------------------------------------------------------
+
+
+def _with_locals(error: BaseException) -> str:
+    """A traceback as crash reporters write it: every frame with its locals."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(report.format())
+
+
+def _canary(text: str) -> bool:
+    return "canary" in text
+
+
+FAILURES: dict[str, Callable[[FaultServer], None]] = {
+    "lost": lambda server: server.script(CloseAfter()),
+    "refused": lambda server: server.script(Answer(401, b'{"code": -401, "msg": "no"}')),
+    "html": lambda server: server.script(Answer(200, b"<html>")),
+    "silent": lambda server: server.script(Silence(5)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+async def test_the_token_shows_nowhere(
+    failure: Callable[[FaultServer], None], server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No repr, error, pickle, traceback with locals, or log at any level shows the token."""
+    caplog.set_level(1)
+    failure(server)
+    holder = [TOKEN]
+    client = kmoment.AsyncClient(holder.pop, base_url=server.url, timeout=0.3)
+    with pytest.raises(kmoment.APIError) as caught:
+        await client.account(1).audiences.create(DRAFT)
+    reports = _with_locals(caught.value) + repr(caught.value) + str(caught.value)
+    assert not _canary(reports)
+    assert not _canary(repr(vars(caught.value)) + repr(pickle.dumps(caught.value)))
+    assert not _canary(repr(client) + repr(vars(client)) + repr(client.account(1)))
+    assert not _canary(caplog.text)
+    assert server.requests[0].header("authorization") == f"Bearer {TOKEN}"
+    await client.aclose()
+
+
+async def test_a_cancelled_calls_traceback_hides_the_token(server: FaultServer) -> None:
+    """A cancellation passes through frames that hold the token: their locals are cut off."""
+    server.script(Silence(5))
+    holder = [TOKEN]
+    async with kmoment.AsyncClient(holder.pop, base_url=server.url) as client:
+        task = asyncio.create_task(client.locations.depth1())
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    assert not _canary(_with_locals(caught.value))
+
+
+@pytest.mark.parametrize("settings", [{"token": "canary 1"}, {"token": b"canary"}])
+async def test_a_bad_token_is_refused_without_showing_it(settings: dict[str, Any]) -> None:
+    """The error for a token that cannot be one does not repeat it, nor do its frames."""
+    try:
+        kmoment.AsyncClient(**settings)
+    except kmoment.InvalidArgumentError as error:
+        inner = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+        assert not _canary(_with_locals(inner) + repr(error))
+    else:
+        pytest.fail("not refused")
+
+
+async def test_a_bad_setting_does_not_show_a_good_token() -> None:
+    """An error about another setting has frames in which the token could stand bare."""
+    holder = {"token": TOKEN, "proxy": "http://u:canary-pw@127.0.0.1"}
+    try:
+        kmoment.AsyncClient(**holder, timeout=-1)  # type: ignore[arg-type]
+    except kmoment.InvalidArgumentError as error:
+        inner = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+        assert not _canary(_with_locals(inner))
+    else:
+        pytest.fail("not refused")
+
+
+def test_secrets_and_clients_do_not_pickle() -> None:
+    """Neither a client nor a secret can be carried off in a pickle."""
+    for thing in (kmoment.AsyncClient(TOKEN), Secret(TOKEN)):
+        with pytest.raises(TypeError):
+            pickle.dumps(thing)
+    assert str(Secret(TOKEN)) == repr(Secret(TOKEN)) == "***"
+
+
+# -- Errors -----------------------------------------------------------------------------
+
+ERRORS = [getattr(kmoment, name) for name in kmoment.__all__ if name.endswith("Error")]
+
+
+@pytest.mark.parametrize(
+    "error", [e for e in ERRORS if issubclass(e, kmoment.APIError)], ids=lambda e: e.__name__
+)
+def test_api_errors_pickle_with_their_facts(error: type[kmoment.APIError]) -> None:
+    """An error of the API carries its facts through a pickle, as process pools do."""
+    facts = {"status": 400, "code": -813, "operation": "audiences.get", "ad_account_id": 7}
+    raised = error("Kakao refused the call", {**facts, "detail_message": "까닭"})
+    again = pickle.loads(pickle.dumps(raised))
+    assert type(again) is error
+    assert vars(again) == vars(raised)
+    assert str(again) == str(raised)
+    assert str(raised).startswith("audiences.get (account 7): Kakao refused the call | HTTP 400")
+    assert raised.reason == "Kakao refused the call"
+    assert error.hint
+    assert error.hint_ko
+
+
+def test_all_errors_are_in_one_tree() -> None:
+    """Every public error descends from KmomentError, and every one is public."""
+    for error in ERRORS:
+        assert issubclass(error, kmoment.KmomentError)
+    assert str(kmoment.APIError("why")) == f"call: why | {kmoment.APIError.hint}"
+
+
+async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> None:
+    """Maintenance, throttling and quota answers arrive as their own classes."""
+    expected = {
+        "maintenance": kmoment.MaintenanceError,
+        "throttle": kmoment.RateLimitedError,
+        "quota_exceeded": kmoment.QuotaExceededError,
+        "envelope_in_200": kmoment.APIError,
+        "truncate": kmoment.APIConnectionError,
+        "bad_json": kmoment.ProtocolError,
+    }
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+        for kind, error in expected.items():
+            sandbox.add_fault(Fault("locations.depth1", kind, times=1))
+            with pytest.raises(error):
+                await client.locations.depth1()
+        sandbox.clear_faults()
+        assert await client.locations.depth1()
+
+
+async def test_no_answer_after_sending_is_told() -> None:
+    """The transport's own failures become errors of the call, with its facts."""
+    client = kmoment.AsyncClient(TOKEN)
+    scripted(client, NoAnswer("gone"))
+    with pytest.raises(kmoment.APIConnectionError, match="gone") as caught:
+        await client.account(3).audiences.list()
+    assert (caught.value.operation, caught.value.ad_account_id) == ("audiences.list", 3)
+    assert caught.value.request_sent is False
+    with contextlib.suppress(kmoment.KmomentError):
+        await client.aclose()
+
+
+def test_signatures_are_for_people() -> None:
+    """Every public method has a docstring and a fully resolved signature."""
+    client = kmoment.AsyncClient(TOKEN)
+    account = client.account(1)
+    parts = (client.locations, client.placements, client.categories, account.audiences)
+    for part in (*parts, account.targeting):
+        for name, method in inspect.getmembers(type(part), inspect.isfunction):
+            if not name.startswith("_"):
+                signature = inspect.signature(method)
+                assert inspect.getdoc(method), name
+                assert "https://developers.kakao.com/" in (inspect.getdoc(method) or "")
+                assert not isinstance(signature.return_annotation, str), name
+    assert sys.getsizeof(account) < 200

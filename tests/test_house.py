@@ -1,0 +1,143 @@
+"""The shape of the package: walls between modules, public names, examples that run."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import kmoment
+
+ROOT = Path(kmoment.__file__).parent
+
+# Whom each module may import, of ours. A package stands for all of its modules.
+MAY_IMPORT = {
+    "errors": set[str](),
+    "models": {"errors"},
+    "_secret": {"errors"},
+    "_checks": {"errors", "models", "_secret"},
+    "_call": {"models"},
+    "_endpoints": {"_call"},
+    "_routes": {"_call"},
+    "_convert": {"models"},
+    "_wire": {"_call", "_convert", "errors", "models"},
+    "_transport": {"_secret", "_wire"},
+    "resources": {"_call", "_checks", "_endpoints", "models"},
+    "client": {
+        "_call",
+        "_checks",
+        "_endpoints",
+        "_routes",
+        "_secret",
+        "_transport",
+        "_wire",
+        "errors",
+        "resources",
+    },
+    "sandbox": set[str](),
+    "__init__": {"client", "errors", "models"},
+}
+THEIRS = {
+    "aiohttp": {"_transport", "sandbox"},
+    "cattrs": {"_convert"},
+    "yarl": {"_checks", "_wire"},
+    "asyncio": {"_transport", "client", "sandbox"},
+}
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
+    }
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def type_checking_blocks(tree: ast.AST) -> set[ast.AST]:
+    blocks = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    return {inner for block in blocks for inner in ast.walk(block)}
+
+
+def imports(module: str) -> set[str]:
+    """Absolute names of everything that *module* imports when it runs."""
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    package = ["kmoment", *module.split(".")[:-1]]
+    found: set[str] = set()
+    for node in set(ast.walk(tree)) - type_checking_blocks(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *([node.module] if node.module else [])]
+            found |= {".".join([*base, alias.name]) for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("module", modules())
+def test_walls(module: str) -> None:
+    """Each module imports only the rooms it may, so that the core stays pure."""
+    for name in imports(module):
+        top, _, rest = name.partition(".")
+        if top == "kmoment" and room(rest) != room(module):
+            assert room(rest) in MAY_IMPORT[room(module)], f"{module} imports {name}"
+        if top in THEIRS:
+            assert room(module) in THEIRS[top], f"{module} imports {name}"
+
+
+def test_the_walls_are_tested() -> None:
+    """The import finder sees relative, absolute and nested imports, and skips type-only ones."""
+    assert "kmoment._transport.Transport" in imports("client")
+    assert "kmoment.client.AsyncClient" not in imports("resources.audiences")
+    assert "kmoment.models._base.Model" in imports("models.audience")
+    assert set(MAY_IMPORT) == {room(module) for module in modules()}
+
+
+def test_public_names() -> None:
+    """``__all__`` is sorted, complete and true, for the package and its parts."""
+    for module in (kmoment, kmoment.errors, kmoment.models):
+        names = module.__all__
+        assert names == sorted(names)
+        public = {
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and isinstance(value, type)
+            if value.__module__.startswith("kmoment")
+        }
+        assert public == set(names)
+    assert set(kmoment.__all__) == {
+        *kmoment.errors.__all__,
+        *kmoment.models.__all__,
+        "AsyncAccount",
+        "AsyncClient",
+    }
+
+
+def test_version() -> None:
+    """The version is the installed package's, looked up only when asked for."""
+    assert kmoment.__version__ == version("kmoment")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = kmoment.nonsense
+
+
+def test_every_module_imports() -> None:
+    """No module needs another to have been imported first."""
+    for info in pkgutil.walk_packages(kmoment.__path__, "kmoment."):
+        if not info.name.endswith("__main__"):
+            importlib.import_module(info.name)
+
+
+def test_importing_is_light() -> None:
+    """Neither aiohttp nor the event loop is imported before the first call."""
+    code = "import sys, kmoment; print('aiohttp' in sys.modules, 'zoneinfo' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]

@@ -1,0 +1,62 @@
+"""Never run: type checkers read it. Each public method gives exactly this type."""
+
+from typing import Any, assert_type
+
+import kmoment
+
+
+async def async_api(client: kmoment.AsyncClient) -> None:
+    assert_type(await client.locations.depth1(), list[kmoment.Location])
+    assert_type(await client.locations.depth2("서울"), list[kmoment.Depth2Location])
+    assert_type(await client.locations.depth3("논현"), list[kmoment.Depth3Location])
+    assert_type(await client.placements.network_categories(), list[kmoment.NetworkPlacement])
+    assert_type(await client.placements.section_categories(), list[kmoment.SectionCategory])
+    assert_type(await client.categories.interests(), list[kmoment.CategoryData])
+    assert_type(await client.categories.business_types(), list[kmoment.CategoryData])
+    assert_type(await client.request("GET", "/x", params={"a": 1}), Any)
+
+    account = client.account(1)
+    assert_type(account, kmoment.AsyncAccount)
+    assert_type(account.ad_account_id, int)
+    draft = kmoment.AudienceDraft.display("x")
+    assert_type(await account.audiences.list(), list[kmoment.AudienceSummary])
+    assert_type(await account.audiences.get(1), kmoment.Audience)
+    assert_type(await account.audiences.create(draft), kmoment.Audience)
+    assert_type(await account.audiences.update(1, draft), kmoment.Audience)
+    assert_type(await account.audiences.delete_many([1]), kmoment.BulkDeleteResult)
+    assert_type(await account.audiences.ad_groups(1), list[kmoment.AudienceAdGroup])
+    # These two return nothing; asking for a value is an error of its own.
+    await account.audiences.delete(1)
+    await account.audiences.unlink(1, 2)
+
+    targeting = account.targeting
+    assert_type(await targeting.cohorts(), list[kmoment.CohortAvailable])
+    assert_type(await targeting.pixel_events("1", term=30), list[kmoment.PixelAndSdkEvent])
+    assert_type(await targeting.customer_files(), list[kmoment.CustomerFile])
+    assert_type(await targeting.talk_channels(), list[kmoment.ChannelProfile])
+    assert_type(await targeting.sync_profiles(), list[kmoment.SyncProfile])
+    assert_type(await targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+
+
+async def closing() -> None:
+    async with kmoment.AsyncClient("token") as client:
+        assert_type(client, kmoment.AsyncClient)
+    await client.aclose()
+
+
+def models(audience: kmoment.Audience, cohort: kmoment.CohortAvailable) -> None:
+    assert_type(audience.draft(), kmoment.AudienceDraft)
+    assert_type(audience.draft().replace(name="y", ages=["20"]), kmoment.AudienceDraft)
+    assert_type(audience.ages, tuple[kmoment.Age, ...] | None)
+    assert_type(audience.depth3_locations, tuple[kmoment.Depth3Location, ...] | None)
+    assert_type(cohort.target(), kmoment.CohortTargeting)
+    assert_type(kmoment.AudienceDraft("x", "DISPLAY").faults(), tuple[kmoment.Fault, ...])
+    kmoment.AudienceDraft.message("x", talk_channel_group_targetings=[])
+    kmoment.AudienceDraft.display("x", ages=("20", kmoment.Age.AGE_25), genders=["M"])
+
+
+def errors(error: kmoment.APIError, consent: kmoment.ConsentRequiredError) -> None:
+    assert_type(error.status, int | None)
+    assert_type(error.detail_code, int | None)
+    assert_type(error.request_sent, bool | None)
+    assert_type(consent.required_scopes, tuple[str, ...])
