@@ -134,7 +134,9 @@ async def refusal(moment: kmoment.AsyncClient) -> None:
         console.print(Panel(str(error), title="Refused, nothing was sent", expand=False))
 
 
-async def each(look_up: Callable[[str], Any], keywords: Iterable[str]) -> AsyncIterator[list[Any]]:
+async def each(
+    look_up: Callable[[str], Awaitable[list[T]]], keywords: Iterable[str]
+) -> AsyncIterator[list[T]]:
     """Look up every keyword, a bounded number at once, and give answers as they come."""
     free = asyncio.Semaphore(AT_ONCE)
 
