@@ -8,8 +8,8 @@ found, and takes that audience through its life.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.panel import Panel
@@ -44,10 +44,10 @@ async def crawl(moment: kmoment.AsyncClient) -> list[kmoment.Depth3Location]:
     heading("1", "Find places", "locations.depth1 / depth2 / depth3, 32 at once")
     provinces = [row for row in await moment.locations.depth1() if row.value not in "UZ"]
     with Progress(console=console, transient=True) as bars:
-        found = each(moment.locations.depth2, (row.description for row in provinces))
-        districts = await collect(bars, "districts", found, len(provinces))
-        found = each(moment.locations.depth3, (row.description for row in districts))
-        places = await collect(bars, "neighbourhoods", found, len(districts))
+        names = [row.description for row in provinces]
+        districts = await collect(bars, "districts", moment.locations.depth2, names)
+        names = [row.description for row in districts]
+        places = await collect(bars, "neighbourhoods", moment.locations.depth3, names)
     counts = f"{len(provinces)} provinces, {len(districts)} districts, {len(places):,}"
     console.print(f"Found {counts} neighbourhoods.")
     return places
@@ -134,29 +134,24 @@ async def refusal(moment: kmoment.AsyncClient) -> None:
         console.print(Panel(str(error), title="Refused, nothing was sent", expand=False))
 
 
-async def each(
-    look_up: Callable[[str], Awaitable[list[T]]], keywords: Iterable[str]
-) -> AsyncIterator[list[T]]:
-    """Look up every keyword, a bounded number at once, and give answers as they come."""
+async def collect(
+    bars: Progress,
+    what: str,
+    look_up: Callable[[str], Coroutine[Any, Any, list[T]]],
+    keywords: Sequence[str],
+) -> list[T]:
+    """Look up every keyword, a bounded number at once, while a bar shows how far it is."""
+    bar = bars.add_task(what, total=len(keywords))
     free = asyncio.Semaphore(AT_ONCE)
 
     async def one(keyword: str) -> list[T]:
         async with free:
-            return await look_up(keyword)
-
-    for answer in asyncio.as_completed([one(keyword) for keyword in keywords]):
-        yield await answer
-
-
-async def collect(
-    bars: Progress, what: str, answers: AsyncIterator[list[T]], total: int
-) -> list[T]:
-    rows: list[T] = []
-    bar = bars.add_task(what, total=total)
-    async for found in answers:
-        rows += found
+            rows = await look_up(keyword)
         bars.advance(bar)
-    return rows
+        return rows
+
+    answers = await asyncio.gather(*map(one, keywords))
+    return [row for rows in answers for row in rows]
 
 
 def heading(number: str, title: str, calls: str) -> None:

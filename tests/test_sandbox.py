@@ -776,6 +776,7 @@ async def test_starts_again() -> None:
 
 def test_in_a_thread() -> None:
     """Without a loop the sandbox runs on a thread of its own and is steered from many others."""
+    before = set(threading.enumerate())
     with Sandbox() as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.token}", "adAccountId": "1234"}
         request = urllib.request.Request(f"{sandbox.url}{API}{AUDIENCES}", headers=headers)
@@ -795,7 +796,7 @@ def test_in_a_thread() -> None:
             thread.join()
         assert results == [3] * 80
         assert len(sandbox.requests()) == len(sandbox.faults()) == 80
-    assert not [thread for thread in threading.enumerate() if "sandbox" in thread.name]
+    assert set(threading.enumerate()) <= before
 
 
 def test_port_taken() -> None:

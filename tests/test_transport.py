@@ -187,17 +187,18 @@ async def test_the_deadline_names_its_phase(server: FaultServer) -> None:
     """A call past its deadline says what the time went to, and whether it was sent."""
     server.default = Silence(5)
     async with kmoment.AsyncClient(
-        TOKEN, base_url=server.url, deadline=0.3, max_connections=1
+        TOKEN, base_url=server.url, deadline=0.2, max_connections=1
     ) as client:
-        results = await asyncio.gather(
-            client.locations.depth1(), client.locations.depth1(), return_exceptions=True
-        )
-    first, second = results
-    assert isinstance(first, kmoment.DeadlineExceededError)
-    assert isinstance(second, kmoment.DeadlineExceededError)
-    assert (first.phase, first.request_sent) == ("waiting for the answer", True)
-    assert (second.phase, second.request_sent) == ("waiting for a free connection", False)
-    assert isinstance(first, TimeoutError)
+        with pytest.raises(kmoment.DeadlineExceededError) as caught:
+            await client.locations.depth1()
+        assert (caught.value.phase, caught.value.request_sent) == ("waiting for the answer", True)
+        assert isinstance(caught.value, TimeoutError)
+        assert client._transport is not None
+        async with client._transport._slots:
+            with pytest.raises(kmoment.DeadlineExceededError) as caught:
+                await client.locations.depth1()
+        assert caught.value.phase == "waiting for a free connection"
+        assert caught.value.request_sent is False
 
 
 async def test_the_deadline_while_reading(server: FaultServer) -> None:
