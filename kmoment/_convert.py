@@ -30,6 +30,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin
 import attrs
 import cattrs
 
+from .errors import Fault
 from .models._base import NO_EXTRA, FrozenDict, Model, OpenEnum
 
 T = TypeVar("T")
@@ -46,23 +47,23 @@ _WRAPPERS: Final = ("content", "data")
 
 
 class Unreadable(ValueError):  # noqa: N818 - never seen outside: it becomes a DecodeError
-    """A value of an answer that is not what it is documented to be."""
+    """JSON that is not what it is documented to be: where, and of a list what could be read."""
 
-    def __init__(self, rule: str, at: str = "") -> None:
-        super().__init__(rule, at)
-        self.rule = rule
-        self.at = at
+    def __init__(self, *faults: Fault, partial: list[Any] | None = None) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+        self.partial = partial
 
 
 def read(data: Any, type_: type[T]) -> T:
-    """*data* (parsed JSON) as *type_*, or :class:`Unreadable` with the value's path."""
+    """*data* (parsed JSON) as *type_*, or :class:`Unreadable`."""
     wrapper = _wrapper(data) if get_origin(type_) is list else ""
     value = data[wrapper] if wrapper else data
     try:
         return _converter.structure(value, type_)
     except Exception:  # whatever a stranger's JSON did to the fast path, the slow one explains
-        fault = _find_fault(value, type_, wrapper)
-    raise fault or Unreadable("cannot be read", wrapper)
+        unreadable = _explain(value, type_, wrapper)
+    raise unreadable
 
 
 def write(value: Any) -> Any:
@@ -82,6 +83,10 @@ def camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+def _not(rule: str) -> Unreadable:
+    return Unreadable(Fault("", rule))
+
+
 # -- Single values ----------------------------------------------------------------------
 
 
@@ -90,7 +95,7 @@ def _text(value: Any, _: Any = None) -> str:
         return value
     if type(value) is int:
         return str(value)
-    raise Unreadable(f"must be text, not {_kind(value)}")
+    raise _not(f"must be text, not {_kind(value)}")
 
 
 def _integer(value: Any, _: Any = None) -> int:
@@ -98,22 +103,22 @@ def _integer(value: Any, _: Any = None) -> int:
         return value
     if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal():
         return int(value)
-    raise Unreadable(f"must be a whole number, not {_kind(value)}")
+    raise _not(f"must be a whole number, not {_kind(value)}")
 
 
 def _boolean(value: Any, _: Any = None) -> bool:
     if isinstance(value, bool):
         return value
-    raise Unreadable(f"must be true or false, not {_kind(value)}")
+    raise _not(f"must be true or false, not {_kind(value)}")
 
 
 def _moment(value: Any, _: Any = None) -> datetime:
     if not isinstance(value, str):
-        raise Unreadable(f"must be a date, not {_kind(value)}")
+        raise _not(f"must be a date, not {_kind(value)}")
     try:
         date = datetime.fromisoformat(value.replace(".", "-", 2) if value[4:5] == "." else value)
     except ValueError:
-        raise Unreadable("must be a date in one of Kakao's forms") from None
+        raise _not("must be a date in one of Kakao's forms") from None
     return date if date.tzinfo else date.replace(tzinfo=SEOUL)
 
 
@@ -142,7 +147,7 @@ def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
 
     def read_list(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
-            raise Unreadable(f"must be a list, not {_kind(value)}")
+            raise _not(f"must be a list, not {_kind(value)}")
         return collect([hook(item, of) for item in value])
 
     return read_list
@@ -276,7 +281,16 @@ configure_converter(_converter)
 # -- Explaining -------------------------------------------------------------------------
 
 
-def _find_fault(value: Any, type_: Any, at: str = "") -> Unreadable | None:
+def _explain(value: Any, type_: Any, at: str) -> Unreadable:
+    if not (_is_list(type_) and isinstance(value, list)):
+        return Unreadable(_find_fault(value, type_, at) or Fault(at, "cannot be read"))
+    of = _of(type_)
+    found = [_find_fault(item, of, f"{at}[{i}]") for i, item in enumerate(value)]
+    sound = [item for item, fault in zip(value, found, strict=True) if fault is None]
+    return Unreadable(*filter(None, found), partial=_converter.structure(sound, type_))
+
+
+def _find_fault(value: Any, type_: Any, at: str) -> Fault | None:
     """The first value in *value* that cannot be read as *type_*, with its path."""
     if _is_model(type_):
         return _find_in_object(value, type_, at)
@@ -284,29 +298,29 @@ def _find_fault(value: Any, type_: Any, at: str = "") -> Unreadable | None:
         return _find_in_list(value, _of(type_), at)
     try:
         _converter.structure(value, type_)
-    except Unreadable as fault:
-        return Unreadable(fault.rule, at)
+    except Unreadable as unreadable:
+        return unreadable.faults[0]._replace(path=at)
     except TypeError:  # an unhashable value where a word belongs
-        return Unreadable(f"must be text, not {_kind(value)}", at)
+        return Fault(at, f"must be text, not {_kind(value)}")
     return None
 
 
-def _find_in_list(value: Any, of: Any, at: str) -> Unreadable | None:
+def _find_in_list(value: Any, of: Any, at: str) -> Fault | None:
     if not isinstance(value, list):
-        return Unreadable(f"must be a list, not {_kind(value)}", at)
+        return Fault(at, f"must be a list, not {_kind(value)}")
     found = (_find_fault(item, of, f"{at}[{i}]") for i, item in enumerate(value))
     return next(filter(None, found), None)
 
 
-def _find_in_object(value: Any, model: type[Model], at: str) -> Unreadable | None:
+def _find_in_object(value: Any, model: type[Model], at: str) -> Fault | None:
     if not isinstance(value, dict):
-        return Unreadable(f"must be an object, not {_kind(value)}", at)
+        return Fault(at, f"must be an object, not {_kind(value)}")
     for member in _members(model):
         path = f"{at}.{member.wire}".removeprefix(".")
         given = next((value[s] for s in member.spellings if value.get(s) is not None), None)
         if given is None:
             if member.required:
-                return Unreadable("is missing", path)
+                return Fault(path, "is missing")
         elif fault := _find_fault(given, member.type, path):
             return fault
     return None

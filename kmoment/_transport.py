@@ -51,12 +51,11 @@ class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises
 class _MarkedRequest(aiohttp.ClientRequest):
     """Marks its attempt as sent before the first byte is written."""
 
-    attempt: Attempt | None = None
+    attempt = Attempt()  # every request gets its own in `guard`
 
     async def send(self, conn: Any) -> Any:
-        if self.attempt is not None:
-            self.attempt.sent = True
-            self.attempt.phase = "waiting for the answer"
+        self.attempt.sent = True
+        self.attempt.phase = "waiting for the answer"
         return await super().send(conn)
 
 

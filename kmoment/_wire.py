@@ -146,8 +146,10 @@ def _value(call: Call[T], data: Any, facts: dict[str, Any]) -> T:
     try:
         return read(data, call.returns)
     except Unreadable as unreadable:
-        at, rule = unreadable.at, unreadable.rule
-    raise DecodeError(f"{at or 'the answer'} {rule}", facts | {"at": at})
+        (path, rule), *_ = faults = unreadable.faults
+        partial = unreadable.partial
+    reason = f"{path or 'the answer'} {rule}"
+    raise DecodeError(reason, facts | {"faults": faults, "partial": partial})
 
 
 def _empty(call: Call[T], facts: dict[str, Any]) -> T:

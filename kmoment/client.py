@@ -174,8 +174,7 @@ class AsyncClient:
             raise
         finally:
             self._live -= 1
-            if not self._live:
-                self._quiet.set()
+            self._quiet.set()
         facts = {"request_sent": attempt.sent, "phase": attempt.phase}
         reason = f"no answer within {self._deadline:g} s; the last of them went to {attempt.phase}"
         raise DeadlineExceededError(reason, facts_of(call) | facts)

@@ -248,13 +248,15 @@ class DeadlineExceededError(APIError, TimeoutError):
 
 
 class DecodeError(APIError):
-    """The answer is JSON, but not of the documented shape; :attr:`at` says where."""
+    """The answer is JSON, but not of the documented shape; :attr:`faults` says where."""
 
-    hint = "The call itself succeeded. Please report the shape to kmoment."
-    hint_ko = "호출 자체는 성공했습니다. 응답 형태를 kmoment에 알려 주세요."
+    hint = "The call itself succeeded; rows that could be read are in `partial`."
+    hint_ko = "호출 자체는 성공했습니다. 읽을 수 있었던 행은 `partial`에 있습니다."
 
-    at: str | None = None
-    """The value's path in the answer, such as ``content[3].createdDate``."""
+    faults: tuple[Fault, ...] = ()
+    """What could not be read: each value's path, such as ``content[3].createdDate``."""
+    partial: list[Any] | None = None
+    """Of a list: the rows that could be read. ``faults`` has one entry for each of the rest."""
 
 
 class ProtocolError(APIError):

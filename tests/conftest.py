@@ -1,17 +1,24 @@
 """Fixtures for every test: asyncio, no network but loopback, and a sandbox."""
 
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import kmoment
 from faultserver import FaultServer
 from kmoment.sandbox import Sandbox
 
 TOKEN = "canary-token-5b1f"
+
+# A machine may be busy: an example that takes long is no failure.
+settings.register_profile("default", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_what_cannot_be_read_names_its_path(data: Any, type_: Any, at: str, rule
     """A value that is not what it is documented to be is named by its path and the rule."""
     with pytest.raises(Unreadable) as caught:
         read(data, type_)
-    assert (caught.value.at, caught.value.rule) == (at, rule)
+    assert caught.value.faults == ((at, rule),)
 
 
 @pytest.mark.parametrize("model", ANSWERS, ids=lambda m: m.__name__)
@@ -161,6 +161,6 @@ def test_any_json_reads_or_is_unreadable(data: Any) -> None:
         try:
             value = read(data, type_)
         except Unreadable as unreadable:
-            assert unreadable.rule
+            assert all(fault.rule for fault in unreadable.faults)
         else:
             assert isinstance(value, list if type_ not in (*MODELS, int) else type_)

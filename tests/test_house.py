@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "_call": {"models"},
     "_endpoints": {"_call"},
     "_routes": {"_call"},
-    "_convert": {"models"},
+    "_convert": {"errors", "models"},
     "_wire": {"_call", "_convert", "errors", "models"},
     "_transport": {"_secret", "_wire"},
     "resources": {"_call", "_checks", "_endpoints", "models"},

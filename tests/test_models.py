@@ -128,6 +128,12 @@ def test_types_follow_from_what_is_given() -> None:
         assert full.location_type == "AREA"
 
 
+def test_both_kinds_have_a_maker() -> None:
+    """``display`` and ``message`` are the draft of that type."""
+    assert AudienceDraft.display("x", ages=["20"]) == AudienceDraft("x", "DISPLAY", ages=["20"])
+    assert AudienceDraft.message("x", ages=["20"]) == AudienceDraft("x", "MESSAGE", ages=["20"])
+
+
 def test_sets_keep_order_and_drop_repeats() -> None:
     """Kakao's sets are tuples: in the order given, each value once."""
     draft = AudienceDraft.display("x", ages=["30", Age.AGE_20, "30", "20"], locations=[SEOUL] * 2)

@@ -1,6 +1,7 @@
 """Requests and answers as values: what is sent, and which error an answer is."""
 
 import json
+import pickle
 from types import NoneType
 from typing import Any
 
@@ -228,11 +229,16 @@ def test_errors_are_told_apart(status: int, body: Any, error: type[kmoment.APIEr
 
 
 def test_a_decode_error_names_the_path() -> None:
-    """An answer of another shape says where, and that the call itself succeeded."""
+    """An answer of another shape says where, and keeps every row that could be read."""
     call = Call(endpoint=LIST_AUDIENCES, returns=list[models.AudienceSummary])
     with pytest.raises(kmoment.DecodeError, match="succeeded") as caught:
-        decode(call, answer({"content": [{"id": 1}]}))
-    assert caught.value.at == "content[0].name"
+        decode(call, answer({"content": [{"id": 1}, {"id": 2, "name": "x"}, {"name": "y"}]}))
+    assert caught.value.faults == (
+        ("content[0].name", "is missing"),
+        ("content[2].id", "is missing"),
+    )
+    assert caught.value.partial == [models.AudienceSummary(id=2, name="x")]
+    assert pickle.loads(pickle.dumps(caught.value)).partial == caught.value.partial
 
 
 @pytest.mark.parametrize(

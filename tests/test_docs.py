@@ -1,0 +1,85 @@
+"""Whatever the README and the docstrings print as code is run, against the sandbox."""
+
+import asyncio
+import inspect
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kmoment
+from kmoment.models import Audience
+from kmoment.resources import audiences, categories, locations, placements, targeting
+from kmoment.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+README = Path(__file__).parents[1] / "README.md"
+ROOMS = (audiences, categories, locations, placements, targeting)
+
+
+def documented() -> dict[str, str]:
+    """Every docstring with code in it, by the name of what it describes."""
+    things: dict[str, Any] = {"AsyncClient": kmoment.AsyncClient, "draft": Audience.draft}
+    things["request"] = kmoment.AsyncClient.request
+    for room in ROOMS:
+        for name, value in inspect.getmembers(room, inspect.isclass):
+            if value.__module__ == room.__name__:
+                members = inspect.getmembers(value, inspect.isfunction)
+                things |= {f"{name}.{member}": function for member, function in members}
+    docs = {name: inspect.getdoc(thing) or "" for name, thing in things.items()}
+    return {name: block for name, doc in docs.items() for block in code(doc)}
+
+
+def code(doc: str) -> list[str]:
+    """Blocks that stand by themselves, after a blank line: not the second line of a ``:param``."""
+    paragraphs = doc.split("\n\n")
+    return [textwrap.dedent(p) for p in paragraphs if p.startswith("    ")]
+
+
+def test_the_code_is_found() -> None:
+    """The finder sees the docstrings that have code."""
+    assert {"AsyncClient", "draft", "request", "AsyncAudiences.create"} <= set(documented())
+
+
+@pytest.mark.parametrize("name", documented())
+async def test_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example of a docstring runs as it stands."""
+    source = f"async def example():\n{textwrap.indent(documented()[name], '    ')}"
+    async with Sandbox() as sandbox:
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        async with kmoment.AsyncClient(sandbox.token) as moment:
+            account = moment.account(1234)
+            space = {
+                "kmoment": kmoment,
+                "token": sandbox.token,
+                "moment": moment,
+                "account": account,
+                "audience": await account.audiences.get(1),
+            }
+            exec(compile(source, name, "exec"), space)
+            try:
+                await space["example"]()  # type: ignore[operator]
+            except kmoment.NotFoundError:
+                assert name == "request"  # an endpoint the sandbox does not have either
+
+
+def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of the README runs as it stands, and prints no error."""
+    found = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    space: dict[str, Any] = {"kmoment": kmoment}
+    with Sandbox() as sandbox:
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        for block in found:
+            exec(compile(block.replace("BUSINESS_TOKEN", sandbox.token), "README", "exec"), space)
+
+        async def rest() -> None:
+            async with kmoment.AsyncClient(sandbox.token) as moment:
+                await space["rename"](moment.account(1234), 1)
+                assert (await moment.account(1234).audiences.get(1)).name == "New name"
+            await space["try_it"]()
+
+        asyncio.run(rest())
+    assert len(found) == 3
