@@ -1,6 +1,6 @@
 """Tasks: ``nox -s demo``, ``nox -s tests``, and what CI runs besides. ``nox -l`` lists them."""
 
-import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -11,7 +11,17 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-INTERPRETERS = [python for minor in (11, 12, 13, 14) if shutil.which(python := f"python3.{minor}")]
+
+
+def _runs(python: str) -> bool:
+    """Whether it is there and starts: a version manager's stand-in may do only the first."""
+    try:
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+INTERPRETERS = [python for minor in (11, 12, 13, 14) if _runs(python := f"python3.{minor}")]
 
 
 def _group(name: str) -> tuple[str, ...]:
@@ -50,6 +60,12 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--omit=*/kmoment/sandbox/*", "--fail-under=100")
     session.run("coverage", "report", "--include=*/kmoment/sandbox/*")
+
+
+@nox.session(venv_backend="none")
+def mirror(session: nox.Session) -> None:
+    """Make the sync resources anew from the async ones."""
+    session.run("python", "tests/mirror.py")
 
 
 @nox.session

@@ -74,10 +74,12 @@ from .models import (
     TrackerTargeting,
     TrackRule,
 )
+from .sync.client import Account, Client
 
 __all__ = [
     "APIConnectionError",
     "APIError",
+    "Account",
     "AdGroupStatus",
     "AdGroupType",
     "Age",
@@ -101,6 +103,7 @@ __all__ = [
     "CampaignTypeGoal",
     "CategoryData",
     "ChannelProfile",
+    "Client",
     "ClientClosedError",
     "CohortAvailable",
     "CohortStatus",

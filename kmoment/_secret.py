@@ -21,6 +21,11 @@ class Secret:
     def __init__(self, value: Any) -> None:
         self._value = value
 
+    @classmethod
+    def wrap(cls, value: Any) -> "Secret":
+        """*value* as a secret, unless it is one already."""
+        return value if isinstance(value, Secret) else cls(value)
+
     def reveal(self) -> Any:
         """The value. Use it inside an expression: a local variable shows in tracebacks."""
         return self._value

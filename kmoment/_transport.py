@@ -98,7 +98,7 @@ class Transport:
                 return await self._exchange(request, token, attempt)
             except NoAnswer as error:
                 failure = error
-            except (aiohttp.ClientError, OSError, ValueError) as error:
+            except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
                 failure = _explain(error)
             except BaseException as error:
                 # A cancellation comes through aiohttp's frames, whose locals hold the token.
@@ -188,6 +188,7 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientPayloadError, "the answer was cut off"),
     (aiohttp.ClientConnectionError, "the connection was lost"),
     (OSError, "the connection was lost"),
+    (RuntimeError, "the client was closed"),
 )
 
 

@@ -49,12 +49,8 @@ class AsyncClient:
     for any number of tasks. Make one and share it.
     """
 
-    locations: AsyncLocations
-    """Provinces, districts and neighbourhoods."""
-    placements: AsyncPlacements
-    """Where ads can be shown."""
-    categories: AsyncCategories
-    """Interests and business types."""
+    _transport: "Transport | None"
+    _loop: asyncio.AbstractEventLoop | None
 
     def __init__(
         self,
@@ -86,17 +82,17 @@ class AsyncClient:
             ``nested`` first, then ``flat``, and remembers.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
+        # Here, because it takes a while: neither on `import kmoment` nor in the first call.
+        from . import _transport as _  # noqa: F401
+
         # Rebound at once: a traceback shows the locals of every frame.
-        secret, token = Secret(token), None
-        via, proxy = None if proxy is None else Secret(proxy), None
-        self._base_url, self._closed = DEFAULT_BASE_URL, False
-        self._transport: Transport | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._live = 0
-        self._quiet = asyncio.Event()
+        secret, token = Secret.wrap(token), None
+        via, proxy = None if proxy is None else Secret.wrap(proxy), None
+        self.base_url = DEFAULT_BASE_URL
+        self._reset()
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)
-        self._base_url = _checks.base_url(
+        self.base_url = _checks.base_url(
             "base_url", base_url or os.environ.get("KMOMENT_BASE_URL") or DEFAULT_BASE_URL
         )
         self._timeout = _checks.seconds("timeout", timeout)
@@ -106,9 +102,23 @@ class AsyncClient:
         if routes not in ("auto", "nested", "flat"):
             _checks.refuse("routes", "auto, nested or flat", routes)
         self._routes = Routes(routes)
-        self.locations = AsyncLocations(self)
-        self.placements = AsyncPlacements(self)
-        self.categories = AsyncCategories(self)
+
+    # Made anew each time: kept, they would tie the client into a cycle that outlives its use.
+
+    @property
+    def locations(self) -> AsyncLocations:
+        """Provinces, districts and neighbourhoods."""
+        return AsyncLocations(self)
+
+    @property
+    def placements(self) -> AsyncPlacements:
+        """Where ads can be shown."""
+        return AsyncPlacements(self)
+
+    @property
+    def categories(self) -> AsyncCategories:
+        """Interests and business types."""
+        return AsyncCategories(self)
 
     def account(self, ad_account_id: int) -> "AsyncAccount":
         """What belongs to one ad account. Costs nothing, opens nothing, and shares the pool.
@@ -186,12 +196,16 @@ class AsyncClient:
 
         :raises WrongLoopError: Another event loop's connections cannot be closed here.
         """
+        await self.close_within(_DRAIN_SECONDS)
+
+    async def close_within(self, seconds: float) -> None:
+        """:meth:`aclose`, with another time for calls under way."""
         if self._transport is not None:
             self._check_loop()
         self._closed = True
         transport, self._transport = self._transport, None
         if transport is not None:
-            await self._drain()
+            await self._drain(seconds)
             await transport.aclose()
 
     async def __aenter__(self) -> Self:
@@ -207,7 +221,7 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self._transport else "not opened yet"
-        return f"<{type(self).__name__} {self._base_url}, {state}>"
+        return f"<{type(self).__name__} {self.base_url}, {state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
@@ -218,7 +232,7 @@ class AsyncClient:
         token = await self._token.token()
         answers: list[Response] = []
         for path in self._routes.candidates(call.endpoint):
-            request = encode(call, path, self._base_url)
+            request = encode(call, path, self.base_url)
             answers.append(await self._exchange(call, transport, attempt, request, token))
             if not no_such_route(answers[-1]):
                 self._routes.settle(call.endpoint, path)
@@ -240,6 +254,20 @@ class AsyncClient:
         except NoAnswer as error:
             failure = _error_of(call, attempt, error)
         raise failure
+
+    def unopened(self) -> Self:
+        """A client of the same settings that has opened nothing: for a process after a fork."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin._reset()
+        return twin
+
+    def _reset(self) -> None:
+        self._transport = None
+        self._loop = None
+        self._closed = False
+        self._live = 0
+        self._quiet = asyncio.Event()
 
     def _open(self) -> "Transport":
         if self._closed:
@@ -266,9 +294,9 @@ class AsyncClient:
                 "the client belongs to the event loop of its first call; make one per loop"
             )
 
-    async def _drain(self) -> None:
+    async def _drain(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
+            async with asyncio.timeout(seconds):
                 while self._live:
                     self._quiet.clear()
                     await self._quiet.wait()

@@ -68,7 +68,7 @@ async def test_bad_settings_are_refused(argument: str, settings: dict[str, Any])
 )
 async def test_good_base_urls(url: str) -> None:
     """https anywhere, http on this machine, with or without a path."""
-    assert kmoment.AsyncClient(TOKEN, base_url=url)._base_url == url.rstrip("/")
+    assert kmoment.AsyncClient(TOKEN, base_url=url).base_url == url.rstrip("/")
 
 
 async def test_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

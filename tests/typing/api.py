@@ -38,10 +38,49 @@ async def async_api(client: kmoment.AsyncClient) -> None:
     assert_type(await targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
 
 
+def sync_api(client: kmoment.Client) -> None:
+    assert_type(client.locations.depth1(), list[kmoment.Location])
+    assert_type(client.locations.depth2("서울"), list[kmoment.Depth2Location])
+    assert_type(client.locations.depth3("논현"), list[kmoment.Depth3Location])
+    assert_type(client.placements.network_categories(), list[kmoment.NetworkPlacement])
+    assert_type(client.placements.section_categories(), list[kmoment.SectionCategory])
+    assert_type(client.categories.interests(), list[kmoment.CategoryData])
+    assert_type(client.categories.business_types(), list[kmoment.CategoryData])
+    assert_type(client.request("GET", "/x", params={"a": 1}), Any)
+
+    account = client.account(1)
+    assert_type(account, kmoment.Account)
+    assert_type(account.ad_account_id, int)
+    draft = kmoment.AudienceDraft.display("x")
+    assert_type(account.audiences.list(), list[kmoment.AudienceSummary])
+    assert_type(account.audiences.get(1), kmoment.Audience)
+    assert_type(account.audiences.create(draft), kmoment.Audience)
+    assert_type(account.audiences.update(1, draft), kmoment.Audience)
+    assert_type(account.audiences.delete_many([1]), kmoment.BulkDeleteResult)
+    assert_type(account.audiences.ad_groups(1), list[kmoment.AudienceAdGroup])
+    # These two return nothing; asking for a value is an error of its own.
+    account.audiences.delete(1)
+    account.audiences.unlink(1, 2)
+
+    targeting = account.targeting
+    assert_type(targeting.cohorts(), list[kmoment.CohortAvailable])
+    assert_type(targeting.pixel_events("1", term=30), list[kmoment.PixelAndSdkEvent])
+    assert_type(targeting.customer_files(), list[kmoment.CustomerFile])
+    assert_type(targeting.talk_channels(), list[kmoment.ChannelProfile])
+    assert_type(targeting.sync_profiles(), list[kmoment.SyncProfile])
+    assert_type(targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+
+
 async def closing() -> None:
     async with kmoment.AsyncClient("token") as client:
         assert_type(client, kmoment.AsyncClient)
     await client.aclose()
+
+
+def sync_closing() -> None:
+    with kmoment.Client("token") as client:
+        assert_type(client, kmoment.Client)
+    client.close()
 
 
 def models(audience: kmoment.Audience, cohort: kmoment.CohortAvailable) -> None:

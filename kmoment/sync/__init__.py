@@ -1,0 +1,1 @@
+"""The blocking twin of the async client. ``resources`` is mirrored: ``nox -s mirror``."""

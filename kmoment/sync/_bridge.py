@@ -1,0 +1,245 @@
+"""The thread on which a sync client's async client lives, and the way there and back.
+
+One daemon thread per client runs an event loop with an anyio ``BlockingPortal`` in it. Calls do
+not go through the portal, which makes two round trips between the threads for each: they go
+straight to its loop, with the caller's context variables, and one future comes back. The future
+exists before the call starts over there, so a Ctrl-C always has something to stop.
+
+What must hold in the hosts a script lives in:
+
+* Nothing waits at interpreter exit: the thread is a daemon, and what is open is closed within
+  :data:`EXIT_SECONDS`.
+* A forked child has no such thread: it forgets the bridge and opens its own. What it inherited
+  is never finalized there, since that would reach into sockets it shares with its parent.
+* A client that is dropped stops its thread; nobody waits for it.
+"""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from ..client import AsyncClient
+from ..errors import ClientClosedError, WrongLoopError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EXIT_SECONDS: Final = 1.0
+_CHUNK: Final = 256
+_LINGER: Final = 0.005
+"""Seconds that the first item of a chunk waits for company: a crossing costs as much as it does."""
+
+_open: "set[Bridge]" = set()
+_inherited: "list[Bridge]" = []
+
+
+class Bridge:
+    """One thread with one event loop for one async client."""
+
+    _loop: asyncio.AbstractEventLoop
+    _portal: BlockingPortal
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._pid = os.getpid()
+        self._ending = False
+        self._waiting: set[Future[Any]] = set()
+        self._tasks: dict[Future[Any], asyncio.Task[Any]] = {}
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(ready,), name="kmoment", daemon=True
+        )
+        self._thread.start()
+        try:
+            ready.result()
+        except BaseException:
+            ready.add_done_callback(lambda _: self.stop())
+            raise
+        _open.add(self)
+
+    def call(
+        self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What ``await function(*args)`` gives over there. Stopped here, it stops there."""
+        if self.here:
+            raise WrongLoopError(
+                "a sync client cannot be used by what it calls itself, such as a token callable"
+            )
+        answer: Future[T] = Future()
+        self._waiting.add(answer)
+        try:
+            self._post(self._begin, answer, partial(function, *args, **kwargs))
+            return answer.result()
+        except CancelledError:
+            raise ClientClosedError("the client was closed during the call") from None
+        except BaseException:
+            if not answer.done():
+                self._abort(answer)
+            raise
+        finally:
+            self._waiting.discard(answer)
+
+    def iterate(self, source: AsyncIterable[T]) -> Iterator[T]:
+        """The items of *source*, which runs over there and stops when this is abandoned.
+
+        It crosses over once for all the items that are ready, not once for each.
+        """
+        stream = _Stream(source)
+        try:
+            while chunk := self.call(stream.take):
+                yield from chunk
+        finally:
+            with suppress(ClientClosedError):
+                self.call(stream.aclose)
+
+    def close(self) -> None:
+        """Close the client, giving calls under way their time, and end the thread."""
+        try:
+            self.call(self._client.aclose)
+        finally:
+            self.stop()
+            self.join(EXIT_SECONDS)
+
+    def stop(self) -> None:
+        """Tell the thread to end, without waiting. From any thread, any number of times."""
+        if self.usable:
+            with suppress(ClientClosedError):
+                self._post(lambda: self._spawn(self._portal.stop()))
+
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended, but no longer."""
+        self._thread.join(seconds)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the thread runs, in this process. A ``SystemExit`` over there ends it."""
+        return not self._ending and self._pid == os.getpid() and self._thread.is_alive()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the thread already, where waiting would be for ever."""
+        return threading.get_ident() == self._thread.ident
+
+    def _run(self, ready: "Future[None]") -> None:
+        try:
+            anyio.run(self._live, ready)
+        except BaseException as error:  # e.g. no file left for the loop: the caller's to see
+            if not ready.done():
+                ready.set_exception(error)
+        finally:
+            _open.discard(self)
+            for answer in tuple(self._waiting):
+                answer.cancel()
+
+    async def _live(self, ready: "Future[None]") -> None:
+        self._loop = asyncio.get_running_loop()
+        async with BlockingPortal() as self._portal:
+            ready.set_result(None)
+            try:
+                await self._portal.sleep_until_stopped()
+            finally:
+                self._ending = True
+                await self._client.close_within(0)
+
+    def _post(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *args, context=copy_context())
+        except RuntimeError:
+            raise ClientClosedError("the client is closed; make a new one") from None
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        return self._loop.create_task(work)
+
+    def _begin(self, answer: Future[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        task = self._tasks[answer] = self._spawn(work())
+        task.add_done_callback(lambda task: self._end(answer, task))
+
+    def _end(self, answer: Future[T], task: "asyncio.Task[T]") -> None:
+        del self._tasks[answer]
+        if task.cancelled():
+            answer.cancel()
+        elif error := task.exception():
+            self._ending |= not isinstance(error, Exception)  # it goes on to end the loop
+            answer.set_exception(error)
+        else:
+            answer.set_result(task.result())
+
+    def _abort(self, answer: "Future[Any]") -> None:
+        """Cancel the call over there, and give it a moment to be gone."""
+        with suppress(ClientClosedError):
+            self._post(lambda: answer in self._tasks and self._tasks[answer].cancel())
+            wait([answer], EXIT_SECONDS)
+
+
+class _Stream:
+    """Runs an async iterable ahead of its reader, by a chunk at most."""
+
+    def __init__(self, source: AsyncIterable[Any]) -> None:
+        self._source = source
+        self._ready: deque[Any] = deque()
+        self._moved = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def take(self) -> list[Any]:
+        """Every item that is ready, at least one; none when the source is done."""
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run())
+        while not self._ready and not self._pump.done():
+            await self._wait()
+        if len(self._ready) < _CHUNK and not self._pump.done():
+            await asyncio.sleep(_LINGER)
+        chunk = list(self._ready)
+        self._ready.clear()
+        self._moved.set()
+        if not chunk:
+            await self._pump
+        return chunk
+
+    async def aclose(self) -> None:
+        """Stop the source where it is."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+        if close := getattr(self._source, "aclose", None):
+            await close()
+
+    async def _run(self) -> None:
+        try:
+            async for item in self._source:
+                while len(self._ready) >= _CHUNK:
+                    await self._wait()
+                self._ready.append(item)
+                self._moved.set()
+        finally:
+            self._moved.set()
+
+    async def _wait(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+
+def _close_all() -> None:
+    for bridge in list(_open):
+        bridge.stop()
+        bridge.join(EXIT_SECONDS)
+
+
+def _forget_all() -> None:
+    _inherited.extend(_open)
+    _open.clear()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

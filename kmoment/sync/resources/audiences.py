@@ -1,0 +1,215 @@
+# Made from kmoment/resources/audiences.py by `nox -s mirror`: edit that one.
+"""Audiences of one ad account.
+
+There is no call that links an ad group to an audience: an ad group names its audiences when it
+is created or edited (``/openapi/v4/adGroups``, reached with ``client.request``). Here one can
+see the links and cut them.
+"""
+
+from collections.abc import Iterable
+from types import NoneType
+from typing import TYPE_CHECKING
+
+from ... import _checks
+from ..._call import Call
+from ..._endpoints import (
+    AUDIENCE_AD_GROUPS,
+    CREATE_AUDIENCE,
+    DELETE_AUDIENCE,
+    DELETE_AUDIENCES,
+    GET_AUDIENCE,
+    LIST_AUDIENCES,
+    UNLINK_AD_GROUP,
+    UPDATE_AUDIENCE,
+)
+from ...models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+# Inside the class, `list` is the method.
+AudienceSummaries = list[AudienceSummary]
+AudienceAdGroups = list[AudienceAdGroup]
+
+
+class Audiences:
+    """The audiences of one ad account."""
+
+    __slots__ = ("_account", "_client")
+
+    def __init__(self, client: "Client", account: int) -> None:
+        self._client = client
+        self._account = account
+
+    def list(self) -> AudienceSummaries:
+        """List the account's audiences, without their targeting. Kakao documents no paging.
+
+            for row in account.audiences.list():
+                print(row.id, row.name, row.audience_status)
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        return self._client.send(
+            Call(endpoint=LIST_AUDIENCES, returns=AudienceSummaries, account=self._account)
+        )
+
+    def get(self, audience_id: int) -> Audience:
+        """Get one audience with its targeting.
+
+        :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
+        :raises NotFoundError: There is no such audience in this account.
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        return self._client.send(
+            Call(
+                endpoint=GET_AUDIENCE,
+                returns=Audience,
+                account=self._account,
+                path={"id": _checks.ident("audience_id", audience_id)},
+            )
+        )
+
+    def create(self, audience: AudienceDraft) -> Audience:
+        """Create an audience.
+
+            draft = kmoment.AudienceDraft.display("20s", ages=("20", "25"))
+            audience = account.audiences.create(draft)
+
+        The answer carries no status; Kakao prepares the audience afterwards (``STANDBY``).
+
+        :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
+            Nothing was sent.
+        :raises APIError: The call failed. Where ``request_sent`` is not False, the audience may
+            exist all the same: look for it before creating it again, or there will be two.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        return self._client.send(
+            Call(
+                endpoint=CREATE_AUDIENCE,
+                returns=Audience,
+                account=self._account,
+                body=_checks.draft("audience", audience),
+                body_ids={"ad_account_id": self._account},
+            )
+        )
+
+    def update(self, audience_id: int, audience: AudienceDraft) -> Audience:
+        """Replace an audience as a whole: what the draft leaves out is gone.
+
+        Start from what is there, and no targeting is lost:
+
+            current = account.audiences.get(1)
+            draft = current.draft().replace(name="New name")
+            account.audiences.update(1, draft)
+
+        :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
+        :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
+            Nothing was sent.
+        :raises NotFoundError: There is no such audience in this account.
+        :raises APIError: The call failed. It may be repeated, unless someone else has edited
+            the audience in between.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        return self._client.send(
+            Call(
+                endpoint=UPDATE_AUDIENCE,
+                returns=Audience,
+                account=self._account,
+                body_ids={
+                    "id": _checks.ident("audience_id", audience_id),
+                    "ad_account_id": self._account,
+                },
+                body=_checks.draft("audience", audience),
+            )
+        )
+
+    def delete(self, audience_id: int) -> None:
+        """Delete one audience.
+
+        :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
+        :raises NotFoundError: There is no such audience in this account (any more).
+        :raises APIError: The call failed. It may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        self._client.send(
+            Call(
+                endpoint=DELETE_AUDIENCE,
+                returns=NoneType,
+                account=self._account,
+                path={"id": _checks.ident("audience_id", audience_id)},
+            )
+        )
+
+    def delete_many(self, audience_ids: Iterable[int]) -> BulkDeleteResult:
+        """Delete several audiences with one request. Some may fail while the call succeeds.
+
+            result = account.audiences.delete_many([1, 2, 3])
+            if result.fail_count:
+                print(*result.error_messages or (), sep="\\n")
+
+        How many ids Kakao takes at once is not documented.
+
+        :returns: Counts and messages, all ``None`` where Kakao answers with nothing.
+        :raises InvalidArgumentError: There is no id, or one is not a positive 64-bit integer.
+            Nothing was sent.
+        :raises APIError: The call failed. It may be repeated; audiences that are gone already
+            then count as failures.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        ids = _checks.idents("audience_ids", audience_ids)
+        return self._client.send(
+            Call(
+                endpoint=DELETE_AUDIENCES,
+                returns=BulkDeleteResult,
+                account=self._account,
+                query={"audienceIds": ",".join(map(str, ids))},
+            )
+        )
+
+    def ad_groups(self, audience_id: int) -> AudienceAdGroups:
+        """List the ad groups that use an audience: its links.
+
+        :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
+        :raises NotFoundError: There is no such audience in this account.
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        return self._client.send(
+            Call(
+                endpoint=AUDIENCE_AD_GROUPS,
+                returns=AudienceAdGroups,
+                account=self._account,
+                path={"id": _checks.ident("audience_id", audience_id)},
+            )
+        )
+
+    def unlink(self, audience_id: int, ad_group_id: int) -> None:
+        """Make an ad group stop using an audience.
+
+        The other way round, linking, happens where the ad group is created or edited
+        (``/openapi/v4/adGroups``): Kakao has no call for it here. ``client.request`` reaches it.
+
+        :raises InvalidArgumentError: An id is not a positive 64-bit integer. Nothing was sent.
+        :raises NotFoundError: There is no such audience in this account.
+        :raises APIError: The call failed. It may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        self._client.send(
+            Call(
+                endpoint=UNLINK_AD_GROUP,
+                returns=NoneType,
+                account=self._account,
+                path={"id": _checks.ident("audience_id", audience_id)},
+                query={"adGroupId": _checks.ident("ad_group_id", ad_group_id)},
+            )
+        )

@@ -1,0 +1,46 @@
+# Made from kmoment/resources/categories.py by `nox -s mirror`: edit that one.
+"""Interests and business types."""
+
+from typing import TYPE_CHECKING
+
+from ..._call import Call
+from ..._endpoints import CATEGORIES
+from ...models import CategoryData
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+class Categories:
+    """Categories for custom audience targeting. No ad account is needed."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def interests(self) -> list[CategoryData]:
+        """List the interests; their ``id`` goes into a draft's ``ufo_interests``.
+
+        Kakao's page shows no member of a category but its ``id``; the rest is in ``extra``.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
+        """
+        return self._client.send(
+            Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "INTEREST"})
+        )
+
+    def business_types(self) -> list[CategoryData]:
+        """List the business types; their ``id`` goes into a draft's ``ufo_business_types``.
+
+        Kakao's page shows no member of a category but its ``id``; the rest is in ``extra``.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
+        """
+        return self._client.send(
+            Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "BUSINESS_TYPE"})
+        )

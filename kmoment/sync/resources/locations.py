@@ -1,0 +1,75 @@
+# Made from kmoment/resources/locations.py by `nox -s mirror`: edit that one.
+"""Provinces, districts and neighbourhoods."""
+
+from typing import TYPE_CHECKING
+
+from ... import _checks
+from ..._call import Call
+from ..._endpoints import DEPTH1, DEPTH2, DEPTH3
+from ...models import Depth2Location, Depth3Location, Location
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+class Locations:
+    """Locations for area targeting. No ad account is needed."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def depth1(self) -> list[Location]:
+        """List the cities and provinces (-si, -do).
+
+            for province in moment.locations.depth1():
+                print(province.value, province.depth1_name)
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return self._client.send(Call(endpoint=DEPTH1, returns=list[Location]))
+
+    def depth2(self, keyword: str) -> list[Depth2Location]:
+        """Find cities, counties and districts (-si, -gun, -gu) by name.
+
+            districts = moment.locations.depth2("서울")
+
+        :param keyword: Part of a name. Kakao's sample finds Seoul's districts by "서울"; what
+            else matches is not documented. Blanks around it are dropped.
+        :returns: Empty where nothing matches.
+        :raises InvalidArgumentError: The keyword is empty. Nothing was sent.
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return self._client.send(
+            Call(
+                endpoint=DEPTH2,
+                returns=list[Depth2Location],
+                query={"keyword": _checks.text("keyword", keyword)},
+            )
+        )
+
+    def depth3(self, keyword: str) -> list[Depth3Location]:
+        """Find neighbourhoods, towns and townships (-dong, -eup, -myeon) by name.
+
+            nonhyeon = moment.locations.depth3("논현")
+
+        :param keyword: Part of a name. Kakao's sample finds 논현1동 and 논현2동 by "논현"; what
+            else matches is not documented. Blanks around it are dropped.
+        :returns: Empty where nothing matches.
+        :raises InvalidArgumentError: The keyword is empty. Nothing was sent.
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return self._client.send(
+            Call(
+                endpoint=DEPTH3,
+                returns=list[Depth3Location],
+                query={"keyword": _checks.text("keyword", keyword)},
+            )
+        )

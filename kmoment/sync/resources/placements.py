@@ -1,0 +1,48 @@
+# Made from kmoment/resources/placements.py by `nox -s mirror`: edit that one.
+"""Where ads can be shown."""
+
+from typing import TYPE_CHECKING
+
+from ..._call import Call
+from ..._endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from ...models import NetworkPlacement, SectionCategory
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+class Placements:
+    """Placement categories for ad groups. No ad account is needed."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def network_categories(self) -> list[NetworkPlacement]:
+        """List the categories of the Network placement.
+
+        Their ``code`` goes into an ad group's ``adServingCategories``. Campaigns of Display X
+        Conversion cannot set this placement.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return self._client.send(
+            Call(endpoint=NETWORK_CATEGORIES, returns=list[NetworkPlacement])
+        )
+
+    def section_categories(self) -> list[SectionCategory]:
+        """List the section categories.
+
+        Their ``code`` goes into an ad group's ``sectionCategories``, for Kakao Bizboard
+        campaigns with the placement ``KAKAO_TALK`` only.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        return self._client.send(
+            Call(endpoint=SECTION_CATEGORIES, returns=list[SectionCategory])
+        )

@@ -1,0 +1,256 @@
+"""Small programs for ``test_hosts.py``: each is one host that a sync client must survive.
+
+Run as ``python hosts.py NAME URL TOKEN``. Each prints ``done`` as its last word.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import kmoment
+
+URL, TOKEN = "", ""
+
+
+def make(**settings: Any) -> kmoment.Client:
+    return kmoment.Client(TOKEN, base_url=URL, **settings)
+
+
+def use(client: kmoment.Client) -> None:
+    assert client.account(1234).audiences.list()
+
+
+def never_closed() -> None:
+    use(make())
+
+
+def never_closed_global() -> None:
+    globals()["kept"] = make()
+    use(globals()["kept"])
+
+
+def with_block() -> None:
+    with make() as client:
+        use(client)
+
+
+def closed_twice() -> None:
+    client = make()
+    use(client)
+    client.close()
+    client.close()
+
+
+def exits_inside() -> None:
+    with make() as client:
+        use(client)
+        print("done", flush=True)
+        sys.exit(0)
+
+
+def exits_hard() -> None:
+    use(make())
+    print("done", flush=True)
+    raise SystemExit
+
+
+def in_flight_at_exit() -> None:
+    """Another daemon thread is in the middle of a call when the interpreter ends."""
+    client = make()
+    slow(client)
+    thread = threading.Thread(target=swallow, args=(client,), daemon=True)
+    thread.start()
+    time.sleep(0.3)
+    assert thread.is_alive()
+
+
+def swallow(client: kmoment.Client) -> None:
+    with contextlib.suppress(kmoment.KmomentError):
+        client.locations.depth1()
+
+
+def slow(client: kmoment.Client) -> None:
+    """Make depth1 take 30 seconds from now on."""
+    fault = {"endpoint": "locations.depth1", "kind": "delay", "delay": 30}
+    admin("POST", "/_sandbox/faults", fault)
+
+
+def admin(method: str, path: str, body: Any = None) -> None:
+    import json
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(URL + path, data=data, method=method)
+    request.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(request).close()
+
+
+def many_threads() -> None:
+    with make() as client, ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: use(client), range(200)))
+
+
+def running_loop() -> None:
+    """A notebook's cell: the warning is an error here, so it is asked for first."""
+    import warnings
+
+    async def cell() -> None:
+        asyncio.get_running_loop().slow_callback_duration = 60  # blocking it is the point
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with make() as client:
+                use(client)
+                use(client)
+        assert len(caught) == 1, caught
+        assert caught[0].category is RuntimeWarning
+
+    asyncio.run(cell())
+
+
+def thread_of_a_loop() -> None:
+    """What FastAPI does with a plain ``def`` route: a worker thread, no warning."""
+
+    async def serve() -> None:
+        await asyncio.gather(*(asyncio.to_thread(use, client) for _ in range(20)))
+
+    client = make()
+    asyncio.run(serve())
+    client.close()
+
+
+def fork() -> None:
+    """After os.fork both sides go on, each on its own thread and pool, and both end cleanly."""
+    client = make()
+    use(client)
+    child = os.fork()
+    use(client)
+    if child:
+        for _ in range(20):
+            use(client)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, status
+        use(client)
+    else:
+        use(client)
+        client.close()
+
+
+def fork_unclosed() -> None:
+    """A child that never closes, nor uses what it inherited, ends cleanly as well."""
+    client, other = make(), make()
+    use(client)
+    use(other)
+    child = os.fork()
+    if not child:
+        use(client)
+        del client, other
+        import gc
+
+        gc.collect()
+        sys.exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, status
+    use(client)
+    use(other)
+
+
+def fork_while_opening() -> None:
+    """A child forked while another thread holds the lock of the first call is not stuck."""
+    from kmoment.sync import client as module
+
+    with module._opening:
+        child = os.fork()
+        if not child:
+            use(make())
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, status
+
+
+def work_in_child(keyword: str) -> int:
+    client = globals()["kept"]
+    return len(client.locations.depth2(keyword))
+
+
+def multiprocessing_fork() -> None:
+    import multiprocessing
+
+    globals()["kept"] = make()
+    use(globals()["kept"])
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        assert all(pool.map(work_in_child, ["서울", "부산", "경기"] * 5))
+    use(globals()["kept"])
+
+
+def preload() -> None:
+    """gunicorn --preload, Celery prefork: made and used before the workers are forked."""
+    client = make()
+    use(client)
+    workers = []
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda _: use(client), range(20)))
+            sys.exit(0)
+        workers.append(child)
+    for child in workers:
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, status
+    use(client)
+
+
+def ctrl_c() -> None:
+    """Ctrl-C in a blocked call comes out at once, stops the request, and leaves the client."""
+    client = make()
+    use(client)
+    slow(client)
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    try:
+        client.locations.depth1()
+    except KeyboardInterrupt:
+        assert time.monotonic() - start < 3
+    else:
+        raise AssertionError("not interrupted")
+    assert client._bridge is not None
+    assert not client._bridge._tasks, "the request goes on over there"
+    use(client)
+
+
+def ctrl_c_uncaught() -> None:
+    """Nobody catches the Ctrl-C: the program ends by it, at once and in order."""
+    client = make()
+    slow(client)
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    print("done", flush=True)
+    client.locations.depth1()
+
+
+def dropped() -> None:
+    """Clients made and dropped in a loop leave neither threads nor files behind."""
+    for _ in range(30):
+        use(make())
+    until = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == 1, threading.enumerate()
+    assert len(os.listdir("/proc/self/fd")) < 15
+
+
+def no_threads_at_import() -> None:
+    assert threading.active_count() == 1
+    kmoment.Client("x").account(1)
+    assert threading.active_count() == 1
+
+
+if __name__ == "__main__":
+    name, URL, TOKEN = sys.argv[1:]
+    globals()[name]()
+    print("done", flush=True)

@@ -1,0 +1,78 @@
+"""Each host a script lives in, as a real process under ``-X dev -W error``, with a time limit."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kmoment.sandbox import Sandbox
+
+HOSTS = Path(__file__).with_name("hosts.py")
+FORKS = ("fork", "fork_unclosed", "fork_while_opening", "multiprocessing_fork", "preload")
+NAMES = (
+    "never_closed",
+    "never_closed_global",
+    "with_block",
+    "closed_twice",
+    "exits_inside",
+    "exits_hard",
+    "in_flight_at_exit",
+    "many_threads",
+    "running_loop",
+    "thread_of_a_loop",
+    "ctrl_c",
+    "dropped",
+    "no_threads_at_import",
+    *FORKS,
+)
+LIMIT = 30.0
+
+
+def run(name: str, sandbox: Sandbox) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-X", "dev", "-W", "error", *leniency(name), str(HOSTS)]
+    return subprocess.run(
+        [*command, name, sandbox.url, sandbox.token],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def leniency(name: str) -> list[str]:
+    """Python 3.12 and newer warn about every fork of a process that has threads."""
+    return ["-W", "ignore:This process:DeprecationWarning"] if name in FORKS else []
+
+
+@pytest.fixture
+def calm(sandbox: Sandbox) -> Sandbox:
+    sandbox.clear_faults()
+    return sandbox
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_host(name: str, calm: Sandbox) -> None:
+    """The host ends by itself, in time, with nothing on stderr: no warning, hang or trace."""
+    start = time.monotonic()
+    host = run(name, calm)
+    calm.clear_faults()
+    assert host.stderr == ""
+    assert host.stdout.split()[-1] == "done"
+    assert host.returncode == 0
+    if name == "in_flight_at_exit":
+        assert time.monotonic() - start < 10
+
+
+def test_ctrl_c_uncaught(calm: Sandbox) -> None:
+    """A Ctrl-C that nobody catches ends the program as Ctrl-C does, with one traceback."""
+    start = time.monotonic()
+    host = run("ctrl_c_uncaught", calm)
+    calm.clear_faults()
+    assert host.returncode == -signal.SIGINT
+    assert host.stderr.count("Traceback") == 1
+    assert host.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert "Warning" not in host.stderr
+    assert time.monotonic() - start < 10

@@ -1,0 +1,107 @@
+"""The sync twin is in step with the async original, both ways."""
+
+import ast
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+import kmoment
+from kmoment import client as async_client
+from kmoment.sync import client as sync_client
+from mirror import RULES, SOURCE, TWIN, mirrored, twins
+
+pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="needs the source tree")
+
+PAIRS = [
+    (getattr(kmoment, f"Async{name}"), getattr(kmoment, name)) for name in ("Client", "Account")
+]
+
+
+def turned(text: str) -> str:
+    """Text as the mirror's rules turn it."""
+    for pattern, replacement in RULES:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def test_the_trees_are_equal() -> None:
+    """Each twin is exactly what its original gives, and no twin is an orphan."""
+    have = {path.name: path.read_text(encoding="utf-8") for path in TWIN.glob("*.py")}
+    assert have == twins()
+
+
+def test_every_rule_fires() -> None:
+    """A rule that never fires is a rule that has silently stopped matching."""
+    counts = [
+        mirrored(path.name, path.read_text(encoding="utf-8"))[1]
+        for path in SOURCE.glob("*")
+        if path.suffix == ".py"
+    ]
+    assert all(sum(fired) for fired in zip(*counts, strict=True))
+
+
+@pytest.mark.parametrize("name", twins())
+def test_no_async_is_left(name: str) -> None:
+    """No async node, and no name or docstring that speaks of one, survives the mirror."""
+    text = twins()[name]
+    nodes = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, nodes)]
+    assert not re.search(r"\b(async|await|Async[A-Z]\w*)\b", text)
+
+
+def public(cls: type) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in inspect.getmembers(cls)
+        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
+    }
+
+
+def resources() -> list[tuple[type, type]]:
+    rooms = [(async_client, sync_client)]
+    return [
+        (value, getattr(twin, name.removeprefix("Async")))
+        for original, twin in rooms
+        for name, value in inspect.getmembers(original, inspect.isclass)
+        if value.__module__.startswith("kmoment.resources")
+    ]
+
+
+@pytest.mark.parametrize(("original", "twin"), resources(), ids=lambda cls: cls.__name__)
+def test_methods_look_the_same(original: type, twin: type) -> None:
+    """Same names, same signatures, same help: only nothing is awaited."""
+    theirs, ours = public(original), public(twin)
+    assert list(ours) == list(theirs)
+    for name in ours:
+        assert inspect.signature(ours[name]) == inspect.signature(theirs[name])
+        assert inspect.getdoc(ours[name]) == turned(inspect.getdoc(theirs[name]) or "")
+
+
+@pytest.mark.parametrize(("original", "twin"), PAIRS, ids=lambda cls: cls.__name__)
+def test_the_hand_written_classes_keep_step(original: type, twin: type) -> None:
+    """Client and Account, written by hand, have their originals' names, help and signatures."""
+    renamed = {"aclose": "close", "close_within": None, "unopened": None}
+    theirs = {
+        new: value for name, value in public(original).items() if (new := renamed.get(name, name))
+    }
+    ours = public(twin)
+    assert set(ours) - set(theirs) <= {"iterate"}
+    assert set(theirs) <= set(ours)
+    for name in theirs:
+        help_text = inspect.getdoc(ours[name]) or ""
+        if name == "close":
+            assert help_text.startswith((inspect.getdoc(theirs[name]) or "").split("\n")[0])
+        else:
+            assert help_text == turned(inspect.getdoc(theirs[name]) or "")
+        if inspect.isfunction(ours[name]):
+            assert turned(str(inspect.signature(theirs[name]))) == str(
+                inspect.signature(ours[name])
+            )
+    signature = turned(str(inspect.signature(original)))
+    assert signature.replace("kmoment.client", "kmoment.sync.client") == str(
+        inspect.signature(twin)
+    )
+    made = [inspect.getdoc(getattr(cls, "__init__")) or "" for cls in (original, twin)]  # noqa: B009
+    assert turned(made[0]) == made[1]

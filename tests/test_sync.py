@@ -1,0 +1,367 @@
+"""The sync client inside one process: threads, loops, context, streams, closing."""
+
+import asyncio
+import contextvars
+import gc
+import threading
+import time
+import traceback
+import warnings
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import kmoment
+from conftest import TOKEN
+from faultserver import FaultServer, Silence
+from kmoment.sandbox import Fault, Sandbox
+from scripted import ok, scripted
+
+NAME: contextvars.ContextVar[str] = contextvars.ContextVar("NAME", default="nobody")
+
+
+@pytest.fixture
+def moment(sandbox: Sandbox) -> Iterator[kmoment.Client]:
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
+        yield client
+
+
+def bridges() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "kmoment"]
+
+
+@contextmanager
+def silent_server() -> Iterator[FaultServer]:
+    """A server on a thread of its own that never answers."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = FaultServer()
+    server.default = Silence(30)
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def wait_for(server: FaultServer) -> None:
+    until = time.monotonic() + 5
+    while not server.requests:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_nothing_starts_before_the_first_call(sandbox: Sandbox) -> None:
+    """Making a client, its views and its reprs starts no thread; the first call starts one."""
+    before = len(bridges())
+    client = kmoment.Client(sandbox.token, base_url=sandbox.url)
+    assert "not opened yet" in repr(client)
+    assert repr(client.account(5)) == "<Account 5>"
+    assert len(bridges()) == before
+    assert client.locations.depth1()
+    assert len(bridges()) == before + 1
+    assert "open" in repr(client)
+    client.close()
+    assert len(bridges()) == before
+
+
+def test_closing(sandbox: Sandbox) -> None:
+    """A client closes before and after use, again and again, and then refuses calls."""
+    unused = kmoment.Client(TOKEN)
+    unused.close()
+    unused.close()
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
+        client.locations.depth1()
+    client.close()
+    assert "closed" in repr(client)
+    with pytest.raises(kmoment.ClientClosedError):
+        client.locations.depth1()
+
+
+def test_a_dropped_client_stops_its_thread(sandbox: Sandbox) -> None:
+    """Nobody has to close: a client that is forgotten takes its thread and sockets along."""
+    before = set(bridges())
+    client = kmoment.Client(sandbox.token, base_url=sandbox.url)
+    client.locations.depth1()
+    (thread,) = set(bridges()) - before
+    gone = weakref.ref(client)
+    del client
+    assert gone() is None, "a cycle keeps the client alive"
+    thread.join(5)
+    assert not thread.is_alive()
+    gc.collect()
+
+
+def test_threads_share_one_client(moment: kmoment.Client, sandbox: Sandbox) -> None:
+    """Calls of many threads run at the same time on the one pool, each with its own answer."""
+    sandbox.add_fault(Fault("locations.depth2", "delay", delay=0.2))
+    try:
+        names = ["강남구", "강동구", "도봉구", "여주시"] * 4
+        start = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(moment.locations.depth2, names))
+        took = time.monotonic() - start
+    finally:
+        sandbox.clear_faults()
+    for name, rows in zip(names, found, strict=True):
+        assert all(name in row.description for row in rows)
+    assert took < 0.2 * len(names) / 2, "the calls ran one after the other"
+
+
+def test_first_calls_of_many_threads_open_one_bridge(sandbox: Sandbox) -> None:
+    """However many threads make the first call, there is one thread and one pool."""
+    before = len(bridges())
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
+        barrier = threading.Barrier(8)
+
+        def first() -> int:
+            barrier.wait()
+            return len(client.locations.depth1())
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len({future.result() for future in [pool.submit(first) for _ in range(8)]}) == 1
+        assert len(bridges()) == before + 1
+
+
+def test_in_a_running_loop_it_works_and_warns_once(moment: kmoment.Client) -> None:
+    """In a notebook or an async function the call works, and once names the method to await."""
+
+    async def cell() -> list[Any]:
+        return [moment.locations.depth1(), moment.locations.depth2("서울")]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        provinces, districts = asyncio.run(cell())
+    assert provinces
+    assert districts
+    (warning,) = caught
+    assert "await AsyncLocations.depth1" in str(warning.message)
+    assert warning.filename == __file__
+
+
+def test_calling_back_from_inside_is_refused(sandbox: Sandbox) -> None:
+    """A token callable that uses its own client would wait for itself: it gets an error."""
+    clients: list[kmoment.Client] = []
+
+    def provide() -> str:
+        clients[0].locations.depth1()
+        return sandbox.token
+
+    clients.append(kmoment.Client(provide, base_url=sandbox.url))
+    with pytest.raises(kmoment.WrongLoopError, match="token callable"):
+        clients[0].locations.depth1()
+    clients[0].close()
+
+
+def test_context_variables_are_seen_over_there(sandbox: Sandbox) -> None:
+    """What the caller set in its context is what a callable over there reads."""
+    seen: list[str] = []
+
+    def provide() -> str:
+        seen.append(NAME.get())
+        return sandbox.token
+
+    with kmoment.Client(provide, base_url=sandbox.url) as client:
+        contextvars.copy_context().run(lambda: (NAME.set("someone"), client.locations.depth1()))
+    assert seen == ["someone"]
+
+
+def test_a_traceback_shows_both_sides(moment: kmoment.Client) -> None:
+    """An error's traceback has the caller's line and the place over there."""
+    with pytest.raises(kmoment.NotFoundError) as caught:
+        moment.account(1234).audiences.get(987654)  # the caller's line
+    text = "".join(traceback.format_exception(caught.value))
+    assert "# the caller's line" in text
+    assert "in decode" in text
+    assert "The above exception" not in text
+    assert "During handling" not in text
+
+
+def test_a_system_exit_over_there_arrives_and_the_client_goes_on(sandbox: Sandbox) -> None:
+    """A callable that exits ends its own thread; the caller sees it and the next call works."""
+    answers: list[Any] = [SystemExit(3), sandbox.token]
+
+    def provide() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return str(answer)
+
+    client = kmoment.Client(provide, base_url=sandbox.url)
+    with pytest.raises(SystemExit):
+        client.locations.depth1()
+    assert client.locations.depth1()
+    client.close()
+
+
+def test_closing_under_calls_of_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that hangs in another thread ends with an error of ours when the client closes."""
+    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.1)
+    with silent_server() as server, ThreadPoolExecutor(2) as pool:
+        client = kmoment.Client(TOKEN, base_url=server.url, max_connections=1)
+        hanging = [pool.submit(client.locations.depth1) for _ in range(2)]
+        wait_for(server)
+        client.close()
+        for future in hanging:
+            assert isinstance(future.exception(5), kmoment.KmomentError)
+        assert len(server.requests) == 1
+
+
+def test_a_thread_that_cannot_start_is_the_callers_to_see(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the event loop cannot be made, the first call says why, and a later one works."""
+    client = kmoment.Client(sandbox.token, base_url=sandbox.url)
+    with monkeypatch.context() as patch:
+        patch.setattr("anyio.run", lambda *_: (_ for _ in ()).throw(OSError(24, "too many")))
+        with pytest.raises(OSError, match="too many"):
+            client.locations.depth1()
+    assert client.locations.depth1()
+    client.close()
+
+
+def test_secrets_stay_secret() -> None:
+    """The sync client hides what the async one hides, and does not pickle."""
+    client = kmoment.Client(TOKEN, proxy="http://u:canary@127.0.0.1")
+    assert "canary" not in repr(client) + repr(vars(client)) + repr(vars(client._async))
+    with pytest.raises(TypeError):
+        client.__reduce__()
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^timeout"):
+        kmoment.Client(TOKEN, timeout=-1)
+
+
+# -- Streams ----------------------------------------------------------------------------
+
+
+class Source:
+    """Counts what it gave, and whether it was stopped."""
+
+    def __init__(self, items: int, pause: float = 0.0, fail_at: int | None = None) -> None:
+        self.items, self.pause, self.fail_at = items, pause, fail_at
+        self.given = 0
+        self.stopped = False
+
+    async def run(self) -> AsyncIterator[int]:
+        try:
+            for number in range(self.items):
+                if number == self.fail_at:
+                    raise kmoment.KmomentError("midway")
+                await asyncio.sleep(self.pause)
+                self.given += 1
+                yield number
+        finally:
+            self.stopped = True
+
+
+def crossings(client: kmoment.Client) -> list[int]:
+    """Counts the calls that cross over to the client's thread."""
+    bridge = client._open()
+    crossed = [0]
+    call = bridge.call
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        crossed[0] += 1
+        return call(*args, **kwargs)
+
+    bridge.call = counted  # type: ignore[method-assign]
+    return crossed
+
+
+@pytest.fixture
+def offline() -> Iterator[kmoment.Client]:
+    with kmoment.Client(TOKEN) as client:
+        scripted(client._async, ok([]))
+        yield client
+
+
+def test_a_stream_crosses_once_per_chunk(offline: kmoment.Client) -> None:
+    """Items come in order, whole, and far fewer crossings than items."""
+    crossed = crossings(offline)
+    source = Source(5000)
+    assert list(offline.iterate(source.run())) == list(range(5000))
+    assert crossed[0] < 100
+    assert source.stopped
+
+
+def test_a_slow_stream_is_not_held_back(offline: kmoment.Client) -> None:
+    """An item that is ready is handed over, not kept until a chunk is full."""
+    stream = offline.iterate(Source(1000, pause=0.01).run())
+    start = time.monotonic()
+    assert next(stream) == 0
+    assert time.monotonic() - start < 2
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_an_abandoned_stream_stops(offline: kmoment.Client) -> None:
+    """Leaving the loop stops the work over there, wherever it is."""
+    source = Source(10**9)
+    for number in offline.iterate(source.run()):
+        if number == 10:
+            break
+    gc.collect()
+    assert source.stopped
+    assert source.given < 10_000
+    given = source.given
+    time.sleep(0.05)
+    assert source.given == given
+
+
+def test_a_stream_that_fails_gives_what_it_had(offline: kmoment.Client) -> None:
+    """Items before a failure arrive; then the failure does."""
+    source = Source(1000, fail_at=700)
+    seen: list[int] = []
+    with pytest.raises(kmoment.KmomentError, match="midway"):
+        seen.extend(offline.iterate(source.run()))
+    assert seen == list(range(700))
+
+
+def test_an_unread_stream_never_starts(offline: kmoment.Client) -> None:
+    """A stream that nobody reads does no work, and one without aclose is fine."""
+    source = Source(10)
+    stream = offline.iterate(source.run())
+    del stream
+    assert source.given == 0
+
+    class Plain:
+        def __aiter__(self) -> "Plain":
+            return self
+
+        async def __anext__(self) -> int:
+            raise StopAsyncIteration
+
+    assert list(offline.iterate(Plain())) == []
+
+
+def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
+    """When the client closes under a stream, the reader gets an error of ours."""
+    stream = offline.iterate(Source(10**9, pause=0.001).run())
+    next(stream)
+    offline.close()
+    with pytest.raises(kmoment.ClientClosedError):
+        list(stream)
+
+
+def test_answers_do_not_get_mixed_up() -> None:
+    """Sixteen threads with answers of their own each read their own."""
+    with kmoment.Client(TOKEN) as client:
+        transport = scripted(client._async, ok([]))
+
+        async def echo(request: Any, token: Any, attempt: Any) -> Any:
+            await asyncio.sleep(0.001)
+            name = request.url.query["keyword"]
+            row = {"value": name, "description": "", "depth1Name": "", "depth2Name": ""}
+            return ok([row])
+
+        transport.send = echo  # type: ignore[method-assign]
+        with ThreadPoolExecutor(16) as pool:
+            names = [f"k{n}" for n in range(400)]
+            found = list(pool.map(client.locations.depth2, names))
+    assert [rows[0].value for rows in found] == names
