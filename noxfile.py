@@ -10,6 +10,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
+BENCHMARKS = ["sync"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -82,6 +83,14 @@ def types(session: nox.Session) -> None:
     session.install("-e", ".", *_group("types"))
     session.run("mypy")
     session.run("pyright")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks, or those named: ``nox -s bench -- sync``."""
+    session.install(".", *_group("bench"))
+    for name in session.posargs or BENCHMARKS:
+        session.run("python", f"benchmarks/{name}.py")
 
 
 @nox.session

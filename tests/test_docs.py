@@ -1,10 +1,13 @@
 """Whatever the README and the docstrings print as code is run, against the sandbox."""
 
 import asyncio
+import importlib
 import inspect
 import re
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,18 +16,22 @@ import kmoment
 from kmoment.models import Audience
 from kmoment.resources import audiences, categories, locations, placements, targeting
 from kmoment.sandbox import Sandbox
+from kmoment.sync import resources as sync_resources
 
 pytestmark = pytest.mark.anyio
 
 README = Path(__file__).parents[1] / "README.md"
 ROOMS = (audiences, categories, locations, placements, targeting)
+TWINS = [
+    importlib.import_module(f"{sync_resources.__name__}.{r.__name__.rpartition('.')[2]}")
+    for r in ROOMS
+]
 
 
-def documented() -> dict[str, str]:
+def documented(client: type, rooms: Iterable[ModuleType]) -> dict[str, str]:
     """Every docstring with code in it, by the name of what it describes."""
-    things: dict[str, Any] = {"AsyncClient": kmoment.AsyncClient, "draft": Audience.draft}
-    things["request"] = kmoment.AsyncClient.request
-    for room in ROOMS:
+    things: dict[str, Any] = {"Client": client, "request": getattr(client, "request")}  # noqa: B009
+    for room in rooms:
         for name, value in inspect.getmembers(room, inspect.isclass):
             if value.__module__ == room.__name__:
                 members = inspect.getmembers(value, inspect.isfunction)
@@ -39,15 +46,21 @@ def code(doc: str) -> list[str]:
     return [textwrap.dedent(p) for p in paragraphs if p.startswith("    ")]
 
 
+ASYNC = documented(kmoment.AsyncClient, ROOMS)
+ASYNC["draft"] = code(inspect.getdoc(Audience.draft) or "")[0]
+SYNC = documented(kmoment.Client, TWINS)
+
+
 def test_the_code_is_found() -> None:
     """The finder sees the docstrings that have code."""
-    assert {"AsyncClient", "draft", "request", "AsyncAudiences.create"} <= set(documented())
+    assert {"Client", "draft", "request", "AsyncAudiences.create"} <= set(ASYNC)
+    assert {name.removeprefix("Async") for name in ASYNC} - {"draft"} == set(SYNC)
 
 
-@pytest.mark.parametrize("name", documented())
+@pytest.mark.parametrize("name", ASYNC)
 async def test_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each example of a docstring runs as it stands."""
-    source = f"async def example():\n{textwrap.indent(documented()[name], '    ')}"
+    source = f"async def example():\n{textwrap.indent(ASYNC[name], '    ')}"
     async with Sandbox() as sandbox:
         monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
         async with kmoment.AsyncClient(sandbox.token) as moment:
@@ -66,6 +79,25 @@ async def test_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert name == "request"  # an endpoint the sandbox does not have either
 
 
+@pytest.mark.parametrize("name", SYNC)
+def test_sync_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example of a mirrored docstring runs as it stands, with nothing awaited."""
+    with Sandbox() as sandbox:
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        with kmoment.Client(sandbox.token) as moment:
+            account = moment.account(1234)
+            space = {
+                "kmoment": kmoment,
+                "token": sandbox.token,
+                "moment": moment,
+                "account": account,
+            }
+            try:
+                exec(compile(SYNC[name], name, "exec"), space)
+            except kmoment.NotFoundError:
+                assert name == "request"
+
+
 def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of the README runs as it stands, and prints no error."""
     found = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -82,4 +114,4 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
             await space["try_it"]()
 
         asyncio.run(rest())
-    assert len(found) == 3
+    assert len(found) == 4

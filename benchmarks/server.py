@@ -1,0 +1,54 @@
+"""A server that costs next to nothing: one fixed answer to every request, kept alive.
+
+``python benchmarks/server.py ROWS`` prints its URL and runs until its standard input closes.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+ROW = {
+    "value": "I10000101",
+    "description": "서울특별시 강남구",
+    "depth1Name": "서울특별시",
+    "depth2Name": "강남구",
+    "depth3Name": "논현1동",
+}
+
+
+def answer(rows: int) -> bytes:
+    body = json.dumps([ROW] * rows, ensure_ascii=False).encode()
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Answering(asyncio.Protocol):
+    """Answers whenever a request without a body has come in whole."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._seen = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        while b"\r\n\r\n" in self._seen:
+            self._seen = self._seen.partition(b"\r\n\r\n")[2]
+            self._transport.write(self._answer)
+
+
+async def main(rows: int) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Answering(answer(rows)), "127.0.0.1", 0)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
