@@ -252,5 +252,7 @@ def no_threads_at_import() -> None:
 
 if __name__ == "__main__":
     name, URL, TOKEN = sys.argv[1:]
+    # A process started in the background may have inherited that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     globals()[name]()
     print("done", flush=True)

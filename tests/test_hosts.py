@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def leniency(name: str) -> list[str]:
 
 
 @pytest.fixture
-def calm(sandbox: Sandbox) -> Sandbox:
+def calm(sandbox: Sandbox) -> Iterator[Sandbox]:
+    yield sandbox
     sandbox.clear_faults()
-    return sandbox
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,7 +59,6 @@ def test_host(name: str, calm: Sandbox) -> None:
     """The host ends by itself, in time, with nothing on stderr: no warning, hang or trace."""
     start = time.monotonic()
     host = run(name, calm)
-    calm.clear_faults()
     assert host.stderr == ""
     assert host.stdout.split()[-1] == "done"
     assert host.returncode == 0
@@ -70,7 +70,6 @@ def test_ctrl_c_uncaught(calm: Sandbox) -> None:
     """A Ctrl-C that nobody catches ends the program as Ctrl-C does, with one traceback."""
     start = time.monotonic()
     host = run("ctrl_c_uncaught", calm)
-    calm.clear_faults()
     assert host.returncode == -signal.SIGINT
     assert host.stderr.count("Traceback") == 1
     assert host.stderr.rstrip().endswith("KeyboardInterrupt")
