@@ -79,10 +79,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy --strict and pyright."""
-    session.install("-e", ".", *_group("types"))
+    """mypy --strict, pyright, and that every public type is known to those who install it."""
+    session.install(".", *_group("types"))
     session.run("mypy")
     session.run("pyright")
+    session.chdir(session.create_tmp())
+    session.run("pyright", "--verifytypes", "kmoment", "--ignoreexternal")
 
 
 @nox.session

@@ -20,7 +20,7 @@ KmomentError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 __all__ = [
     "APIConnectionError",
@@ -89,8 +89,10 @@ class InvalidDraftError(InvalidArgumentError):
 
     def __init__(self, argument: str, faults: Sequence[Fault]) -> None:
         super().__init__(argument, f"has {len(faults)} fault{'s' * (len(faults) > 1)}")
-        self.args = (argument, tuple(faults))
         self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Fault, ...]]]:
+        return type(self), (self.argument, self.faults)
 
     def __str__(self) -> str:
         return "\n".join([f"{self.argument} {self.rule}:", *(f"  {f}" for f in self.faults)])

@@ -10,7 +10,7 @@ KST = timezone(timedelta(hours=9), "KST")
 
 class Clock:
     def __init__(self) -> None:
-        self.offset = timedelta()
+        self.offset: timedelta = timedelta()
 
     def now(self) -> datetime:
         return datetime.now(KST) + self.offset

@@ -6,6 +6,7 @@ lets any thread look at or change a running sandbox.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from threading import RLock
@@ -14,7 +15,7 @@ from . import _errors
 from ._errors import RefusedError
 from ._faults import Fault, Faults
 from ._handlers import long
-from ._log import Entry, new_log
+from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
 from ._reply import Ask, Reply
 from ._routes import Endpoint, Layout
@@ -47,15 +48,15 @@ class Options:
 class Core:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.lock = RLock()
+        self.lock: AbstractContextManager[bool] = RLock()
         self.start_over()
 
     def start_over(self) -> None:
         seed = self.options.seed
-        self.world = World(seed, self.options.accounts, quirks=self.options.quirks)
-        self.faults = Faults(seed)
-        self.quotas = Quotas(self.options.quotas)
-        self.log = new_log()
+        self.world: World = World(seed, self.options.accounts, quirks=self.options.quirks)
+        self.faults: Faults = Faults(seed)
+        self.quotas: Quotas = Quotas(self.options.quotas)
+        self.log: Log = new_log()
 
     def receive(self, entry: Entry) -> Fault | None:
         """Write a request down and say what shall go wrong with it."""

@@ -80,8 +80,8 @@ class World:
     def __init__(self, seed: int, account_ids: Iterable[int], *, quirks: bool) -> None:
         self.seed = seed
         self.quirks = quirks
-        self.clock = Clock()
-        self.accounts = {
+        self.clock: Clock = Clock()
+        self.accounts: dict[int, Account] = {
             account_id: _account(account_id, _seed.load(account_id, position, seed))
             for position, account_id in enumerate(account_ids)
         }
