@@ -1,6 +1,6 @@
 """kmoment: the Python SDK for Kakao Moment's audiences and targeting look-ups."""
 
-from typing import Any
+from typing import Any as _Any
 
 from .client import AsyncAccount, AsyncClient
 from .errors import (
@@ -151,7 +151,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     if name == "__version__":  # lazily: reading a package's metadata takes longer than all else
         from importlib.metadata import version
 

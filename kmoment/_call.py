@@ -52,6 +52,10 @@ class Endpoint:
     """Calls of one group and ad account share a limit."""
     evidence: Evidence
     documentation: str
+    flat_evidence: Evidence | None = None
+    """How the flat reading is known, where there is one."""
+    typed: bool = False
+    """Whether Kakao's sample sends a Content-Type although there is no body."""
 
 
 @attrs.frozen(kw_only=True)

@@ -204,7 +204,7 @@ def _model_hook(model: type[Model], converter: cattrs.Converter) -> Hook:
             return model(value=v0, size=v1, extra=extra)
     """
     members = list(_members(model))
-    known = frozenset(spelling for member in members for spelling in member.spellings)
+    known = wire_names(model)
     scope: dict[str, Any] = {"model": model, "known": known, "NO_EXTRA": NO_EXTRA}
     scope["rest"] = lambda o: FrozenDict((k, v) for k, v in o.items() if k not in known)
     lines = ["def read(o, _):", "get = o.get"]
@@ -227,6 +227,11 @@ def _member_lines(i: int, member: _Member) -> Iterator[str]:
     unless_absent = "" if member.required else f"v{i} is not None"
     condition = " and ".join(filter(None, (unless_absent, exact)))
     yield f"{f'if {condition}: ' if condition else ''}v{i} = h{i}(v{i}, t{i})"
+
+
+def wire_names(model: type[Model]) -> frozenset[str]:
+    """Kakao's names of *model*'s own members, in every spelling."""
+    return frozenset(spelling for member in _members(model) for spelling in member.spellings)
 
 
 def _unstructure_model(value: Model) -> dict[str, Any]:

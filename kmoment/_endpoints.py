@@ -25,9 +25,10 @@ def _audience(
     method: str,
     suffix: str,
     replay: Replay,
-    evidence: Evidence = Evidence.INFERRED,
     *,
-    flat: bool = True,
+    evidence: Evidence = Evidence.INFERRED,
+    flat: Evidence | None = Evidence.INFERRED,
+    typed: bool = False,
 ) -> Endpoint:
     return Endpoint(
         name=f"audiences.{name}",
@@ -39,6 +40,8 @@ def _audience(
         quota="audiences",
         evidence=evidence,
         documentation=_AUDIENCE_PAGE,
+        flat_evidence=flat,
+        typed=typed,
     )
 
 
@@ -57,11 +60,15 @@ def _look_up(
     )
 
 
-LIST_AUDIENCES: Final = _audience("list", "GET", "", Replay.SAFE, Evidence.DOCUMENTED, flat=False)
-GET_AUDIENCE: Final = _audience("get", "GET", "/{id}", Replay.SAFE)
+LIST_AUDIENCES: Final = _audience(
+    "list", "GET", "", Replay.SAFE, evidence=Evidence.DOCUMENTED, flat=None
+)
+GET_AUDIENCE: Final = _audience("get", "GET", "/{id}", Replay.SAFE, flat=Evidence.QUOTED)
 CREATE_AUDIENCE: Final = _audience("create", "POST", "", Replay.CREATE)
 UPDATE_AUDIENCE: Final = _audience("update", "PUT", "", Replay.IDEMPOTENT)
-DELETE_AUDIENCE: Final = _audience("delete", "DELETE", "/{id}", Replay.IDEMPOTENT)
+DELETE_AUDIENCE: Final = _audience(
+    "delete", "DELETE", "/{id}", Replay.IDEMPOTENT, flat=Evidence.QUOTED, typed=True
+)
 DELETE_AUDIENCES: Final = _audience("delete_many", "DELETE", "", Replay.BULK)
 AUDIENCE_AD_GROUPS: Final = _audience("ad_groups", "GET", "/{id}/adGroups", Replay.SAFE)
 UNLINK_AD_GROUP: Final = _audience("unlink", "PUT", "/{id}/unlink", Replay.IDEMPOTENT)

@@ -1,5 +1,6 @@
 """Keeping the token out of everything a person or a log can see."""
 
+import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -40,10 +41,11 @@ class Secret:
 class TokenSource:
     """Where the token comes from: text, a callable (may be async), or ``KMOMENT_TOKEN``.
 
-    A callable is asked at the first call, and again after :meth:`forget`.
+    A callable is asked at the first call, and again after :meth:`forget`; calls that come
+    meanwhile wait for the one answer.
     """
 
-    __slots__ = ("_given", "_known")
+    __slots__ = ("_asking", "_given", "_known")
 
     def __init__(self, given: Secret) -> None:
         # Everything secret arrives wrapped, so that no frame of a traceback holds it bare.
@@ -51,20 +53,31 @@ class TokenSource:
             given = Secret(os.environ.get("KMOMENT_TOKEN"))
         self._given = given
         self._known = None if callable(given.reveal()) else checked(given)
+        self._asking = asyncio.Lock()
 
     async def token(self) -> Secret:
         """The token, asking the callable for it where there is one."""
-        if self._known is None:
-            answer = Secret(self._given.reveal()())
-            if isawaitable(answer.reveal()):
-                answer = Secret(await answer.reveal())
-            self._known = checked(answer)
-        return self._known
+        if self._known is not None:
+            return self._known
+        async with self._asking:
+            if self._known is None:
+                self._known = await self._ask()
+            return self._known
 
-    def forget(self) -> None:
-        """The server has refused the token: ask the callable again next time."""
-        if callable(self._given.reveal()):
+    def unasked(self) -> "TokenSource":
+        """The same source, for another event loop: a callable is asked anew there."""
+        return TokenSource(self._given)
+
+    def forget(self, refused: Secret) -> None:
+        """The server has refused this token: ask the callable again, unless somebody has."""
+        if self._known is refused and callable(self._given.reveal()):
             self._known = None
+
+    async def _ask(self) -> Secret:
+        answer = Secret(self._given.reveal()())
+        if isawaitable(answer.reveal()):
+            answer = Secret(await answer.reveal())
+        return checked(answer)
 
 
 def checked(token: Secret) -> Secret:

@@ -15,7 +15,8 @@ What aiohttp does by itself and an SDK must not is switched off here:
 import asyncio
 import ssl as ssl_module
 import zlib
-from importlib.metadata import version
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn, cast
 
 import aiohttp
@@ -34,9 +35,11 @@ CONNECT_TIMEOUT: Final = 10.0
 class Attempt:
     """How far one attempt has come: readable at any moment, also after it was cancelled."""
 
-    phase: str = "waiting for a free connection"
+    phase: str = "waiting for the token"
     sent: bool = False
     """False only while the request provably has not left."""
+    status: int | None = None
+    """The HTTP status, from the moment it is known."""
 
 
 class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises its own
@@ -81,7 +84,7 @@ class Transport:
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
-                "User-Agent": f"kmoment/{version('kmoment')}",
+                "User-Agent": _user_agent(),
             },
             # The threshold keeps aiohttp from rounding timeouts up to whole seconds.
             timeout=aiohttp.ClientTimeout(
@@ -91,9 +94,9 @@ class Transport:
 
     async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
         """Send *request* once, and read its answer to the end. Raises :class:`NoAnswer`."""
+        attempt.phase = "waiting for a free connection"
         async with self._slots:
             attempt.phase = "connecting"
-            failure = None
             try:
                 return await self._exchange(request, token, attempt)
             except NoAnswer as error:
@@ -104,7 +107,7 @@ class Transport:
                 # A cancellation comes through aiohttp's frames, whose locals hold the token.
                 raise error.with_traceback(None) from None
         # Outside of any `except`, so that the error carries no context to print.
-        raise failure.with_traceback(None)
+        raise failure
 
     async def _exchange(self, request: Request, token: Secret, attempt: Attempt) -> Response:
         async def guard(
@@ -127,10 +130,10 @@ class Transport:
             middlewares=(guard,),
         )
         try:
-            attempt.phase = "reading the answer"
+            attempt.phase, attempt.status = "reading the answer", response.status
             body = await _read(response.content)
-            headers = dict(response.headers)
-            return Response(response.status, headers, _decompress(body, response.headers))
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Response(response.status, headers, _decompress(body, headers))
         except BaseException:
             response.close()
             raise
@@ -138,6 +141,13 @@ class Transport:
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`NoAnswer`."""
         await self._session.close()
+
+
+def _user_agent() -> str:
+    try:
+        return f"kmoment/{version('kmoment')}"
+    except PackageNotFoundError:  # run from a zip or a frozen program
+        return "kmoment"
 
 
 async def _read(stream: aiohttp.StreamReader) -> bytes:
@@ -150,8 +160,8 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
     return b"".join(chunks)
 
 
-def _decompress(body: bytes, headers: Any) -> bytes:
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
+    encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", "") or not body:
         return body
     if encoding != "gzip":
@@ -169,6 +179,8 @@ def _gunzip(body: bytes) -> bytes:
         _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
     if not reader.eof:
         _refuse("the answer's gzip is cut off")
+    if reader.unused_data:
+        _refuse("something follows the answer's gzip")
     return decoded
 
 

@@ -1,8 +1,8 @@
 """Calls to requests, answers to values or errors. Pure: no network, no clock.
 
-An answer is told apart by its HTTP status, Kakao's ``code``, its ``detailCode`` and the shape
-of its body, in that order of rising weight: a failure may come as HTTP 200 with an error
-envelope, a missing permission as HTTP 400, and a proxy's page as anything.
+Which error an answer is follows from the first of these that says anything: the status 429,
+Kakao's ``code``, its ``detailCode``, the HTTP status. A failure may come as HTTP 200 with an
+error envelope, a missing permission as HTTP 400, and a proxy's page as anything.
 """
 
 import json
@@ -15,7 +15,7 @@ import attrs
 from yarl import URL
 
 from ._call import Call
-from ._convert import Unreadable, camel, read, write
+from ._convert import Unreadable, camel, read, wire_names, write
 from .errors import (
     APIError,
     AuthenticationError,
@@ -52,6 +52,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
+    """By lower-case name."""
     body: bytes
 
 
@@ -65,7 +66,7 @@ def encode(call: Call[Any], path: str, base_url: str) -> Request:
     if call.account is not None:
         headers["adAccountId"] = str(call.account)
     body = None if call.body is None else _encode_body(call)
-    if body is not None:
+    if body is not None or call.endpoint.typed:
         headers["Content-Type"] = "application/json"
     return Request(
         call.endpoint.method, url.with_query(call.query) if call.query else url, headers, body
@@ -73,15 +74,22 @@ def encode(call: Call[Any], path: str, base_url: str) -> Request:
 
 
 def _encode_body(call: Call[Any]) -> bytes:
-    body = write(call.body)
-    if call.body_ids:
-        body = {**{camel(name): value for name, value in call.body_ids.items()}, **body}
+    if isinstance(call.body, AudienceDraft):
+        _refuse_hidden_members(call.body)
+    ids = {camel(name): value for name, value in call.body_ids.items()}
     argument = "audience" if isinstance(call.body, AudienceDraft) else "json"
     try:
+        body = {**ids, **write(call.body), **ids} if ids else write(call.body)
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         why = type(error).__name__
     raise InvalidArgumentError(argument, f"cannot be written as JSON ({why})")
+
+
+def _refuse_hidden_members(draft: AudienceDraft) -> None:
+    """``extra`` is for members kmoment does not know: its own would slip past the rules."""
+    if hidden := sorted(wire_names(AudienceDraft) & draft.extra.keys()):
+        raise InvalidArgumentError("audience.extra", f"must not hold {', '.join(hidden)}")
 
 
 # -- Answers ----------------------------------------------------------------------------
@@ -90,14 +98,15 @@ def _encode_body(call: Call[Any]) -> bytes:
 def decode(call: Call[T], response: Response) -> T:
     """The value that *response* carries for *call*, or the error that it is."""
     facts = facts_of(call) | {"status": response.status, "request_sent": True}
-    if 300 <= response.status < 400:
-        raise ProtocolError("a redirect, which the API does not use", facts)
     data = _parse(response.body)
     if envelope := _envelope(data):
         raise _kakao_error(envelope, response, facts)
     if response.status >= 400:
         error = _BY_STATUS.get(response.status, _by_hundred(response.status))
-        raise error("an error without Kakao's explanation", facts | _retry_after(response))
+        facts |= {"message": _any_words(data)} | _retry_after(response)
+        raise error("an error without one of Kakao's codes", facts)
+    if not 200 <= response.status < 300:
+        raise ProtocolError("a redirect or other status that the API does not use", facts)
     return _value(call, data, facts)
 
 
@@ -115,6 +124,11 @@ def facts_of(call: Call[Any]) -> dict[str, Any]:
 def no_such_route(response: Response) -> bool:
     """Whether the server does not know the path; then it has done nothing."""
     return response.status in (404, 405) and not _envelope(_parse(response.body))
+
+
+def knows_route(response: Response) -> bool:
+    """Whether the answer shows that the path is right: a gate in front of it says nothing."""
+    return response.status < 300 or "detailCode" in _extras(_envelope(_parse(response.body)))
 
 
 class _NotJson:
@@ -224,8 +238,7 @@ def _envelope(data: Any) -> dict[str, Any]:
 
 
 def _kakao_error(envelope: dict[str, Any], response: Response, facts: dict[str, Any]) -> APIError:
-    extras = envelope.get("extras")
-    extras = extras if isinstance(extras, dict) else {}
+    extras = _extras(envelope)
     code, detail_code = _number(envelope["code"]), _number(extras.get("detailCode"))
     facts |= {
         "code": code,
@@ -237,6 +250,11 @@ def _kakao_error(envelope: dict[str, Any], response: Response, facts: dict[str, 
     if issubclass(error, ConsentRequiredError):
         facts["required_scopes"] = _scopes(envelope) or _scopes(extras)
     return error("Kakao refused the call", facts | _retry_after(response))
+
+
+def _extras(envelope: dict[str, Any]) -> dict[str, Any]:
+    extras = envelope.get("extras")
+    return extras if isinstance(extras, dict) else {}
 
 
 def _class_of(status: int, code: int | None, detail_code: int | None) -> type[APIError]:
@@ -259,13 +277,19 @@ def _scopes(holder: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _number(value: Any) -> int | None:
     try:
-        return read(value, int)
+        return read(int(value) if isinstance(value, float) and value.is_integer() else value, int)
     except Unreadable:
         return None
 
 
 def _words(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _any_words(data: Any) -> str | None:
+    """What a gate in front of the API says: each has its own name for it."""
+    names = ("msg", "message", "error_description", "error") if isinstance(data, dict) else ()
+    return next(filter(None, (_words(data.get(name)) for name in names)), None)
 
 
 def _retry_after(response: Response) -> dict[str, Any]:
@@ -276,11 +300,11 @@ def _retry_after(response: Response) -> dict[str, Any]:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, as the server says: a number, or a date held against its own clock."""
-    said = headers.get("Retry-After", "")
+    said = headers.get("retry-after", "")
     if said.isdecimal():
         return float(said)
     try:
         until = parsedate_to_datetime(said)
-        return max(0.0, (until - parsedate_to_datetime(headers["Date"])).total_seconds())
-    except (ValueError, KeyError, TypeError):
+        return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None

@@ -15,7 +15,7 @@ from ._call import Call
 from ._endpoints import unlisted
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
-from ._wire import Request, Response, decode, encode, facts_of, no_such_route
+from ._wire import Request, Response, decode, encode, facts_of, knows_route, no_such_route
 from .errors import (
     APIConnectionError,
     AuthenticationError,
@@ -93,12 +93,15 @@ class AsyncClient:
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)
         self.base_url = _checks.base_url(
-            "base_url", base_url or os.environ.get("KMOMENT_BASE_URL") or DEFAULT_BASE_URL
+            "base_url",
+            os.environ.get("KMOMENT_BASE_URL", DEFAULT_BASE_URL) if base_url is None else base_url,
         )
         self._timeout = _checks.seconds("timeout", timeout)
         self._deadline = _checks.seconds("deadline", deadline)
         self._max_connections = _checks.count("max_connections", max_connections)
         self._ssl = ssl
+        if not isinstance(ssl, ssl_module.SSLContext | None):
+            _checks.refuse("ssl", "an ssl.SSLContext", ssl)
         if routes not in ("auto", "nested", "flat"):
             _checks.refuse("routes", "auto, nested or flat", routes)
         self._routes = Routes(routes)
@@ -175,13 +178,10 @@ class AsyncClient:
         self._live += 1
         try:
             async with limit:
-                return decode(call, await self._answer(call, transport, attempt))
+                return await self._answer(call, transport, attempt)
         except TimeoutError:
             if not limit.expired():
                 raise
-        except AuthenticationError:
-            self._token.forget()
-            raise
         finally:
             self._live -= 1
             self._quiet.set()
@@ -203,10 +203,11 @@ class AsyncClient:
         if self._transport is not None:
             self._check_loop()
         self._closed = True
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await self._drain(seconds)
-            await transport.aclose()
+        if self._transport is not None:
+            try:
+                await self._drain(seconds)
+            finally:
+                await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -226,16 +227,26 @@ class AsyncClient:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
 
-    async def _answer(
-        self, call: Call[Any], transport: "Transport", attempt: "Attempt"
-    ) -> Response:
+    async def _answer(self, call: Call[T], transport: "Transport", attempt: "Attempt") -> T:
         token = await self._token.token()
+        response = await self._reach(call, transport, attempt, token)
+        try:
+            return decode(call, response)
+        except AuthenticationError:
+            self._token.forget(token)
+            raise
+
+    async def _reach(
+        self, call: Call[Any], transport: "Transport", attempt: "Attempt", token: Secret
+    ) -> Response:
+        """Ask at each path that the server may mean, until it knows one."""
         answers: list[Response] = []
         for path in self._routes.candidates(call.endpoint):
             request = encode(call, path, self.base_url)
             answers.append(await self._exchange(call, transport, attempt, request, token))
-            if not no_such_route(answers[-1]):
+            if knows_route(answers[-1]):
                 self._routes.settle(call.endpoint, path)
+            if not no_such_route(answers[-1]):
                 return answers[-1]
         return answers[0]
 
@@ -259,6 +270,7 @@ class AsyncClient:
         """A client of the same settings that has opened nothing: for a process after a fork."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
+        twin._token = self._token.unasked()
         twin._reset()
         return twin
 
@@ -333,4 +345,5 @@ def _error_of(
     call: Call[Any], attempt: "Attempt", failure: "NoAnswer"
 ) -> APIConnectionError | ProtocolError:
     error = ProtocolError if failure.broken else APIConnectionError
-    return error(failure.reason, facts_of(call) | {"request_sent": attempt.sent})
+    facts = {"request_sent": attempt.sent, "status": attempt.status}
+    return error(failure.reason, facts_of(call) | facts)

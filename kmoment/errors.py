@@ -159,6 +159,9 @@ class APIError(KmomentError):
         parts = [f"{self.operation or 'call'}{where}: {self.reason}", kakao, said, self.hint]
         return " | ".join(part for part in parts if part)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class BadRequestError(APIError):
     """Kakao refused the request's content."""

@@ -49,6 +49,8 @@ models_of: Callable[[Any], st.SearchStrategy[Any]] = cache(_models_of)
 
 
 def _of(type_: Any) -> st.SearchStrategy[Any]:
+    if type_ is Any:
+        return TEXT | st.integers()
     if NoneType in get_args(type_):
         rest = [_of(arg) for arg in get_args(type_) if arg is not NoneType]
         return st.none() | st.one_of(rest)

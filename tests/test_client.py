@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import kmoment
 from calls import DRAFT, STORED
 from conftest import TOKEN
 from faultserver import Answer, CloseAfter, FaultServer, Silence
+from kmoment import _transport
 from kmoment._secret import Secret, TokenSource
 from kmoment._transport import NoAnswer
 from kmoment.sandbox import Fault, Sandbox
@@ -52,6 +54,9 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("proxy", {"proxy": 3}),
     ("proxy", {"proxy": ""}),
     ("routes", {"routes": "both"}),
+    ("base_url", {"base_url": ""}),
+    ("ssl", {"ssl": False}),
+    ("ssl", {"ssl": "x"}),
 ]
 
 
@@ -116,8 +121,34 @@ async def test_an_async_provider() -> None:
 async def test_a_given_token_is_not_forgotten() -> None:
     """A token that was passed as text is all there is: a 401 does not lose it."""
     source = TokenSource(Secret(TOKEN))
-    source.forget()
+    source.forget(await source.token())
     assert (await source.token()).reveal() == TOKEN
+
+
+async def test_many_first_calls_ask_the_provider_once() -> None:
+    """Calls that need a token at the same time wait for one answer of the provider."""
+    asked = []
+
+    async def provide() -> str:
+        asked.append(1)
+        await asyncio.sleep(0.01)
+        return "fresh"
+
+    client = kmoment.AsyncClient(provide)
+    scripted(client, ok([]))
+    await asyncio.gather(*(client.locations.depth1() for _ in range(10)))
+    assert len(asked) == 1
+
+
+async def test_a_late_401_does_not_lose_a_newer_token() -> None:
+    """A refusal of the old token, arriving after the new one is known, is no reason to ask."""
+    tokens = iter(["old", "new"])
+    source = TokenSource(Secret(lambda: next(tokens)))
+    old = await source.token()
+    source.forget(old)
+    new = await source.token()
+    source.forget(old)
+    assert await source.token() is new
 
 
 async def test_a_providers_own_timeout_is_not_the_deadline() -> None:
@@ -172,6 +203,49 @@ async def test_closing() -> None:
         await client.locations.depth1()
     with pytest.raises(kmoment.ClientClosedError):
         await client.account(1).audiences.list()
+
+
+async def test_closing_ends_calls_that_wait_for_a_slot(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call still in the queue when the client closes ends unsent, with an error of ours."""
+    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.05)
+    server.default = Silence(5)
+    client = kmoment.AsyncClient(TOKEN, base_url=server.url, max_connections=1)
+    calls = [asyncio.create_task(client.locations.depth1()) for _ in range(3)]
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    await client.aclose()
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert [getattr(error, "request_sent", error) for error in errors] == [True, False, False]
+    assert all(isinstance(error, kmoment.APIConnectionError) for error in errors)
+
+
+async def test_a_cancelled_closing_closes_all_the_same(server: FaultServer) -> None:
+    """Who gives up waiting for the calls under way does not leave connections behind."""
+    server.default = Silence(5)
+    client = kmoment.AsyncClient(TOKEN, base_url=server.url)
+    call = asyncio.create_task(client.locations.depth1())
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.aclose()
+    with pytest.raises(kmoment.APIConnectionError):
+        await call
+    await client.aclose()
+
+
+async def test_closing_is_prompt_when_the_last_call_ends(server: FaultServer) -> None:
+    """Closing waits for the calls under way, not for the whole grace."""
+    server.default = Answer(200, b"[]", delay=0.1)
+    client = kmoment.AsyncClient(TOKEN, base_url=server.url)
+    call = asyncio.create_task(client.locations.depth1())
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(3):
+        await client.aclose()
+    assert await call == []
 
 
 async def test_closing_waits_for_calls_under_way(server: FaultServer) -> None:
@@ -274,6 +348,17 @@ async def test_a_route_that_neither_reading_knows() -> None:
     assert (await client.account(1).audiences.get(1)).id == 9
     assert len(transport.requests) == 3
     await client.aclose()
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+async def test_a_gate_does_not_settle_the_route(status: int) -> None:
+    """An answer of what stands before the API says nothing about which reading is right."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok(b"", status), ok(b"", 404), ok(STORED))
+    with pytest.raises(kmoment.APIError):
+        await client.account(1).audiences.get(1)
+    assert (await client.account(1).audiences.get(1)).id == 9
+    assert [request.url.path.count("audiences") for request in transport.requests] == [1, 1, 0]
 
 
 async def test_a_missing_audience_is_not_a_missing_route() -> None:
@@ -432,6 +517,17 @@ async def test_no_answer_after_sending_is_told() -> None:
     assert caught.value.request_sent is False
     with contextlib.suppress(kmoment.KmomentError):
         await client.aclose()
+
+
+def test_a_program_without_metadata_still_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run from a zip or frozen, where no version is to be had, the client works all the same."""
+    assert _transport._user_agent() == f"kmoment/{kmoment.__version__}"
+
+    def missing(_: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(_transport, "version", missing)
+    assert _transport._user_agent() == "kmoment"
 
 
 def test_signatures_are_for_people() -> None:

@@ -55,7 +55,7 @@ THEIRS = {
     "aiohttp": {"_transport", "sandbox"},
     "cattrs": {"_convert"},
     "yarl": {"_checks", "_wire"},
-    "asyncio": {"_transport", "client", "sandbox", "sync"},
+    "asyncio": {"_secret", "_transport", "client", "sandbox", "sync"},
     "anyio": {"sync"},
 }
 

@@ -148,6 +148,7 @@ def test_a_set_must_be_a_collection(value: Any) -> None:
         AudienceDraft("x", "DISPLAY", ages=value)
 
 
+DISPLAY_OR = "must be DISPLAY or MESSAGE"
 FAULTS = {
     "blank name": ({"name": "  "}, ["name: must be text that is not empty"]),
     "name is no text": ({"name": 3}, ["name: must be text that is not empty"]),
@@ -160,7 +161,7 @@ FAULTS = {
     ),
     "no ages with NOT_ALL": (
         {"age_type": "NOT_ALL"},
-        ["ages: must be given where age_type is NOT_ALL"],
+        ["age_type: NOT_ALL needs ages"],
     ),
     "genders with ALL": (
         {"gender_type": "ALL", "genders": ["M"]},
@@ -168,12 +169,12 @@ FAULTS = {
     ),
     "no genders with NOT_ALL": (
         {"gender_type": "NOT_ALL"},
-        ["genders: must be given where gender_type is NOT_ALL"],
+        ["gender_type: NOT_ALL needs genders"],
     ),
     "wrong gender": ({"genders": ["X"]}, ['genders[0]: must be one of "M", "F", not \'X\'']),
     "area without a location": (
         {"location_type": "AREA"},
-        ["location_type: AREA needs locations, depth2_locations or depth3_locations"],
+        ["location_type: AREA needs locations or depth2_locations or depth3_locations"],
     ),
     "location with ALL": (
         {"location_type": "ALL", "depth2_locations": [GANGNAM]},
@@ -191,8 +192,24 @@ FAULTS = {
         {"locations": [attrs.evolve(SEOUL, value=" ")]},
         ["locations[0].value: must be text that is not empty, not ' '"],
     ),
-    "empty interest": ({"ufo_interests": [""]}, ["ufo_interests[0]: must not be empty"]),
-    "interest is no text": ({"ufo_interests": [3]}, ["ufo_interests[0]: must be text, not int"]),
+    "empty interest": ({"ufo_interests": [""]}, ["ufo_interests[0]: must be a category's id"]),
+    "no tracker": (
+        {"tracker_targetings": [kmoment.TrackerTargeting()]},
+        ["tracker_targetings[0].track_id: must be text that is not empty, not None"],
+    ),
+    "group without an id": (
+        {
+            "type": "MESSAGE",
+            "talk_channel_group_targetings": [kmoment.TalkChannelGroupTargeting()],
+        },
+        [
+            (
+                "talk_channel_group_targetings[0]: must be a TalkChannelGroupTargeting that names "
+                "its group in extra"
+            )
+        ],
+    ),
+    "type of the wrong kind": ({"type": ["DISPLAY"]}, [f"type: {DISPLAY_OR}, not ['DISPLAY']"]),
     "cohort without an id": (
         {"cohort_targetings": [kmoment.CohortTargeting(cohort_id=0)]},
         ["cohort_targetings[0].cohort_id: must be a positive 64-bit integer, not 0"],
@@ -218,7 +235,7 @@ FAULTS = {
         ["tracker_targetings: must not be given for a MESSAGE audience"],
     ),
     "friend group in DISPLAY": (
-        {"talk_channel_group_targetings": [kmoment.TalkChannelGroupTargeting()]},
+        {"talk_channel_group_targetings": [kmoment.TalkChannelGroupTargeting(extra={"id": 1})]},
         ["talk_channel_group_targetings: must not be given for a DISPLAY audience"],
     ),
 }
@@ -320,7 +337,32 @@ def test_a_draft_of_an_answer_loses_no_targeting() -> None:
 def test_a_draft_never_widens_an_audience_unseen() -> None:
     """Where an answer says NOT_ALL without saying which ages, the draft is refused, not ALL."""
     answer = read({"id": 1, "name": "x", "type": "DISPLAY", "ageType": "NOT_ALL"}, models.Audience)
-    assert [fault.path for fault in answer.draft().faults()] == ["ages"]
+    assert [fault.path for fault in answer.draft().faults()] == ["age_type"]
+
+
+def test_sets_that_kakao_forbids_are_left_out_when_empty() -> None:
+    """Kakao says not to pass ages with ALL: an empty set is not passed either."""
+    draft = AudienceDraft.display("x", ages=(), locations=(), tracker_targetings=(), extra={})
+    assert write(draft.checked()) == {
+        "name": "x",
+        "type": "DISPLAY",
+        "ageType": "ALL",
+        "genderType": "ALL",
+        "locationType": "ALL",
+        "trackerTargetings": [],
+    }
+
+
+def test_entries_kmoment_does_not_understand_survive() -> None:
+    """An entry without the member that older pages name is read, kept and sent back."""
+    entries = {
+        "cohortTargetings": [{"id": 5, "inclusionType": "INCLUDE"}],
+        "ufoInterests": [101, {"id": "I01"}, "A01"],
+        "trackerTargetings": [{"trackerTargetingTerms": [30], "key": "x"}],
+    }
+    answer = read({"id": 1, "name": "x", "type": "DISPLAY", **entries}, models.Audience)
+    sent = write(answer.draft().checked())
+    assert {name: sent[name] for name in entries} == entries
 
 
 def test_a_changed_draft_changes_its_types() -> None:

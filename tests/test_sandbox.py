@@ -852,3 +852,18 @@ def test_data_is_reproducible() -> None:
     folder = Path(__file__).parent.parent / "kmoment" / "sandbox" / "data"
     assert (folder / "regions.csv.gz").read_bytes()[4:8] == b"\0\0\0\0"
     assert "CC BY 4.0; names extracted" in (folder / "ATTRIBUTION.txt").read_text("utf-8")
+
+
+async def test_a_request_line_with_raw_hangul() -> None:
+    """curl sends the printed keyword as raw UTF-8: the sandbox takes it, and bodies untouched."""
+    async with Sandbox() as sandbox:
+        host, port = sandbox.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"Host: x\r\nAuthorization: Bearer {sandbox.token}\r\nConnection: close\r\n\r\n"
+        line = f"GET {API}/targetings/location/depth2?keyword=서울 HTTP/1.1\r\n"
+        writer.write((line + head).encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith("HTTP/1.1 200 OK")
+    assert "서울특별시 강남구" in answer

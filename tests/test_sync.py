@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import gc
+import os
+import signal
 import threading
 import time
 import traceback
@@ -19,6 +21,9 @@ import kmoment
 from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment.sandbox import Fault, Sandbox
+from kmoment.sync import client as sync_client
+from kmoment.sync._bridge import _close_all, _forget_all, _Stream
+from kmoment.sync.client import _reopen
 from scripted import ok, scripted
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("NAME", default="nobody")
@@ -236,6 +241,93 @@ def test_secrets_stay_secret() -> None:
         client.__reduce__()
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^timeout"):
         kmoment.Client(TOKEN, timeout=-1)
+
+
+# -- The bridge -------------------------------------------------------------------------
+
+
+def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
+    """A Ctrl-C in a blocked call comes out, and cancels what runs on the other side."""
+    stopped = threading.Event()
+
+    async def hang() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            stopped.set()
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            offline._open().call(hang)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert stopped.is_set()
+    assert offline.locations.depth1() == []
+
+
+def test_an_exit_over_there_ends_the_other_calls(offline: kmoment.Client) -> None:
+    """When the thread is ended by a SystemExit, no other caller is left waiting for ever."""
+    bridge = offline._open()
+    started = threading.Event()
+
+    async def hang() -> None:
+        started.set()
+        await asyncio.sleep(30)
+
+    async def leave() -> None:
+        raise SystemExit(4)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(bridge.call, hang)
+        started.wait(5)
+        with pytest.raises(SystemExit):
+            bridge.call(leave)
+        assert isinstance(other.exception(5), kmoment.ClientClosedError)
+
+
+def test_a_call_that_never_began_ends_with_the_thread(
+    offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that reaches the loop too late to be begun ends when the loop does."""
+    bridge = offline._open()
+    monkeypatch.setattr(bridge, "_begin", lambda *_: None)
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(offline.locations.depth1)
+        while not bridge._waiting:
+            time.sleep(0.01)
+        bridge.stop()
+        assert isinstance(lost.exception(5), kmoment.ClientClosedError)
+
+
+def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook of the interpreter's exit stops every open bridge, and waits for it."""
+    bridge = offline._open()
+    monkeypatch.setattr("kmoment.sync._bridge._open", {bridge})
+    _close_all()
+    assert not bridge.usable
+
+
+def test_what_happens_in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook of a fork keeps what is inherited from being finalized, and frees the lock."""
+    inherited: list[Any] = []
+    monkeypatch.setattr("kmoment.sync._bridge._open", opened := {object()})
+    monkeypatch.setattr("kmoment.sync._bridge._inherited", inherited)
+    _forget_all()
+    assert not opened
+    assert len(inherited) == 1
+    with sync_client._opening:
+        _reopen()
+        assert not sync_client._opening.locked()
+
+
+def test_a_stream_that_was_never_read_closes(offline: kmoment.Client) -> None:
+    """Closing a stream before its first item closes its source."""
+    source = Source(10).run()
+    offline._open().call(_Stream(source).aclose)
+    with pytest.raises(StopAsyncIteration):
+        offline._open().call(source.__anext__)  # type: ignore[arg-type]
 
 
 # -- Streams ----------------------------------------------------------------------------

@@ -162,7 +162,15 @@ def test_ids_go_into_the_path_and_as_a_list_into_the_query() -> None:
     assert encode(many, DELETE_AUDIENCES.path, BASE).url.raw_query_string == "audienceIds=1,2"
 
 
-@pytest.mark.parametrize("body", [float("nan"), {1, 2}, "\ud800", {"a": object()}])
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [float("nan"), {1, 2}, "\ud800", {"a": object()}, {(1, 2): 3}, CYCLE],
+    ids=["nan", "set", "surrogate", "object", "tuple key", "cycle"],
+)
 def test_json_that_cannot_be_written_is_refused(body: Any) -> None:
     """What is no JSON is refused by name before anything is sent."""
     endpoint = unlisted("POST", "/x", account=False)
@@ -201,7 +209,13 @@ ERRORS = [
     (405, b"", kmoment.BadRequestError),
     (429, b"", kmoment.RateLimitedError),
     (502, b"<html>", kmoment.ServerError),
+    (300, b"", kmoment.ProtocolError),
     (302, b"", kmoment.ProtocolError),
+    (101, b"", kmoment.ProtocolError),
+    (410, b"", kmoment.BadRequestError),
+    (429, envelope(-10), kmoment.RateLimitedError),
+    (200, {"code": -813.0}, kmoment.BadRequestError),
+    (400, envelope(-402, 75014), kmoment.ConsentRequiredError),
     (200, b"<html>portal</html>", kmoment.ProtocolError),
     (200, b"[" * 100_000, kmoment.ProtocolError),
     (200, b"\xff\xfe", kmoment.ProtocolError),
@@ -224,8 +238,33 @@ def test_errors_are_told_apart(status: int, body: Any, error: type[kmoment.APIEr
     assert caught.value.path == GET_AUDIENCE.path
     if isinstance(body, dict) and "code" in body:
         assert caught.value.code == body["code"]
-        assert caught.value.message == "KakaoMomentException"
-        assert caught.value.detail_code == body["extras"].get("detailCode")
+        assert caught.value.message == body.get("msg")
+        assert caught.value.detail_code == body.get("extras", {}).get("detailCode")
+
+
+@pytest.mark.parametrize("name", ["msg", "message", "error_description", "error"])
+def test_what_a_gate_says_is_kept(name: str) -> None:
+    """An error without one of Kakao's codes keeps whatever text came with it."""
+    with pytest.raises(kmoment.AuthenticationError) as caught:
+        decode(GET, answer({name: "target biz token is not supplied."}, 401))
+    assert caught.value.message == "target biz token is not supplied."
+
+
+def test_ids_cannot_be_overridden() -> None:
+    """The account and id of a write are the call's, whatever stands in the draft's extra."""
+    draft = kmoment.AudienceDraft.display("x", extra={"id": 7, "adAccountId": 9, "new": 1})
+    ids = {"id": 5, "ad_account_id": 1}
+    call = Call(endpoint=CREATE_AUDIENCE, returns=object, body=draft.checked(), body_ids=ids)
+    body = json.loads(encode(call, "/x", BASE).body or b"")
+    assert (body["id"], body["adAccountId"], body["new"]) == (5, 1, 1)
+
+
+def test_extra_does_not_slip_past_the_rules() -> None:
+    """A member that kmoment knows is refused in ``extra``, in either spelling."""
+    draft = kmoment.AudienceDraft.display("x", extra={"ages": ["22"], "depth2locations": []})
+    call = Call(endpoint=CREATE_AUDIENCE, returns=object, body=draft)
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^audience.extra.*ages, depth2loc"):
+        encode(call, "/x", BASE)
 
 
 def test_a_decode_error_names_the_path() -> None:
@@ -287,6 +326,7 @@ def test_odd_extras_do_no_harm(extras: Any) -> None:
             0.0,
         ),
         ({"Retry-After": "Sun, 22 Nov 2026 10:00:30 GMT"}, None),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
         ({"Retry-After": "soon", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, None),
         (
             {
@@ -300,6 +340,7 @@ def test_odd_extras_do_no_harm(extras: Any) -> None:
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Both forms of Retry-After are read; a date is held against the server's own clock."""
+    headers = {name.lower(): value for name, value in headers.items()}
     assert retry_after(headers) == seconds
     with pytest.raises(kmoment.RateLimitedError) as caught:
         decode(GET, Response(429, headers, b""))

@@ -1,6 +1,7 @@
 """Audiences as Kakao answers them."""
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -67,8 +68,10 @@ class Audience(Model):
     locations: tuple[Location, ...] | None = None
     depth2_locations: tuple[Depth2Location, ...] | None = None
     depth3_locations: tuple[Depth3Location, ...] | None = None
-    ufo_interests: tuple[str, ...] | None = None
-    ufo_business_types: tuple[str, ...] | None = None
+    ufo_interests: tuple[Any, ...] | None = None
+    """Category ids, kept as they come: Kakao's page does not say how it prints them."""
+    ufo_business_types: tuple[Any, ...] | None = None
+    """Likewise."""
     customer_file_targetings: tuple[CustomerFileTargeting, ...] | None = None
     tracker_targetings: tuple[TrackerTargeting, ...] | None = None
     cohort_targetings: tuple[CohortTargeting, ...] | None = None

@@ -169,14 +169,21 @@ class AudienceDraft(Model):
         return attrs.evolve(self, **changes)
 
     def resolved(self) -> Self:
-        """The same draft with ``age_type``, ``gender_type`` and ``location_type`` spelled out."""
+        """The same draft with ``age_type``, ``gender_type`` and ``location_type`` spelled out.
+
+        An empty set where its type forbids the set is left out: Kakao says not to pass it.
+        """
         areas = self.locations or self.depth2_locations or self.depth3_locations
-        return self.replace(
+        typed = self.replace(
             age_type=self.age_type or (AgeType.NOT_ALL if self.ages else AgeType.ALL),
             gender_type=self.gender_type
             or (GenderType.NOT_ALL if self.genders else GenderType.ALL),
             location_type=self.location_type or (LocationType.AREA if areas else LocationType.ALL),
         )
+        empty: dict[str, Any] = {
+            name: None for name in _forbidden(typed) if getattr(self, name) == ()
+        }
+        return attrs.evolve(typed, **empty) if empty else typed
 
     def keeping(self, **types: OpenEnum | None) -> Self:
         """The same draft, holding on to each given type that would not follow by itself."""
@@ -198,8 +205,10 @@ class AudienceDraft(Model):
 
 def _word(words: type[E], value: Any) -> Any:
     """Documented text becomes a member; any other value stays as given, for the rules to see."""
-    member = words(value) if type(value) is str else value
-    return member if isinstance(member, words) and (member.is_known or member is value) else value
+    if type(value) is not str:
+        return value
+    word = words(value)
+    return word if word.is_known else value
 
 
 def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> Any:
@@ -223,18 +232,21 @@ _WORDS: Final[Mapping[str, type[OpenEnum]]] = {
     "location_type": LocationType,
 }
 
-_KINDS: Final[Mapping[str, type]] = {
-    "locations": Location,
-    "depth2_locations": Depth2Location,
-    "depth3_locations": Depth3Location,
-    "ufo_interests": str,
-    "ufo_business_types": str,
-    "customer_file_targetings": CustomerFileTargeting,
-    "tracker_targetings": TrackerTargeting,
-    "cohort_targetings": CohortTargeting,
-    "talk_channel_targetings": TalkChannelTargeting,
-    "sync_app_targetings": SyncAppTargeting,
-    "talk_channel_group_targetings": TalkChannelGroupTargeting,
+_SETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "age_type": ("ages",),
+    "gender_type": ("genders",),
+    "location_type": ("locations", "depth2_locations", "depth3_locations"),
+}
+
+_KINDS: Final[Mapping[str, tuple[type[Model], str]]] = {
+    "locations": (Location, "value"),
+    "depth2_locations": (Depth2Location, "value"),
+    "depth3_locations": (Depth3Location, "value"),
+    "customer_file_targetings": (CustomerFileTargeting, "customer_file_id"),
+    "tracker_targetings": (TrackerTargeting, "track_id"),
+    "cohort_targetings": (CohortTargeting, "cohort_id"),
+    "talk_channel_targetings": (TalkChannelTargeting, "profile_id"),
+    "sync_app_targetings": (SyncAppTargeting, "profile_id"),
 }
 
 
@@ -252,88 +264,79 @@ def _types_are_words(draft: AudienceDraft) -> Iterator[Fault]:
             yield Fault(name, f"must be {' or '.join(words)}, not {value!r}")
 
 
-def _ages_fit(draft: AudienceDraft) -> Iterator[Fault]:
-    yield from _choice_fits("ages", draft.ages, "age_type", draft.age_type)
-    yield from _members_are("ages", draft.ages, Age)
+def _forbidden(draft: AudienceDraft) -> Iterator[str]:
+    """Sets that the draft's types leave no place for."""
+    for type_name, names in _SETS_OF.items():
+        if getattr(draft, type_name) == "ALL":
+            yield from names
+    if isinstance(draft.type, AudienceType):
+        yield from _NOT_FOR.get(draft.type, ())
 
 
-def _genders_fit(draft: AudienceDraft) -> Iterator[Fault]:
-    yield from _choice_fits("genders", draft.genders, "gender_type", draft.gender_type)
-    yield from _members_are("genders", draft.genders, Gender)
+def _ages_and_genders_fit(draft: AudienceDraft) -> Iterator[Fault]:
+    for name, words in (("ages", Age), ("genders", Gender)):
+        for index, value in enumerate(getattr(draft, name) or ()):
+            if not isinstance(value, words):
+                allowed = ", ".join(f'"{word}"' for word in words)
+                yield Fault(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
 
 
-def _choice_fits(
-    name: str, values: tuple[object, ...] | None, type_name: str, type_: OpenEnum | None
-) -> Iterator[Fault]:
-    if type_ == "ALL" and values:
-        yield Fault(name, f"must not be given where {type_name} is ALL")
-    if type_ == "NOT_ALL" and not values:
-        yield Fault(name, f"must be given where {type_name} is NOT_ALL")
-
-
-def _members_are(
-    name: str, values: tuple[object, ...] | None, words: type[OpenEnum]
-) -> Iterator[Fault]:
-    for index, value in enumerate(values or ()):
-        if not isinstance(value, words):
-            allowed = ", ".join(f'"{word}"' for word in words)
-            yield Fault(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
-
-
-def _area_fits(draft: AudienceDraft) -> Iterator[Fault]:
-    given = [n for n in ("locations", "depth2_locations", "depth3_locations") if getattr(draft, n)]
-    if draft.location_type == LocationType.ALL:
-        for name in given:
-            yield Fault(name, "must not be given where location_type is ALL")
-    if draft.location_type == LocationType.AREA and not given:
-        yield Fault(
-            "location_type",
-            "AREA needs locations, depth2_locations or depth3_locations",
-        )
+def _choices_are_made(draft: AudienceDraft) -> Iterator[Fault]:
+    for type_name, names in _SETS_OF.items():
+        choice = getattr(draft, type_name)
+        given = [name for name in names if getattr(draft, name)]
+        if choice == "ALL":
+            for name in given:
+                yield Fault(name, f"must not be given where {type_name} is ALL")
+        elif choice in ("NOT_ALL", "AREA") and not given:
+            yield Fault(type_name, f"{choice} needs {' or '.join(names)}")
 
 
 def _targeting_fits_type(draft: AudienceDraft) -> Iterator[Fault]:
-    for name in _NOT_FOR.get(draft.type, ()):
-        if getattr(draft, name):
-            yield Fault(name, f"must not be given for a {draft.type} audience")
+    if isinstance(draft.type, AudienceType):
+        for name in _NOT_FOR.get(draft.type, ()):
+            if getattr(draft, name):
+                yield Fault(name, f"must not be given for a {draft.type} audience")
 
 
 def _entries_are_of_their_kind(draft: AudienceDraft) -> Iterator[Fault]:
-    for name, kind in _KINDS.items():
+    for name, (kind, id_field) in _KINDS.items():
         for index, entry in enumerate(getattr(draft, name) or ()):
-            yield from _entry_faults(f"{name}[{index}]", entry, kind)
+            path = f"{name}[{index}]"
+            if not isinstance(entry, kind):
+                yield Fault(path, f"must be a {kind.__name__}, not {type(entry).__name__}")
+            else:
+                yield from _id_faults(path, entry, id_field)
 
 
-def _entry_faults(path: str, entry: object, kind: type) -> Iterator[Fault]:
-    if not isinstance(entry, kind):
-        yield Fault(path, f"must be {_a(kind)}, not {type(entry).__name__}")
-    elif isinstance(entry, str):
-        if not entry.strip():
-            yield Fault(path, "must not be empty")
-    else:
-        for field in ("value", "customer_file_id", "cohort_id", "profile_id", "track_id"):
-            if hasattr(entry, field):
-                yield from _id_faults(f"{path}.{field}", getattr(entry, field), field)
+def _groups_and_categories_say_which(draft: AudienceDraft) -> Iterator[Fault]:
+    for index, group in enumerate(draft.talk_channel_group_targetings or ()):
+        if not isinstance(group, TalkChannelGroupTargeting) or not group.extra:
+            rule = "must be a TalkChannelGroupTargeting that names its group in extra"
+            yield Fault(f"talk_channel_group_targetings[{index}]", rule)
+    for name in ("ufo_interests", "ufo_business_types"):
+        for index, category in enumerate(getattr(draft, name) or ()):
+            if category is None or (isinstance(category, str) and not category.strip()):
+                yield Fault(f"{name}[{index}]", "must be a category's id")
 
 
-def _id_faults(path: str, value: object, field: str) -> Iterator[Fault]:
+def _id_faults(path: str, entry: Model, field: str) -> Iterator[Fault]:
+    value = getattr(entry, field)
+    if value is None and entry.extra:
+        return  # an entry as Kakao gave it, which names what it targets in its own way
     if field in ("customer_file_id", "cohort_id"):
         if type(value) is not int or not 0 < value <= _LARGEST_LONG:
-            yield Fault(path, f"must be a positive 64-bit integer, not {value!r}")
+            yield Fault(f"{path}.{field}", f"must be a positive 64-bit integer, not {value!r}")
     elif not isinstance(value, str) or not value.strip():
-        yield Fault(path, f"must be text that is not empty, not {value!r}")
-
-
-def _a(kind: type) -> str:
-    return "text" if kind is str else f"a {kind.__name__}"
+        yield Fault(f"{path}.{field}", f"must be text that is not empty, not {value!r}")
 
 
 _RULES: Final[tuple[Callable[[AudienceDraft], Iterator[Fault]], ...]] = (
     _name_is_text,
     _types_are_words,
-    _ages_fit,
-    _genders_fit,
-    _area_fits,
+    _ages_and_genders_fit,
+    _choices_are_made,
     _targeting_fits_type,
     _entries_are_of_their_kind,
+    _groups_and_categories_say_which,
 )

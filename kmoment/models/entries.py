@@ -1,9 +1,11 @@
 """Custom-audience entries inside an audience.
 
 Kakao's audience page names these sets but not their members. The members here were quoted by
-third parties from older pages of Kakao's, so each class is open: pass members kmoment does
-not know in ``extra``, under Kakao's own names, and they are sent and kept.
+third parties from older pages of Kakao's, so each class is open: no member is required in an
+answer, and members kmoment does not know are kept, and sent, in ``extra`` under Kakao's names.
 """
+
+from typing import Any
 
 import attrs
 
@@ -15,7 +17,7 @@ from .enums import CustomerFileStatus, InclusionType
 class CustomerFileTargeting(Model):
     """A customer file. Make one with ``CustomerFile.target()``."""
 
-    customer_file_id: int
+    customer_file_id: int | None = None
     inclusion_type: InclusionType | None = None
     status: CustomerFileStatus | None = None
     """Only in answers."""
@@ -25,14 +27,15 @@ class CustomerFileTargeting(Model):
 class TrackerTargeting(Model):
     """A Pixel & SDK event. Make one with ``PixelAndSdkEvent.target()``."""
 
-    track_id: str
+    track_id: str | None = None
     inclusion_type: InclusionType | None = None
     event_code: str | None = None
     """``*`` is every event."""
     track_rule_id: str | None = None
     """``*`` is any rule."""
     track_rule_name: str | None = None
-    tracker_targeting_terms: tuple[str, ...] | None = None
+    tracker_targeting_terms: tuple[Any, ...] | None = None
+    """Kept as they come: older pages have words here, newer ones may have days."""
     id: int | None = None
 
 
@@ -40,7 +43,7 @@ class TrackerTargeting(Model):
 class CohortTargeting(Model):
     """An engagement target. Make one with ``CohortAvailable.target()``."""
 
-    cohort_id: int
+    cohort_id: int | None = None
     inclusion_type: InclusionType | None = None
 
 
@@ -48,7 +51,7 @@ class CohortTargeting(Model):
 class TalkChannelTargeting(Model):
     """The friends of a Kakao Talk Channel. Make one with ``ChannelProfile.target()``."""
 
-    profile_id: str
+    profile_id: str | None = None
     inclusion_type: InclusionType | None = None
 
 
@@ -56,7 +59,7 @@ class TalkChannelTargeting(Model):
 class SyncAppTargeting(Model):
     """Kakao Login users. Make one with ``SyncProfile.target()``."""
 
-    profile_id: str
+    profile_id: str | None = None
     inclusion_type: InclusionType | None = None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -148,7 +149,7 @@ class PixelAndSdkEvent(Model):
         track_id: str,
         inclusion_type: InclusionType | None = _INCLUDE,
         *,
-        tracker_targeting_terms: Iterable[str] | None = None,
+        tracker_targeting_terms: Iterable[Any] | None = None,
     ) -> TrackerTargeting:
         """The entry that targets this, for a draft's ``tracker_targetings``.
 

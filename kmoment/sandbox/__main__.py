@@ -12,10 +12,14 @@ from . import Sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     # Where the loop cannot take signals over (Windows), Ctrl-C still arrives as this.
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options))
+        try:
+            asyncio.run(_serve(options))
+        except (OSError, OverflowError) as error:  # a port that is taken, or none
+            parser.error(str(error))
 
 
 async def _serve(options: argparse.Namespace) -> None:

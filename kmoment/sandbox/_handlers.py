@@ -12,7 +12,7 @@ from ._world import Account, World
 
 Handler = Callable[[World, Ask], Reply]
 
-_LONG = re.compile(r"[0-9]{1,18}")
+_LONG = re.compile(r"[0-9]{1,19}")
 
 
 def long(text: str | None, name: str) -> int:

@@ -13,6 +13,7 @@ from aiohttp import web
 from ._control import Control
 from ._core import Core, Options
 from ._door import application
+from ._lenient import LenientRunner
 from ._routes import Layout
 
 # Long enough to hand out an answer that is ready, too short to wait for one that hangs.
@@ -76,7 +77,7 @@ class Sandbox(Control):
         if self._runner is not None:
             raise RuntimeError("the sandbox is already running")
         app = application(self._core, self)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+        self._runner = LenientRunner(app, access_log=None, shutdown_timeout=_GRACE)
         try:
             await self._listen(self._runner)
         except BaseException:

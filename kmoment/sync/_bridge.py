@@ -241,5 +241,5 @@ def _forget_all() -> None:
 
 
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+# Windows knows no fork.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_forget_all)

@@ -261,5 +261,5 @@ def _reopen() -> None:
     _opening = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reopen)
+# Windows knows no fork.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_reopen)
