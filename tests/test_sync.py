@@ -257,6 +257,7 @@ def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
             stopped.set()
 
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    start = time.monotonic()
     try:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
@@ -264,6 +265,7 @@ def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
     finally:
         signal.signal(signal.SIGINT, handler)
     assert stopped.is_set()
+    assert time.monotonic() - start < 0.9, "waited although the call was gone"
     assert offline.locations.depth1() == []
 
 

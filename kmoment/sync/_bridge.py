@@ -140,7 +140,7 @@ class Bridge:
         finally:
             _open.discard(self)
             for answer in tuple(self._waiting):
-                answer.cancel()
+                _cancel(answer)
 
     async def _live(self, ready: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
@@ -168,7 +168,7 @@ class Bridge:
     def _end(self, answer: Future[T], task: "asyncio.Task[T]") -> None:
         del self._tasks[answer]
         if task.cancelled():
-            answer.cancel()
+            _cancel(answer)
         elif error := task.exception():
             self._ending |= not isinstance(error, Exception)  # it goes on to end the loop
             answer.set_exception(error)
@@ -227,6 +227,11 @@ class _Stream:
     async def _wait(self) -> None:
         self._moved.clear()
         await self._moved.wait()
+
+
+def _cancel(answer: Future[Any]) -> None:
+    if answer.cancel():
+        answer.set_running_or_notify_cancel()  # without it, `wait` does not count it as done
 
 
 def _close_all() -> None:
