@@ -16,12 +16,16 @@ class Replay(StrEnum):
 
     SAFE = "safe"
     """It only reads."""
+    REPLACE = "replace"
+    """The second copy changes nothing more, unless it comes so late that it undoes an edit."""
     IDEMPOTENT = "idempotent"
     """The second copy changes nothing more."""
     CREATE = "create"
     """The second copy makes another one: never sent again unseen."""
     BULK = "bulk"
     """Each part is idempotent, the answer's counts are not."""
+    ONCE = "once"
+    """Nobody knows: sent again only where the first copy provably did nothing."""
 
 
 class Evidence(StrEnum):

@@ -89,6 +89,13 @@ def seconds(argument: str, value: Any) -> float:
     return float(value)
 
 
+def pauses(argument: str, value: Any) -> tuple[float, ...]:
+    """Time spans, in order; there may be none."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        refuse(argument, "a collection of seconds", value)
+    return tuple(seconds(f"{argument}[{i}]", item) for i, item in enumerate(value))
+
+
 def count(argument: str, value: Any) -> int:
     """A positive whole number."""
     if type(value) is not int or value < 1:

@@ -174,7 +174,7 @@ class _Member:
 def _members(model: type[Model]) -> Iterator[_Member]:
     attrs.resolve_types(model)
     for field in attrs.fields(model):
-        if field.name != "extra":
+        if field.name != "extra" and field.metadata.get("wire", True):
             type_ = _first(field.type)
             yield _Member(field.name, camel(field.name), type_, field.default is attrs.NOTHING)
 

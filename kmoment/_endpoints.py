@@ -65,7 +65,7 @@ LIST_AUDIENCES: Final = _audience(
 )
 GET_AUDIENCE: Final = _audience("get", "GET", "/{id}", Replay.SAFE, flat=Evidence.QUOTED)
 CREATE_AUDIENCE: Final = _audience("create", "POST", "", Replay.CREATE)
-UPDATE_AUDIENCE: Final = _audience("update", "PUT", "", Replay.IDEMPOTENT)
+UPDATE_AUDIENCE: Final = _audience("update", "PUT", "", Replay.REPLACE)
 DELETE_AUDIENCE: Final = _audience(
     "delete", "DELETE", "/{id}", Replay.IDEMPOTENT, flat=Evidence.QUOTED, typed=True
 )
@@ -120,7 +120,7 @@ def unlisted(method: str, path: str, *, account: bool) -> Endpoint:
         method=method,
         path=path,
         account=account,
-        replay=Replay.SAFE if method == "GET" else Replay.CREATE,
+        replay=Replay.SAFE if method == "GET" else Replay.ONCE,
         quota=f"{method} {path}",
         evidence=Evidence.INFERRED,
         documentation=f"{_DOCS}/reference",

@@ -64,6 +64,11 @@ class TokenSource:
                 self._known = await self._ask()
             return self._known
 
+    async def renew(self, refused: Secret) -> bool:
+        """Whether the callable has another token than the one the server has refused."""
+        self.forget(refused)
+        return bool((await self.token()).reveal() != refused.reveal())
+
     def unasked(self) -> "TokenSource":
         """The same source, for another event loop: a callable is asked anew there."""
         return TokenSource(self._given)

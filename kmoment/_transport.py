@@ -4,15 +4,14 @@ What aiohttp does by itself and an SDK must not is switched off here:
 
 * It sends a PUT or DELETE twice when a connection drops. A client middleware that turns the
   error into ours stops that (aio-libs/aiohttp#10790 and #7363 are open).
-* It queues for its pool inside its own timeouts (#10313). The pool is unbounded, and a
-  semaphore in front of it keeps the count.
+* It queues for its pool inside its own timeouts (#10313). The pool is unbounded; the client
+  keeps the count in front of it.
 * It decompresses without a limit and takes a gzip body that is cut off for a whole one. Bodies
   are read raw, and decompressed here, up to :data:`BODY_LIMIT`.
 * It follows redirects, keeps cookies, reads ~/.netrc, and prints the token in its errors. None
   of its errors is raised further or chained.
 """
 
-import asyncio
 import ssl as ssl_module
 import zlib
 from collections.abc import Mapping
@@ -20,10 +19,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn, cast
 
 import aiohttp
-import attrs
 
 from ._secret import Secret
-from ._wire import Request, Response
+from ._wire import Attempt, Request, Response
 
 BODY_LIMIT: Final = 8 * 2**20
 """Bytes of one answer, before and after decompression."""
@@ -31,24 +29,14 @@ BODY_LIMIT: Final = 8 * 2**20
 CONNECT_TIMEOUT: Final = 10.0
 
 
-@attrs.define
-class Attempt:
-    """How far one attempt has come: readable at any moment, also after it was cancelled."""
-
-    phase: str = "waiting for the token"
-    sent: bool = False
-    """False only while the request provably has not left."""
-    status: int | None = None
-    """The HTTP status, from the moment it is known."""
-
-
 class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises its own
-    """No usable answer came. *broken* where one came, but not HTTP as the API speaks it."""
+    """No usable answer came. *broken*: one came, but no HTTP. *final*: another try is no use."""
 
-    def __init__(self, reason: str, *, broken: bool = False) -> None:
+    def __init__(self, reason: str, *, broken: bool = False, final: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.broken = broken
+        self.final = final
 
 
 class _MarkedRequest(aiohttp.ClientRequest):
@@ -71,12 +59,17 @@ class Transport:
         timeout: float,
         proxy: Secret | None,
         ssl: ssl_module.SSLContext | None,
-        max_connections: int,
     ) -> None:
-        self._slots = asyncio.Semaphore(max_connections)
         self._proxy = proxy
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=True if ssl is None else ssl),
+        self._timeout = timeout
+        self._ssl: ssl_module.SSLContext | bool = True if ssl is None else ssl
+        self._kept = self._session(force_close=False)
+        self._fresh = self._session(force_close=True)
+
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        timeout = self._timeout
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl, force_close=force_close),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_MarkedRequest,
             auto_decompress=False,
@@ -94,18 +87,16 @@ class Transport:
 
     async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
         """Send *request* once, and read its answer to the end. Raises :class:`NoAnswer`."""
-        attempt.phase = "waiting for a free connection"
-        async with self._slots:
-            attempt.phase = "connecting"
-            try:
-                return await self._exchange(request, token, attempt)
-            except NoAnswer as error:
-                failure = error
-            except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-                failure = _explain(error)
-            except BaseException as error:
-                # A cancellation comes through aiohttp's frames, whose locals hold the token.
-                raise error.with_traceback(None) from None
+        attempt.phase = "connecting"
+        try:
+            return await self._exchange(request, token, attempt)
+        except NoAnswer as error:
+            failure = error
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            failure = _explain(error)
+        except BaseException as error:
+            # A cancellation comes through aiohttp's frames, whose locals hold the token.
+            raise error.with_traceback(None) from None
         # Outside of any `except`, so that the error carries no context to print.
         raise failure
 
@@ -120,7 +111,8 @@ class Transport:
                 failure = _explain(error)
             raise failure
 
-        response = await self._session.request(
+        session = self._fresh if request.fresh else self._kept
+        response = await session.request(
             request.method,
             request.url,
             headers={**request.headers, "Authorization": f"Bearer {token.reveal()}"},
@@ -140,7 +132,8 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`NoAnswer`."""
-        await self._session.close()
+        await self._kept.close()
+        await self._fresh.close()
 
 
 def _user_agent() -> str:
@@ -188,8 +181,10 @@ def _refuse(reason: str) -> NoReturn:
     raise NoAnswer(reason, broken=True)
 
 
+_UNTRUSTED: Final = "the server's certificate is not trusted"
+
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (aiohttp.ClientConnectorCertificateError, "the server's certificate is not trusted"),
+    (aiohttp.ClientConnectorCertificateError, _UNTRUSTED),
     (aiohttp.ClientSSLError, "TLS could not be set up"),
     (aiohttp.ClientConnectorDNSError, "the host name could not be resolved"),
     (aiohttp.ClientProxyConnectionError, "the proxy could not be reached"),
@@ -208,5 +203,5 @@ def _explain(error: Exception) -> NoAnswer:
     """*error* in our words: aiohttp's print the request's headers."""
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return NoAnswer(reason)
+            return NoAnswer(reason, final=reason is _UNTRUSTED)
     return NoAnswer("the answer is not HTTP as the API speaks it", broken=True)

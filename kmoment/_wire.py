@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 from yarl import URL
 
-from ._call import Call
+from ._call import Call, Replay
 from ._convert import Unreadable, camel, read, wire_names, write
 from .errors import (
     APIError,
@@ -44,6 +44,8 @@ class Request:
     url: URL
     headers: Mapping[str, str]
     body: bytes | None
+    fresh: bool = False
+    """Whether it wants a new connection: a kept one may die under it, and leave it in doubt."""
 
 
 @attrs.frozen
@@ -54,6 +56,17 @@ class Response:
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
+
+
+@attrs.define
+class Attempt:
+    """How far one attempt has come: readable at any moment, also after it was cancelled."""
+
+    phase: str = "waiting for the token"
+    sent: bool = False
+    """False only while the request provably has not left."""
+    status: int | None = None
+    """The HTTP status, from the moment it is known."""
 
 
 # -- Requests ---------------------------------------------------------------------------
@@ -69,7 +82,11 @@ def encode(call: Call[Any], path: str, base_url: str) -> Request:
     if body is not None or call.endpoint.typed:
         headers["Content-Type"] = "application/json"
     return Request(
-        call.endpoint.method, url.with_query(call.query) if call.query else url, headers, body
+        call.endpoint.method,
+        url.with_query(call.query) if call.query else url,
+        headers,
+        body,
+        fresh=call.endpoint.replay is Replay.CREATE,
     )
 
 
@@ -99,6 +116,8 @@ def decode(call: Call[T], response: Response) -> T:
     """The value that *response* carries for *call*, or the error that it is."""
     facts = facts_of(call) | {"status": response.status, "request_sent": True}
     data = _parse(response.body)
+    if data is _NOT_JSON:
+        facts["web_page"] = response.body.lstrip().startswith(b"<")
     if envelope := _envelope(data):
         raise _kakao_error(envelope, response, facts)
     if response.status >= 400:

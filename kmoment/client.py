@@ -3,27 +3,34 @@
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import attrs
 
 from . import _checks
-from ._call import Call
+from ._call import Call, Replay
 from ._endpoints import unlisted
+from ._retry import Action, Budget, Options, Outcome, Story
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
-from ._wire import Request, Response, decode, encode, facts_of, knows_route, no_such_route
+from ._settle import find_created, list_call, read_back, unknown
+from ._wire import Attempt, Request, Response, decode, encode, facts_of, knows_route, no_such_route
 from .errors import (
     APIConnectionError,
+    APIError,
     AuthenticationError,
     ClientClosedError,
     DeadlineExceededError,
+    OutcomeUnknownError,
     ProtocolError,
     WrongLoopError,
 )
+from .models import Audience
 from .resources.audiences import AsyncAudiences
 from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
@@ -31,12 +38,30 @@ from .resources.placements import AsyncPlacements
 from .resources.targeting import AsyncTargeting
 
 if TYPE_CHECKING:
-    from ._transport import Attempt, NoAnswer, Transport
+    from ._transport import NoAnswer, Transport
 
 T = TypeVar("T")
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
 _DRAIN_SECONDS: Final = 5.0
+
+
+@attrs.define(eq=False)
+class _Shared:
+    """What a client and all its views have in common, in one event loop."""
+
+    slots: asyncio.Semaphore
+    transport: "Transport | None" = None
+    loop: asyncio.AbstractEventLoop | None = None
+    closed: bool = False
+    live: int = 0
+    quiet: asyncio.Event = attrs.Factory(asyncio.Event)
+    budget: Budget = attrs.Factory(Budget)
+    creating: WeakValueDictionary[tuple[int | None, str], asyncio.Lock] = attrs.Factory(
+        WeakValueDictionary
+    )
+    made: deque[int] = attrs.Factory(lambda: deque(maxlen=10_000))
+    """Ids of audiences this client has created: a stale list may not show them yet."""
 
 
 class AsyncClient:
@@ -49,9 +74,6 @@ class AsyncClient:
     for any number of tasks. Make one and share it.
     """
 
-    _transport: "Transport | None"
-    _loop: asyncio.AbstractEventLoop | None
-
     def __init__(
         self,
         token: str | TokenProvider | None = None,
@@ -63,6 +85,8 @@ class AsyncClient:
         ssl: ssl_module.SSLContext | None = None,
         max_connections: int = 100,
         routes: Reading = "auto",
+        max_attempts: int = 3,
+        reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
     ) -> None:
         """Check the settings. Nothing is opened or sent.
 
@@ -73,13 +97,17 @@ class AsyncClient:
             ``KMOMENT_BASE_URL``, else Kakao's.
         :param timeout: Seconds that one attempt may wait for the server's next byte. A
             connection must stand within 10 s, or within this where it is less.
-        :param deadline: Seconds that one call may take over all, waiting for a free connection
-            included.
+        :param deadline: Seconds that one call may take over all: waiting for a free connection,
+            every attempt, every pause.
         :param proxy: The URL of an http(s) proxy. Proxies of the environment are not used.
         :param ssl: For a private certificate authority or client certificate.
         :param max_connections: How many requests may be under way at once; more wait.
         :param routes: Which reading of Kakao's audience routes the server means. ``auto`` tries
             ``nested`` first, then ``flat``, and remembers.
+        :param max_attempts: How often a call may be tried. What a failed attempt may have done
+            decides whether it is tried again; a create never is, unless it provably did nothing.
+        :param reconcile_delays: Seconds before each look for an audience whose create got no
+            answer. With any, a create first lists what is there already. Empty: do not look.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         # Here, because it takes a while: neither on `import kmoment` nor in the first call.
@@ -89,7 +117,7 @@ class AsyncClient:
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
         self.base_url: str = DEFAULT_BASE_URL
-        self._reset()
+        self._shared = _Shared(asyncio.Semaphore(1))
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)
         self.base_url = _checks.base_url(
@@ -97,7 +125,11 @@ class AsyncClient:
             os.environ.get("KMOMENT_BASE_URL", DEFAULT_BASE_URL) if base_url is None else base_url,
         )
         self._timeout = _checks.seconds("timeout", timeout)
-        self._deadline = _checks.seconds("deadline", deadline)
+        self._options = Options(
+            max_attempts=_checks.count("max_attempts", max_attempts),
+            deadline=_checks.seconds("deadline", deadline),
+            reconcile_delays=_checks.pauses("reconcile_delays", reconcile_delays),
+        )
         self._max_connections = _checks.count("max_connections", max_connections)
         self._ssl = ssl
         if not isinstance(ssl, ssl_module.SSLContext | None):
@@ -105,6 +137,8 @@ class AsyncClient:
         if routes not in ("auto", "nested", "flat"):
             _checks.refuse("routes", "auto, nested or flat", routes)
         self._routes = Routes(routes)
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self._shared = _Shared(asyncio.Semaphore(self._max_connections))
 
     # Made anew each time: kept, they would tie the client into a cycle that outlives its use.
 
@@ -129,6 +163,35 @@ class AsyncClient:
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
         """
         return AsyncAccount(self, _checks.ident("ad_account_id", ad_account_id))
+
+    def with_options(
+        self,
+        *,
+        max_attempts: int | None = None,
+        deadline: float | None = None,
+        reconcile_delays: Iterable[float] | None = None,
+    ) -> Self:
+        """The same client with other limits for its calls: a view that shares the pool.
+
+            patient = moment.with_options(deadline=300, max_attempts=5)
+
+        What is not given stays as it is. Closing either closes both.
+
+        :raises InvalidArgumentError: An argument breaks its rule.
+        """
+        now = self._options
+        view = object.__new__(type(self))
+        vars(view).update(vars(self))
+        view._options = Options(
+            now.max_attempts
+            if max_attempts is None
+            else _checks.count("max_attempts", max_attempts),
+            now.deadline if deadline is None else _checks.seconds("deadline", deadline),
+            now.reconcile_delays
+            if reconcile_delays is None
+            else _checks.pauses("reconcile_delays", reconcile_delays),
+        )
+        return view
 
     async def request(
         self,
@@ -171,23 +234,34 @@ class AsyncClient:
 
     async def send(self, call: Call[T]) -> T:
         """Make *call*. Every method of every resource ends here."""
-        from ._transport import Attempt
-
-        transport, attempt = self._open(), Attempt()
-        limit = asyncio.timeout(self._deadline)
-        self._live += 1
+        self._open()
+        shared, story = self._shared, Story(asyncio.get_running_loop().time())
+        limit = asyncio.timeout(self._options.deadline)
+        shared.live += 1
         try:
             async with limit:
-                return await self._answer(call, transport, attempt)
+                return await self._make(call, story)
         except TimeoutError:
             if not limit.expired():
                 raise
         finally:
-            self._live -= 1
-            self._quiet.set()
-        facts = {"request_sent": attempt.sent, "phase": attempt.phase}
-        reason = f"no answer within {self._deadline:g} s; the last of them went to {attempt.phase}"
-        raise DeadlineExceededError(reason, facts_of(call) | facts)
+            shared.live -= 1
+            shared.quiet.set()
+        raise self._too_late(call, story)
+
+    async def reconcile(self, error: OutcomeUnknownError) -> Audience:
+        """Look again for the audience that ``audiences.create`` may have made.
+
+            try:
+                audience = await account.audiences.create(draft)
+            except kmoment.OutcomeUnknownError as error:
+                audience = await moment.reconcile(error)  # later, as often as you like
+
+        :returns: The one audience that can only be it.
+        :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or nobody
+            knows what was there before.
+        """
+        return await find_created(self.send, error, (0.0,), self._sleep)
 
     async def aclose(self) -> None:
         """Refuse new calls, wait up to 5 s for those under way, then close every connection.
@@ -200,14 +274,15 @@ class AsyncClient:
 
     async def close_within(self, seconds: float) -> None:
         """:meth:`aclose`, with another time for calls under way."""
-        if self._transport is not None:
+        shared = self._shared
+        if shared.transport is not None:
             self._check_loop()
-        self._closed = True
-        if self._transport is not None:
+        shared.closed = True
+        if shared.transport is not None:
             try:
                 await self._drain(seconds)
             finally:
-                await self._transport.aclose()
+                await shared.transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -221,29 +296,99 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open" if self._transport else "not opened yet"
+        shared = self._shared
+        state = "closed" if shared.closed else "open" if shared.transport else "not opened yet"
         return f"<{type(self).__name__} {self.base_url}, {state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
 
-    async def _answer(self, call: Call[T], transport: "Transport", attempt: "Attempt") -> T:
-        token = await self._token.token()
-        response = await self._reach(call, transport, attempt, token)
+    async def _make(self, call: Call[T], story: Story) -> T:
+        if call.endpoint.replay is Replay.CREATE and self._options.reconcile_delays:
+            return await self._create(call, story)
+        return await self._repeat(call, story)
+
+    async def _create(self, call: Call[T], story: Story) -> T:
+        """One at a time of a name, and first a look at what is there already."""
+        draft = call.body
+        lock = self._shared.creating.setdefault((call.account, draft.name), asyncio.Lock())
+        async with lock:
+            rows = await self._ask(list_call(call.account))
+            story.known_ids = frozenset(row.id for row in rows)
+            return await self._repeat(call, story)
+
+    async def _ask(self, call: Call[T]) -> T:
+        """A call of our own, within the deadline of the one it is made for."""
+        return await self._repeat(call, Story(asyncio.get_running_loop().time()))
+
+    async def _repeat(self, call: Call[T], story: Story) -> T:
+        loop, budget = asyncio.get_running_loop(), self._shared.budget
+        while True:
+            story.begin(loop.time())
+            try:
+                answer = await self._attempt(call, story)
+            except APIError as failed:
+                error = failed
+            else:
+                if not story.tried:
+                    budget.earn()
+                return answer
+            decision = story.judge(error, call.endpoint.replay, budget, self._options, loop.time())
+            if decision.action is Action.RETRY and not self._shared.closed:
+                await self._sleep(decision.pause)
+            elif not await self._token_is_renewed(error, story):
+                return await self._settle(call, story, error, decision.action)
+
+    async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
+        if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
+            return False
+        story.renewed = True
+        return await self._token.renew(story.token)
+
+    async def _settle(self, call: Call[T], story: Story, error: APIError, action: Action) -> T:
+        """End a call whose attempts are over: done, found out, or an error."""
+        if action is Action.SUCCEED:
+            return cast("T", None)
+        if action is Action.READ_BACK:
+            done = story.last_outcome is Outcome.DONE
+            return await read_back(self._ask, call, error, done=done)
+        if action is Action.RECONCILE:
+            return cast("T", await self._reconcile(call, story, error))
+        raise error
+
+    async def _reconcile(self, call: Call[Any], story: Story, error: APIError) -> Audience:
+        doubt = self._doubt(call, story, error)
+        with suppress(APIError):
+            return await find_created(self._ask, doubt, self._options.reconcile_delays, self._sleep)
+        raise doubt
+
+    def _doubt(self, call: Call[Any], story: Story, error: APIError) -> OutcomeUnknownError:
+        known = story.known_ids
+        if known is not None:
+            known |= frozenset(self._shared.made)
+        return unknown(error, draft=call.body, known_ids=known)
+
+    async def _attempt(self, call: Call[T], story: Story) -> T:
+        """Send the call once, and read its answer."""
+        token = story.token = await self._token.token()
+        response = await self._reach(call, story.attempt, token)
         try:
-            return decode(call, response)
+            return self._noted(decode(call, response))
         except AuthenticationError:
             self._token.forget(token)
             raise
 
-    async def _reach(
-        self, call: Call[Any], transport: "Transport", attempt: "Attempt", token: Secret
-    ) -> Response:
+    def _noted(self, answer: T) -> T:
+        if isinstance(answer, Audience):
+            self._shared.made.append(answer.id)
+        return answer
+
+    async def _reach(self, call: Call[Any], attempt: Attempt, token: Secret) -> Response:
         """Ask at each path that the server may mean, until it knows one."""
         answers: list[Response] = []
         for path in self._routes.candidates(call.endpoint):
             request = encode(call, path, self.base_url)
-            answers.append(await self._exchange(call, transport, attempt, request, token))
+            answers.append(await self._exchange(call, attempt, request, token))
             if knows_route(answers[-1]):
                 self._routes.settle(call.endpoint, path)
             if not no_such_route(answers[-1]):
@@ -251,44 +396,47 @@ class AsyncClient:
         return answers[0]
 
     async def _exchange(
-        self,
-        call: Call[Any],
-        transport: "Transport",
-        attempt: "Attempt",
-        request: Request,
-        token: Secret,
+        self, call: Call[Any], attempt: Attempt, request: Request, token: Secret
     ) -> Response:
         from ._transport import NoAnswer
 
-        try:
-            return await transport.send(request, token, attempt)
-        except NoAnswer as error:
-            failure = _error_of(call, attempt, error)
+        attempt.phase = "waiting for a free connection"
+        async with self._shared.slots:
+            try:
+                return await cast("Transport", self._shared.transport).send(request, token, attempt)
+            except NoAnswer as error:
+                failure = _error_of(call, attempt, error)
         raise failure
+
+    def _too_late(self, call: Call[Any], story: Story) -> APIError:
+        attempt = story.attempt
+        reason = f"no answer within {self._options.deadline:g} s; the last of them went to "
+        error = DeadlineExceededError(
+            reason + attempt.phase,
+            facts_of(call)
+            | {"request_sent": attempt.sent, "phase": attempt.phase, "attempts": story.tried},
+        )
+        if call.endpoint.replay is Replay.CREATE and (attempt.sent or story.in_doubt):
+            return self._doubt(call, story, error)
+        return error
 
     def unopened(self) -> Self:
         """A client of the same settings that has opened nothing: for a process after a fork."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         twin._token = self._token.unasked()
-        twin._reset()
+        twin._shared = _Shared(asyncio.Semaphore(self._max_connections))
         return twin
 
-    def _reset(self) -> None:
-        self._transport = None
-        self._loop = None
-        self._closed = False
-        self._live = 0
-        self._quiet = asyncio.Event()
-
     def _open(self) -> "Transport":
-        if self._closed:
+        shared = self._shared
+        if shared.closed:
             raise ClientClosedError("the client is closed; make a new one")
-        if self._transport is None:
-            self._loop = _running_loop()
-            self._transport = self._new_transport()
+        if shared.transport is None:
+            shared.loop = _running_loop()
+            shared.transport = self._new_transport()
         self._check_loop()
-        return self._transport
+        return shared.transport
 
     def _new_transport(self) -> "Transport":
         from ._transport import Transport
@@ -297,21 +445,21 @@ class AsyncClient:
             timeout=self._timeout,
             proxy=self._proxy,
             ssl=self._ssl,
-            max_connections=self._max_connections,
         )
 
     def _check_loop(self) -> None:
-        if _running_loop() is not self._loop:
+        if _running_loop() is not self._shared.loop:
             raise WrongLoopError(
                 "the client belongs to the event loop of its first call; make one per loop"
             )
 
     async def _drain(self, seconds: float) -> None:
+        shared = self._shared
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._live:
-                    self._quiet.clear()
-                    await self._quiet.wait()
+                while shared.live:
+                    shared.quiet.clear()
+                    await shared.quiet.wait()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -342,8 +490,12 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 
 
 def _error_of(
-    call: Call[Any], attempt: "Attempt", failure: "NoAnswer"
+    call: Call[Any], attempt: Attempt, failure: "NoAnswer"
 ) -> APIConnectionError | ProtocolError:
     error = ProtocolError if failure.broken else APIConnectionError
-    facts = {"request_sent": attempt.sent, "status": attempt.status}
+    facts = {
+        "request_sent": attempt.sent,
+        "status": attempt.status,
+        "can_retry": not failure.final,
+    }
     return error(failure.reason, facts_of(call) | facts)

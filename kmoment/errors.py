@@ -15,6 +15,7 @@ KmomentError
     ├── ServerError
     │   └── MaintenanceError
     ├── APIConnectionError     the network's
+    ├── OutcomeUnknownError    a write may have been done: look before you repeat it
     ├── DeadlineExceededError  also a TimeoutError
     └── DecodeError, ProtocolError   the answer could not be read
 """
@@ -25,6 +26,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 __all__ = [
     "APIConnectionError",
     "APIError",
+    "Attempted",
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
@@ -37,6 +39,7 @@ __all__ = [
     "KmomentError",
     "MaintenanceError",
     "NotFoundError",
+    "OutcomeUnknownError",
     "PermissionDeniedError",
     "ProtocolError",
     "QuotaExceededError",
@@ -55,6 +58,19 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.rule}"
+
+
+class Attempted(NamedTuple):
+    """One attempt of a call."""
+
+    outcome: str
+    """unsent, rejected, failed, unknown (it may have acted), done (only the answer was lost)."""
+    reason: str
+    status: int | None
+    seconds: float
+    """From the attempt's begin to its end, waiting for its turn included."""
+    pause: float
+    """Seconds waited after it."""
 
 
 class KmomentError(Exception):
@@ -113,7 +129,7 @@ class APIError(KmomentError):
     """What to do, in English."""
     hint_ko: ClassVar[str] = "메시지와 카카오 에러 코드 문서를 확인하세요."
     """What to do, in Korean."""
-    can_retry: ClassVar[bool] = False
+    can_retry: bool = False
     """Whether the same call can succeed later without a change."""
 
     operation: str | None = None
@@ -134,6 +150,8 @@ class APIError(KmomentError):
     """Kakao's ``extras.detailMsg``, mostly Korean."""
     request_sent: bool | None = None
     """False: the request provably never left. True: the server may have acted."""
+    attempts: tuple[Attempted, ...] = ()
+    """What was tried, in order."""
 
     def __init__(self, reason: str, facts: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)
@@ -252,6 +270,20 @@ class DeadlineExceededError(APIError, TimeoutError):
     phase: str | None = None
 
 
+class OutcomeUnknownError(APIError):
+    """A write was sent, and whether it was done could not be found out. It was not repeated."""
+
+    hint = "Look whether it was done (`client.reconcile(error)` for a create), then decide."
+    hint_ko = "먼저 반영 여부를 확인하세요. 생성은 `client.reconcile(error)`로 확인합니다."
+
+    draft: Any = None
+    """What was to be created."""
+    candidates: tuple[Any, ...] = ()
+    """Audiences that may be the one: of the same name and type, and not there before."""
+    known_ids: frozenset[int] | None = None
+    """Ids that were there before the create; ``None`` where nobody looked."""
+
+
 class DecodeError(APIError):
     """The answer is JSON, but not of the documented shape; :attr:`faults` says where."""
 
@@ -266,6 +298,9 @@ class DecodeError(APIError):
 
 class ProtocolError(APIError):
     """The answer is not the API's: a redirect, HTML, broken JSON or gzip, too large."""
+
+    web_page: bool = False
+    """Whether a web page came: then something else than Kakao has answered."""
 
     hint = "Something between you and Kakao may have answered instead: a proxy or portal."
     hint_ko = "프록시 등 중간 장비가 대신 응답했을 수 있습니다."

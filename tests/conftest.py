@@ -53,8 +53,9 @@ async def server() -> AsyncIterator[FaultServer]:
 
 @pytest.fixture
 async def client(server: FaultServer) -> AsyncIterator[kmoment.AsyncClient]:
-    """A client of the fault server."""
-    async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=2) as opened:
+    """A client of the fault server that tries once: what each attempt does is the point."""
+    once = {"max_attempts": 1, "reconcile_delays": ()}
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=2, **once) as opened:  # type: ignore[arg-type]
         yield opened
 
 

@@ -219,8 +219,8 @@ def ctrl_c() -> None:
         assert time.monotonic() - start < 3
     else:
         raise AssertionError("not interrupted")
-    assert client._bridge is not None
-    assert not client._bridge._tasks, "the request goes on over there"
+    assert client._host.bridge is not None
+    assert not client._host.bridge._tasks, "the request goes on over there"
     use(client)
 
 

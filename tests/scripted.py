@@ -5,8 +5,7 @@ from typing import Any
 
 from kmoment import AsyncClient
 from kmoment._secret import Secret
-from kmoment._transport import Attempt
-from kmoment._wire import Request, Response
+from kmoment._wire import Attempt, Request, Response
 
 
 class ScriptedTransport:

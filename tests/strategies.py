@@ -40,6 +40,7 @@ def _models_of(model: Any) -> st.SearchStrategy[Any]:
     members = {
         field.name: EXTRA if field.name == "extra" else _of(field.type)
         for field in attrs.fields(model)
+        if field.metadata.get("wire", True)
     }
     return st.builds(model, **members)
 

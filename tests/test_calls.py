@@ -27,7 +27,7 @@ def test_every_endpoint_has_a_row() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_scripted(row: Row) -> None:
     """Each call sends exactly its request and reads its answer as its value."""
-    async with kmoment.AsyncClient(TOKEN) as client:
+    async with kmoment.AsyncClient(TOKEN, reconcile_delays=()) as client:
         transport = scripted(client, ok(row.answer))
         assert row.expect(await row.call(client))
     check_request(row, transport)
@@ -36,8 +36,8 @@ async def test_scripted(row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_scripted_sync(row: Row) -> None:
     """The sync client sends the same requests and gives the same values."""
-    with kmoment.Client(TOKEN) as client:
-        transport = scripted(client._async, ok(row.answer))
+    with kmoment.Client(TOKEN, reconcile_delays=()) as client:
+        transport = scripted(client._host.client, ok(row.answer))
         assert row.expect(row.call(client))
     check_request(row, transport)
 
@@ -90,15 +90,15 @@ ERRORS = [
 async def test_both_clients_raise_the_same(answer: Response) -> None:
     """An error is of the same class with the same facts, whichever client meets it."""
     caught = []
-    async with kmoment.AsyncClient(TOKEN) as client:
+    async with kmoment.AsyncClient(TOKEN, max_attempts=1) as client:
         scripted(client, answer)
         with pytest.raises(kmoment.APIError) as raised:
             await client.account(7).audiences.list()
         caught.append(raised.value)
 
     def blocking() -> None:
-        with kmoment.Client(TOKEN) as client:
-            scripted(client._async, answer)
+        with kmoment.Client(TOKEN, max_attempts=1) as client:
+            scripted(client._host.client, answer)
             with pytest.raises(kmoment.APIError) as raised:
                 client.account(7).audiences.list()
             caught.append(raised.value)
@@ -106,6 +106,9 @@ async def test_both_clients_raise_the_same(answer: Response) -> None:
     await asyncio.to_thread(blocking)
     first, second = caught
     assert type(first) is type(second)
+    assert [a.outcome for a in vars(first).pop("attempts")] == [
+        a.outcome for a in vars(second).pop("attempts")
+    ]
     assert vars(first) == vars(second)
     assert str(first) == str(second)
 
@@ -115,11 +118,11 @@ def test_bad_input_is_refused_unsent_sync(argument: str, call: Callable[[Any], A
     """The sync client refuses the same, before its thread is even started."""
     client = kmoment.Client(TOKEN)
     if argument == "json":  # only encoding finds out, which is done over there
-        scripted(client._async, ok([]))
+        scripted(client._host.client, ok([]))
     with pytest.raises(kmoment.InvalidArgumentError) as caught:
         call(client)
     assert caught.value.argument == argument
-    assert (client._bridge is None) == (argument != "json")
+    assert (client._host.bridge is None) == (argument != "json")
     client.close()
 
 

@@ -88,18 +88,29 @@ async def test_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_provider_is_asked_once_and_again_after_a_401() -> None:
-    """A callable is asked at the first call, and anew only once the server has refused."""
+    """A callable is asked at the first call, and anew only once the server has refused.
+
+    The refused call is tried again with the newer token, and its caller notices nothing.
+    """
     tokens = iter(["old", "new"])
     client = kmoment.AsyncClient(lambda: next(tokens))
     refused = ok({"code": -401, "msg": "no"}, 401)
     transport = scripted(client, ok([]), ok([]), refused, ok([]))
-    await client.locations.depth1()
-    await client.locations.depth1()
-    with pytest.raises(kmoment.AuthenticationError):
+    for _ in range(3):
         await client.locations.depth1()
-    await client.locations.depth1()
     assert transport.tokens == ["old", "old", "old", "new"]
     await client.aclose()
+
+
+async def test_a_dead_token_is_tried_once() -> None:
+    """Where the callable has no newer token, the refusal is the answer."""
+    asked = []
+    client = kmoment.AsyncClient(lambda: asked.append(1) or "dead")  # type: ignore[func-returns-value]
+    transport = scripted(client, ok({"code": -401}, 401))
+    with pytest.raises(kmoment.AuthenticationError):
+        await client.locations.depth1()
+    assert len(transport.requests) == 1
+    assert len(asked) == 2
 
 
 async def test_an_async_provider() -> None:
@@ -305,7 +316,9 @@ async def test_flat_routes_are_found_remembered_and_logged_once(
     """Each route is tried nested once, then flat; the log says so in one line."""
     caplog.set_level(logging.INFO, "kmoment")
     async with Sandbox(layout="flat") as sandbox:
-        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+        async with kmoment.AsyncClient(
+            sandbox.token, base_url=sandbox.url, reconcile_delays=()
+        ) as client:
             audiences = client.account(1234).audiences
             for _ in range(3):
                 await audiences.get(1)
@@ -353,7 +366,7 @@ async def test_a_route_that_neither_reading_knows() -> None:
 @pytest.mark.parametrize("status", [401, 429, 503])
 async def test_a_gate_does_not_settle_the_route(status: int) -> None:
     """An answer of what stands before the API says nothing about which reading is right."""
-    client = kmoment.AsyncClient(TOKEN)
+    client = kmoment.AsyncClient(TOKEN, max_attempts=1)
     transport = scripted(client, ok(b"", status), ok(b"", 404), ok(STORED))
     with pytest.raises(kmoment.APIError):
         await client.account(1).audiences.get(1)
@@ -400,8 +413,9 @@ async def test_the_token_shows_nowhere(
     """No repr, error, pickle, traceback with locals, or log at any level shows the token."""
     caplog.set_level(1)
     failure(server)
-    holder = [TOKEN]
-    client = kmoment.AsyncClient(holder.pop, base_url=server.url, timeout=0.3)
+    client = kmoment.AsyncClient(
+        lambda: TOKEN, base_url=server.url, timeout=0.3, reconcile_delays=()
+    )
     with pytest.raises(kmoment.APIError) as caught:
         await client.account(1).audiences.create(DRAFT)
     reports = _with_locals(caught.value) + repr(caught.value) + str(caught.value)
@@ -498,7 +512,7 @@ async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> No
         "truncate": kmoment.APIConnectionError,
         "bad_json": kmoment.ProtocolError,
     }
-    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url, max_attempts=1) as client:
         for kind, error in expected.items():
             sandbox.add_fault(Fault("locations.depth1", kind, times=1))
             with pytest.raises(error):

@@ -27,7 +27,12 @@ MAY_IMPORT = {
     "_wire": {"_call", "_convert", "errors", "models"},
     "_transport": {"_secret", "_wire"},
     "resources": {"_call", "_checks", "_endpoints", "models"},
+    "_retry": {"_call", "_secret", "_wire", "errors"},
+    "_settle": {"_call", "_convert", "_endpoints", "errors", "models"},
     "client": {
+        "_retry",
+        "_settle",
+        "models",
         "_call",
         "_checks",
         "_endpoints",

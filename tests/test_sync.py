@@ -11,7 +11,7 @@ import traceback
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment.sandbox import Fault, Sandbox
 from kmoment.sync import client as sync_client
-from kmoment.sync._bridge import _close_all, _forget_all, _Stream
+from kmoment.sync._bridge import _cancel, _close_all, _forget_all, _Stream
 from kmoment.sync.client import _reopen
 from scripted import ok, scripted
 
@@ -236,7 +236,7 @@ def test_a_thread_that_cannot_start_is_the_callers_to_see(
 def test_secrets_stay_secret() -> None:
     """The sync client hides what the async one hides, and does not pickle."""
     client = kmoment.Client(TOKEN, proxy="http://u:canary@127.0.0.1")
-    assert "canary" not in repr(client) + repr(vars(client)) + repr(vars(client._async))
+    assert "canary" not in repr(client) + repr(vars(client)) + repr(vars(client._host.client))
     with pytest.raises(TypeError):
         client.__reduce__()
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^timeout"):
@@ -301,6 +301,14 @@ def test_a_call_that_never_began_ends_with_the_thread(
             time.sleep(0.01)
         bridge.stop()
         assert isinstance(lost.exception(5), kmoment.ClientClosedError)
+
+
+def test_an_answer_that_came_is_not_cancelled() -> None:
+    """Ending the thread leaves alone what has just been answered."""
+    answer: Future[int] = Future()
+    answer.set_result(3)
+    _cancel(answer)
+    assert answer.result() == 3
 
 
 def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +381,7 @@ def crossings(client: kmoment.Client) -> list[int]:
 @pytest.fixture
 def offline() -> Iterator[kmoment.Client]:
     with kmoment.Client(TOKEN) as client:
-        scripted(client._async, ok([]))
+        scripted(client._host.client, ok([]))
         yield client
 
 
@@ -447,7 +455,7 @@ def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
 def test_answers_do_not_get_mixed_up() -> None:
     """Sixteen threads with answers of their own each read their own."""
     with kmoment.Client(TOKEN) as client:
-        transport = scripted(client._async, ok([]))
+        transport = scripted(client._host.client, ok([]))
 
         async def echo(request: Any, token: Any, attempt: Any) -> Any:
             await asyncio.sleep(0.001)

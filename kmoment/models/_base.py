@@ -72,7 +72,7 @@ class Model:
         """Only what is there: an audience has two dozen members and mostly five are set."""
         own = {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
         extra = own.pop("extra")
-        shown = [f"{name}={value!r}" for name, value in own.items() if value is not None]
+        shown = [f"{name}={value!r}" for name, value in own.items() if value not in (None, False)]
         return f"{type(self).__name__}({', '.join(shown + [f'{extra=}'] * bool(extra))})"
 
 

@@ -78,6 +78,8 @@ class Audience(Model):
     talk_channel_targetings: tuple[TalkChannelTargeting, ...] | None = None
     sync_app_targetings: tuple[SyncAppTargeting, ...] | None = None
     talk_channel_group_targetings: tuple[TalkChannelGroupTargeting, ...] | None = None
+    reconciled: bool = attrs.field(default=False, eq=False, metadata={"wire": False})
+    """Whether the create's answer was lost and this was found afterwards. Not Kakao's."""
 
     def draft(self) -> AudienceDraft:
         """What an update of this audience takes, all of its targeting included.

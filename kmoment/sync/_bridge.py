@@ -51,7 +51,7 @@ class Bridge:
     _portal: BlockingPortal
 
     def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+        self.client = client
         self._pid = os.getpid()
         self._ending = False
         self._waiting: set[Future[Any]] = set()
@@ -106,7 +106,7 @@ class Bridge:
     def close(self) -> None:
         """Close the client, giving calls under way their time, and end the thread."""
         try:
-            self.call(self._client.aclose)
+            self.call(self.client.aclose)
         finally:
             self.stop()
             self.join(EXIT_SECONDS)
@@ -150,7 +150,7 @@ class Bridge:
                 await self._portal.sleep_until_stopped()
             finally:
                 self._ending = True
-                await self._client.close_within(0)
+                await self.client.close_within(0)
 
     def _post(self, function: Callable[..., object], *args: Any) -> None:
         try:

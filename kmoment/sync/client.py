@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -20,7 +20,8 @@ from .._endpoints import unlisted
 from .._routes import Reading
 from .._secret import Secret, TokenProvider
 from ..client import AsyncClient
-from ..errors import ClientClosedError
+from ..errors import ClientClosedError, OutcomeUnknownError
+from ..models import Audience
 from .resources.audiences import Audiences
 from .resources.categories import Categories
 from .resources.locations import Locations
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
     from ._bridge import Bridge
 
 T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class _Host:
+    """What a client and all its views have in common."""
+
+    client: AsyncClient
+    bridge: "Bridge | None" = None
+    closed: bool = False
+    warned: bool = False
 
 
 class Client:
@@ -55,6 +66,8 @@ class Client:
         ssl: ssl_module.SSLContext | None = None,
         max_connections: int = 100,
         routes: Reading = "auto",
+        max_attempts: int = 3,
+        reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
     ) -> None:
         """Check the settings. Nothing is opened or sent.
 
@@ -65,30 +78,36 @@ class Client:
             ``KMOMENT_BASE_URL``, else Kakao's.
         :param timeout: Seconds that one attempt may wait for the server's next byte. A
             connection must stand within 10 s, or within this where it is less.
-        :param deadline: Seconds that one call may take over all, waiting for a free connection
-            included.
+        :param deadline: Seconds that one call may take over all: waiting for a free connection,
+            every attempt, every pause.
         :param proxy: The URL of an http(s) proxy. Proxies of the environment are not used.
         :param ssl: For a private certificate authority or client certificate.
         :param max_connections: How many requests may be under way at once; more wait.
         :param routes: Which reading of Kakao's audience routes the server means. ``auto`` tries
             ``nested`` first, then ``flat``, and remembers.
+        :param max_attempts: How often a call may be tried. What a failed attempt may have done
+            decides whether it is tried again; a create never is, unless it provably did nothing.
+        :param reconcile_delays: Seconds before each look for an audience whose create got no
+            answer. With any, a create first lists what is there already. Empty: do not look.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
-        self._async = AsyncClient(
-            secret,  # type: ignore[arg-type]  # wrapped already, for the sake of tracebacks
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-            proxy=via,  # type: ignore[arg-type]
-            ssl=ssl,
-            max_connections=max_connections,
-            routes=routes,
+        self._view: dict[str, Any] = {}
+        self._host = _Host(
+            AsyncClient(
+                secret,  # type: ignore[arg-type]  # wrapped already, for the sake of tracebacks
+                base_url=base_url,
+                timeout=timeout,
+                deadline=deadline,
+                proxy=via,  # type: ignore[arg-type]
+                ssl=ssl,
+                max_connections=max_connections,
+                routes=routes,
+                max_attempts=max_attempts,
+                reconcile_delays=reconcile_delays,
+            )
         )
-        self._bridge: Bridge | None = None
-        self._closed = False
-        self._warned = False
 
     @property
     def locations(self) -> Locations:
@@ -111,6 +130,32 @@ class Client:
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
         """
         return Account(self, _checks.ident("ad_account_id", ad_account_id))
+
+    def with_options(
+        self,
+        *,
+        max_attempts: int | None = None,
+        deadline: float | None = None,
+        reconcile_delays: Iterable[float] | None = None,
+    ) -> Self:
+        """The same client with other limits for its calls: a view that shares the pool.
+
+            patient = moment.with_options(deadline=300, max_attempts=5)
+
+        What is not given stays as it is. Closing either closes both.
+
+        :raises InvalidArgumentError: An argument breaks its rule.
+        """
+        given: dict[str, Any] = {
+            "max_attempts": max_attempts,
+            "deadline": deadline,
+            "reconcile_delays": None if reconcile_delays is None else tuple(reconcile_delays),
+        }
+        self._host.client.with_options(**given)  # checks them
+        view = object.__new__(type(self))
+        view._host = self._host
+        view._view = {**self._view, **{k: v for k, v in given.items() if v is not None}}
+        return view
 
     def request(
         self,
@@ -154,9 +199,24 @@ class Client:
     def send(self, call: Call[T]) -> T:
         """Make *call*. Every method of every resource ends here."""
         bridge = self._open()
-        if not self._warned and not bridge.here and _in_running_loop():
+        if not self._host.warned and not bridge.here and _in_running_loop():
             self._warn()
-        return bridge.call(self._async.send, call)
+        return bridge.call(self._viewed(bridge.client).send, call)
+
+    def reconcile(self, error: OutcomeUnknownError) -> Audience:
+        """Look again for the audience that ``audiences.create`` may have made.
+
+            try:
+                audience = account.audiences.create(draft)
+            except kmoment.OutcomeUnknownError as error:
+                audience = moment.reconcile(error)  # later, as often as you like
+
+        :returns: The one audience that can only be it.
+        :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or nobody
+            knows what was there before.
+        """
+        bridge = self._open()
+        return bridge.call(self._viewed(bridge.client).reconcile, error)
 
     def iterate(self, source: AsyncIterable[T]) -> Iterator[T]:
         """The items of *source*, which runs on the client's own loop.
@@ -171,9 +231,10 @@ class Client:
         May be called again, and before anything was opened. A script need not call it: nothing
         is left open, and nothing waits, when the interpreter exits.
         """
+        host = self._host
         with _opening:
-            self._closed = True
-            bridge, self._bridge = self._bridge, None
+            host.closed = True
+            bridge, host.bridge = host.bridge, None
         if bridge is not None and bridge.usable:
             bridge.close()
 
@@ -189,33 +250,30 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open" if self._bridge else "not opened yet"
-        return f"<{type(self).__name__} {self._async.base_url}, {state}>"
+        host = self._host
+        state = "closed" if host.closed else "open" if host.bridge else "not opened yet"
+        return f"<{type(self).__name__} {host.client.base_url}, {state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
 
+    def _viewed(self, client: AsyncClient) -> AsyncClient:
+        return client.with_options(**self._view) if self._view else client
+
     def _open(self) -> "Bridge":
-        bridge = self._bridge
+        host = self._host
+        bridge = host.bridge
         if bridge is not None and bridge.usable:
             return bridge
         with _opening:
-            if self._closed:
+            if host.closed:
                 raise ClientClosedError("the client is closed; make a new one")
-            if self._bridge is None or not self._bridge.usable:
-                self._bridge = self._new_bridge()
-            return self._bridge
-
-    def _new_bridge(self) -> "Bridge":
-        from ._bridge import Bridge
-
-        self._async = self._async.unopened()
-        bridge = Bridge(self._async)
-        weakref.finalize(self, bridge.stop).atexit = False
-        return bridge
+            if host.bridge is None or not host.bridge.usable:
+                host.bridge = _new_bridge(host)
+            return host.bridge
 
     def _warn(self) -> None:
-        self._warned = True
+        self._host.warned = True
         method = sys._getframe(2).f_code.co_qualname
         warnings.warn(
             f"{method} blocks the running event loop; use kmoment.AsyncClient there, "
@@ -244,6 +302,15 @@ class Account:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ad_account_id}>"
+
+
+def _new_bridge(host: _Host) -> "Bridge":
+    from ._bridge import Bridge
+
+    host.client = host.client.unopened()
+    bridge = Bridge(host.client)
+    weakref.finalize(host, bridge.stop).atexit = False
+    return bridge
 
 
 def _in_running_loop() -> bool:

@@ -1,0 +1,515 @@
+"""What a failed attempt leads to: the whole table, the decision over it, and the loop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kmoment
+from calls import DRAFT, STORED
+from conftest import TOKEN
+from faultserver import Answer, CloseAfter, CloseBefore, CutBody, FaultServer, Html, Silence
+from kmoment._call import Replay
+from kmoment._retry import (
+    ACTIONS,
+    OUTCOMES,
+    SOON,
+    Action,
+    Budget,
+    Decision,
+    Event,
+    Outcome,
+    Tried,
+    decide,
+    event_of,
+)
+from kmoment._transport import NoAnswer
+from kmoment._wire import Response
+from kmoment.sandbox import Fault, Sandbox
+from scripted import ScriptedTransport, ok, scripted
+
+pytestmark = pytest.mark.anyio
+
+R, RAISE, ONCE = Action.RETRY, Action.RAISE, Action.RETRY_ONCE
+SOON_, DONE, LATER = Action.RETRY_SOON, Action.SUCCEED, Action.SUCCEED_AFTER_DOUBT
+FIND, READ, READ_LATER = Action.RECONCILE, Action.READ_BACK, Action.READ_BACK_AFTER_DOUBT
+
+# The contract, row by row: safe, replace, idempotent, create, bulk, once.
+TABLE = {
+    Event.UNREACHED: (Outcome.UNSENT, R, R, R, R, R, R),
+    Event.UNTRUSTED: (Outcome.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    Event.THROTTLED: (Outcome.REJECTED, R, R, R, R, R, R),
+    Event.QUOTA: (Outcome.REJECTED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    Event.MAINTENANCE: (Outcome.REJECTED, ONCE, ONCE, ONCE, ONCE, ONCE, ONCE),
+    Event.BROKEN: (Outcome.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
+    Event.CUT: (Outcome.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
+    Event.STRANGER: (Outcome.UNKNOWN, ONCE, READ, READ, FIND, READ, RAISE),
+    Event.LOST: (Outcome.DONE, R, READ, DONE, FIND, READ, RAISE),
+    Event.UNREADABLE: (Outcome.DONE, RAISE, READ, DONE, FIND, READ, RAISE),
+    Event.DENIED: (Outcome.FAILED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    Event.MISSING: (Outcome.FAILED, RAISE, RAISE, LATER, RAISE, RAISE, RAISE),
+    Event.REFUSED: (Outcome.FAILED, RAISE, RAISE, READ_LATER, RAISE, RAISE, RAISE),
+}
+
+
+@pytest.mark.parametrize("event", Event)
+def test_the_table_is_the_contract(event: Event) -> None:
+    """Each event has the outcome, and for each kind of call the step, that the contract says."""
+    outcome, *actions = TABLE[event]
+    assert OUTCOMES[event] is outcome
+    assert [ACTIONS[event][replay] for replay in Replay] == actions
+
+
+EVENTS: list[tuple[kmoment.APIError, Event]] = [
+    (kmoment.APIConnectionError("x", {"request_sent": False}), Event.UNREACHED),
+    (kmoment.APIConnectionError("x", {"request_sent": False, "can_retry": False}), Event.UNTRUSTED),
+    (kmoment.APIConnectionError("x", {"request_sent": True}), Event.CUT),
+    (kmoment.APIConnectionError("x", {"request_sent": True, "status": 200}), Event.LOST),
+    (kmoment.APIConnectionError("x", {"request_sent": True, "status": 503}), Event.CUT),
+    (kmoment.DeadlineExceededError("x", {"request_sent": True}), Event.CUT),
+    (kmoment.RateLimitedError("x"), Event.THROTTLED),
+    (kmoment.QuotaExceededError("x"), Event.QUOTA),
+    (kmoment.MaintenanceError("x"), Event.MAINTENANCE),
+    (kmoment.ServerError("x"), Event.BROKEN),
+    (kmoment.AuthenticationError("x"), Event.DENIED),
+    (kmoment.NotFoundError("x"), Event.MISSING),
+    (kmoment.DecodeError("x"), Event.UNREADABLE),
+    (kmoment.ProtocolError("x", {"status": 200, "web_page": True}), Event.STRANGER),
+    (kmoment.ProtocolError("x", {"status": 200}), Event.LOST),
+    (kmoment.ProtocolError("x", {"status": 302}), Event.REFUSED),
+    (kmoment.ProtocolError("x"), Event.CUT),
+    (kmoment.BadRequestError("x"), Event.REFUSED),
+    (kmoment.PermissionDeniedError("x"), Event.REFUSED),
+]
+
+
+@pytest.mark.parametrize(("error", "event"), EVENTS)
+def test_errors_are_events(error: kmoment.APIError, event: Event) -> None:
+    """What went wrong follows from the error's class and its facts."""
+    assert event_of(error) is event
+
+
+def tried(event: Event = Event.CUT, **more: Any) -> Tried:
+    return Tried(**{"event": event, "number": 1, "elapsed": 0.0, "left": 60.0, **more})
+
+
+@given(
+    event=st.sampled_from(Event),
+    replay=st.sampled_from(Replay),
+    number=st.integers(1, 5),
+    elapsed=st.floats(0, 100),
+    left=st.floats(-1, 100),
+    in_doubt=st.booleans(),
+    tokens=st.floats(0, 100),
+    retry_after=st.none() | st.floats(0, 200),
+    jitter=st.floats(0, 1),
+)
+def test_decisions(
+    event: Event, replay: Replay, number: int, elapsed: float, left: float, in_doubt: bool,
+    tokens: float, retry_after: float | None, jitter: float,
+) -> None:  # fmt: skip
+    """No decision sleeps past the deadline, overspends, or sends a write again in doubt."""
+    budget = Budget(tokens)
+    step = tried(
+        event,
+        number=number,
+        elapsed=elapsed,
+        left=left,
+        in_doubt=in_doubt,
+        retry_after=retry_after,
+    )
+    decision = decide(step, replay, budget, 3, lambda: jitter)
+    assert budget.tokens >= 0
+    if decision.action is Action.RETRY:
+        assert 0 <= decision.pause < left
+        assert number < 3
+        assert budget.tokens < tokens
+        assert retry_after is None or decision.pause >= retry_after
+        if OUTCOMES[event] in (Outcome.UNKNOWN, Outcome.DONE):
+            assert replay in (Replay.SAFE, Replay.IDEMPOTENT, Replay.REPLACE)
+        if event is Event.MAINTENANCE:
+            assert number == 1
+    else:
+        assert budget.tokens == tokens
+        assert decision.action not in (ONCE, SOON_, LATER, READ_LATER)
+
+
+def test_pauses_grow_and_are_capped() -> None:
+    """Transient failures wait 50 ms doubled with full jitter; a 429 a second doubled."""
+    full: list[float] = []
+    throttled: list[float] = []
+    for number in range(1, 12):
+        at: dict[str, Any] = {"number": number, "left": 1e9}
+        full.append(decide(tried(**at), Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
+        step = tried(Event.THROTTLED, **at)
+        throttled.append(decide(step, Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
+    assert full[:3] == [0.1, 0.2, 0.4]
+    assert full[-1] == 20.0
+    assert throttled[:3] == [1.0, 2.0, 4.0]
+    assert throttled[-1] == 60.0
+
+
+def test_a_late_update_is_not_repeated() -> None:
+    """A second copy of an update could undo somebody's edit: only within 30 s of the first."""
+    assert decide(tried(elapsed=SOON - 1), Replay.REPLACE, Budget(), 3).action is R
+    assert decide(tried(elapsed=SOON), Replay.REPLACE, Budget(), 3) == Decision(RAISE)
+
+
+def test_missing_after_doubt_is_success() -> None:
+    """An audience that is gone after an attempt in doubt was deleted by that attempt."""
+    gone = tried(Event.MISSING, in_doubt=True)
+    assert decide(gone, Replay.IDEMPOTENT, Budget(), 3).action is DONE
+    assert decide(tried(Event.MISSING), Replay.IDEMPOTENT, Budget(), 3).action is RAISE
+
+
+def test_the_budget_comes_back() -> None:
+    """Clean successes earn what retries spend, up to the full amount."""
+    budget = Budget()
+    assert [budget.spend(Event.CUT) for _ in range(11)] == [True] * 10 + [False]
+    assert not budget.spend(Event.THROTTLED)
+    for _ in range(5):
+        budget.earn()
+    assert budget.spend(Event.THROTTLED)
+    for _ in range(200):
+        budget.earn()
+    assert budget.tokens == 100
+
+
+# -- The loop ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses take no time; each is written down."""
+    taken: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        taken.append(seconds)
+        await real(0)
+
+    real = asyncio.sleep
+    monkeypatch.setattr("kmoment.client.asyncio.sleep", nap)
+    return taken
+
+
+def script(*answers: Response | BaseException, **settings: Any) -> tuple[Any, ScriptedTransport]:
+    client = kmoment.AsyncClient(TOKEN, **settings)
+    return client, scripted(client, *answers)
+
+
+async def test_a_failing_read_is_tried_three_times(naps: list[float]) -> None:
+    """Three attempts in all, then the error with the story of all three."""
+    client, transport = script(ok(b"", 502))
+    with pytest.raises(kmoment.ServerError) as caught:
+        await client.locations.depth1()
+    assert len(transport.requests) == 3
+    assert [a.outcome for a in caught.value.attempts] == ["unknown"] * 3
+    assert [a.status for a in caught.value.attempts] == [502] * 3
+    assert [a.pause for a in caught.value.attempts[:2]] == naps
+    assert caught.value.attempts[2].pause == 0
+
+
+async def test_a_read_recovers(naps: list[float]) -> None:
+    """A second attempt that succeeds is a success."""
+    client, transport = script(NoAnswer("gone"), ok([]))
+    assert await client.locations.depth1() == []
+    assert len(transport.requests) == 2
+
+
+async def test_retry_after_is_kept(naps: list[float]) -> None:
+    """A 429 waits as long as the server says; past the deadline it fails at once."""
+    client, _ = script(ok(b"", 429, **{"retry-after": "7"}), ok([]))
+    await client.locations.depth1()
+    assert 7 <= naps[0] < 7.1
+    client, transport = script(ok(b"", 429, **{"retry-after": "300"}))
+    with pytest.raises(kmoment.RateLimitedError) as caught:
+        await client.locations.depth1()
+    assert caught.value.retry_after == 300
+    assert len(transport.requests) == 1
+
+
+async def test_an_outage_costs_hardly_more_than_a_request_per_call(naps: list[float]) -> None:
+    """Two hundred calls into a full outage send no more than 1.15 requests each."""
+    client, transport = script(ok(b"", 503))
+    for _ in range(200):
+        with pytest.raises(kmoment.ServerError):
+            await client.locations.depth1()
+    assert len(transport.requests) <= 200 * 1.15
+
+
+async def test_with_options_is_a_view() -> None:
+    """A view has its own limits, and the same pool, budget and end."""
+    client, transport = script(ok(b"", 502))
+    once = client.with_options(max_attempts=1, deadline=5, reconcile_delays=())
+    with pytest.raises(kmoment.ServerError):
+        await once.locations.depth1()
+    assert len(transport.requests) == 1
+    assert once.with_options()._options == once._options
+    assert client._options.max_attempts == 3
+    await once.aclose()
+    with pytest.raises(kmoment.ClientClosedError):
+        await client.locations.depth1()
+    for bad in ({"max_attempts": 0}, {"deadline": -1}, {"reconcile_delays": 3}):
+        with pytest.raises(kmoment.InvalidArgumentError):
+            client.with_options(**bad)
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"reconcile_delays\[1\]"):
+        client.with_options(reconcile_delays=[1, "x"])
+
+
+def test_with_options_of_the_sync_client() -> None:
+    """The sync client's views share its thread and take the same options."""
+    with kmoment.Client(TOKEN) as client:
+        transport = scripted(client._host.client, ok(b"", 502))
+        once = client.with_options(max_attempts=1).with_options(deadline=5)
+        with pytest.raises(kmoment.ServerError):
+            once.locations.depth1()
+        assert len(transport.requests) == 1
+        assert once._host is client._host
+        with pytest.raises(kmoment.InvalidArgumentError):
+            client.with_options(deadline=0)
+
+
+# -- Writes in doubt --------------------------------------------------------------------
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "update": lambda a: a.audiences.update(2, DRAFT),
+    "delete": lambda a: a.audiences.delete(2),
+    "unlink": lambda a: a.audiences.unlink(1, 2),
+    "delete_many": lambda a: a.audiences.delete_many([2, 3]),
+}
+BODIES = ["truncate", "bad_json"]
+KINDS = ["drop_before", "drop_after", "reset", "truncate", "bad_json", "html"]
+
+
+# An answer that begins as a success means that the work was done.
+LOSSES = [(kind, acts) for kind in KINDS for acts in (True, False) if acts or kind not in BODIES]
+
+
+@pytest.mark.parametrize(("kind", "acts"), LOSSES)
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_write_whose_answer_is_lost_is_found_out(name: str, kind: str, acts: bool) -> None:
+    """Whatever happens to one answer, the call ends in success, and the work is done once."""
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault(f"audiences.{name}", kind, times=1, act=acts))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            account = client.account(1234)
+            try:
+                answer = await CALLS[name](account)
+            except kmoment.OutcomeUnknownError:
+                # A page that is not Kakao's, and nothing done: reported, not guessed.
+                assert (kind, acts) == ("html", False)
+                return
+            state = sandbox.state()["accounts"]["1234"]
+            check_done(name, answer, state)
+
+
+def check_done(name: str, answer: Any, state: dict[str, Any]) -> None:
+    there = {int(row["id"]): row for row in state["audiences"]}
+    if name == "update":
+        assert answer.name == DRAFT.name == there[2]["name"]
+    if name == "delete":
+        assert 2 not in there
+    if name == "unlink":
+        assert {"audienceId": 1, "adGroupId": 2} not in state["links"]
+    if name == "delete_many":
+        assert not {2, 3} & there.keys()
+        assert (answer.success_count, answer.fail_count) == (2, 0)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "status"])
+@pytest.mark.parametrize("acts", [True, False])
+async def test_a_create_is_never_repeated(kind: str, acts: bool, naps: list[float]) -> None:
+    """A create in doubt is found, and marked, or reported: there are never two."""
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault("audiences.create", kind, times=1, status=502, act=acts))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            audiences = client.account(1234).audiences
+            try:
+                made = await audiences.create(DRAFT)
+            except kmoment.OutcomeUnknownError as error:
+                assert not acts
+                assert error.candidates == ()
+                assert error.draft.name == DRAFT.name
+                assert error.known_ids is not None
+                with pytest.raises(kmoment.OutcomeUnknownError):
+                    await client.reconcile(error)
+            else:
+                assert acts
+                assert made.reconciled
+                assert made.name == DRAFT.name
+            posts = [e for e in sandbox.requests() if e["method"] == "POST"]
+            rows = [row for row in await audiences.list() if row.name == DRAFT.name]
+    assert len(posts) == 1
+    assert len(rows) == int(acts)
+
+
+async def test_a_create_that_provably_did_nothing_is_tried_again(naps: list[float]) -> None:
+    """Throttled, or never sent: the second attempt makes the one audience."""
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault("audiences.create", "throttle", times=1))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            made = await client.account(1234).audiences.create(DRAFT)
+            rows = await client.account(1234).audiences.list()
+    assert not made.reconciled
+    assert sum(row.name == DRAFT.name for row in rows) == 1
+
+
+async def test_a_namesake_is_not_taken_for_the_new_one(naps: list[float]) -> None:
+    """An audience of the same name that was there before is never adopted."""
+    async with (
+        Sandbox() as sandbox,
+        kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client,
+    ):
+        audiences = client.account(1234).audiences
+        first = await audiences.create(DRAFT)
+        sandbox.add_fault(Fault("audiences.create", "drop_before", times=1))
+        with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+            await audiences.create(DRAFT)
+        assert first.id in (caught.value.known_ids or ())
+        second = await audiences.create(DRAFT)
+    assert second.id != first.id
+
+
+async def test_two_candidates_are_reported(naps: list[float]) -> None:
+    """Where somebody else made a namesake meanwhile, nobody guesses which one is ours."""
+    rows = [{"id": n, "name": DRAFT.name, "type": "DISPLAY"} for n in (7, 8)]
+    client, _ = script(ok([]), ok(b"", 502), ok(rows))
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await client.account(1).audiences.create(DRAFT)
+    assert [row.id for row in caught.value.candidates] == [7, 8]
+
+
+async def test_without_a_look_before_nothing_is_adopted(naps: list[float]) -> None:
+    """With reconciling off there is one request, and a doubt is reported as it is."""
+    client, transport = script(ok(b"", 502), ok([STORED]), reconcile_delays=())
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await client.account(1).audiences.create(DRAFT)
+    assert len(transport.requests) == 1
+    assert caught.value.known_ids is None
+    with pytest.raises(kmoment.OutcomeUnknownError):
+        await client.reconcile(caught.value)
+    assert len(transport.requests) == 1
+
+
+async def test_creates_of_one_name_wait_for_each_other() -> None:
+    """Two creates of the same name and account never overlap; of other names they do."""
+    async with FaultServer() as server:
+
+        def act(received: Any) -> bytes | None:
+            return b'{"id": 1, "name": "x", "type": "DISPLAY"}' if received.body else b"[]"
+
+        server.on_act = act
+        server.default = Answer(200, delay=0.02)
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+
+            async def create(name: str) -> None:
+                await client.account(1).audiences.create(kmoment.AudienceDraft.display(name))
+
+            await asyncio.gather(*(create(name) for name in "aabb"))
+        posts = [json_name(r.body) for r in server.requests if r.method == "POST"]
+    assert sorted(posts) == ["a", "a", "b", "b"]
+    assert posts[0] != posts[1], "the two of one name were sent together"
+
+
+def json_name(body: bytes) -> str:
+    return body.decode().partition('"name": "')[2][:1]
+
+
+async def test_a_deadline_in_the_middle_of_a_create_is_a_doubt() -> None:
+    """A create that was sent when its time ran out may exist: the error says so."""
+    async with FaultServer() as server:
+        server.script(Answer(200, b"[]"))
+        server.default = Silence(5)
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, deadline=0.3) as client:
+            with pytest.raises(kmoment.OutcomeUnknownError, match="no answer within") as caught:
+                await client.account(1).audiences.create(DRAFT)
+    assert caught.value.request_sent is True
+    assert caught.value.known_ids == frozenset()
+
+
+async def test_a_lost_body_is_success_where_none_is_needed(server: FaultServer) -> None:
+    """A delete whose 200 was cut off is done: it is not sent again."""
+    server.script(CutBody(b"{}", 1))
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        await client.account(1).audiences.delete(1)
+    assert len(server.requests) == 1
+
+
+async def test_gone_after_doubt_is_done(server: FaultServer) -> None:
+    """A delete that got no answer and then "no such audience" has done its work."""
+    gone = b'{"code": -813, "extras": {"detailCode": 75014}}'
+    server.script(CloseAfter(), Answer(400, gone))
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        await client.account(1).audiences.delete(1)
+        server.script(Answer(400, gone))
+        with pytest.raises(kmoment.NotFoundError):
+            await client.account(1).audiences.delete(1)
+
+
+async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer) -> None:
+    """Where even looking fails, the write is reported as unknown, not as failed."""
+    server.script(CloseAfter())
+    server.default = Html(403)
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        with pytest.raises(kmoment.OutcomeUnknownError):
+            await client.account(1).audiences.delete_many([1])
+
+
+ROW = {"name": "x", "type": "DISPLAY"}
+
+
+async def test_a_bulk_delete_whose_counts_were_lost_says_what_is_left() -> None:
+    """It was done, its answer lost: what is still there has failed, the rest succeeded."""
+    client, _ = script(ok(b"{", 200), ok([{"id": 3, **ROW}]))
+    result = await client.account(1).audiences.delete_many([1, 2, 3])
+    assert (result.success_count, result.fail_count, result.error_messages) == (2, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("rest", "counts"),
+    [
+        (ok({"successCount": 0, "failCount": 1, "errorMessages": ["x"]}), (2, 1)),
+        (ok(b""), (None,) * 2),
+    ],
+)
+async def test_a_bulk_delete_in_doubt_asks_for_the_rest_once_more(
+    rest: Response, counts: tuple[int | None, ...]
+) -> None:
+    """Only what is left goes into the second request, and the counts are added up."""
+    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), rest)
+    result = await client.account(1).audiences.delete_many([1, 2, 3])
+    assert (result.success_count, result.fail_count) == counts
+    assert transport.requests[-1].url.query["audienceIds"] == "3"
+
+
+async def test_a_bulk_delete_twice_in_doubt_is_reported() -> None:
+    """The second doubt is not looked into for ever."""
+    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), ok(b"", 502))
+    with pytest.raises(kmoment.OutcomeUnknownError):
+        await client.account(1).audiences.delete_many([1, 3])
+    assert len(transport.requests) == 3
+
+
+def test_reconciling_later_through_the_sync_client() -> None:
+    """The error of one client is enough to look again with another, blocking one."""
+    row = {"id": 7, "name": DRAFT.name, "type": "DISPLAY"}
+    error = kmoment.OutcomeUnknownError(
+        "x", {"ad_account_id": 1, "draft": DRAFT, "known_ids": frozenset({6})}
+    )
+    with kmoment.Client(TOKEN) as client:
+        scripted(client._host.client, ok([{**row, "id": 6}, row]), ok(row))
+        found = client.reconcile(error)
+    assert (found.id, found.reconciled) == (7, True)
+
+
+async def test_an_unlisted_write_is_sent_once_in_doubt(server: FaultServer) -> None:
+    """Nobody knows what a second copy of it would do: it is tried once, and the error tells."""
+    server.default = CloseBefore()
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        with pytest.raises(kmoment.APIConnectionError) as caught:
+            await client.request("POST", "/openapi/v4/adGroups", json={})
+    assert caught.value.request_sent is True
+    assert len(server.requests) == 1
