@@ -56,6 +56,8 @@ class Endpoint:
     """Calls of one group and ad account share a limit."""
     evidence: Evidence
     documentation: str
+    period: float = 0.0
+    """Seconds between two calls of its group and account, where Kakao has published a limit."""
     flat_evidence: Evidence | None = None
     """How the flat reading is known, where there is one."""
     typed: bool = False

@@ -6,6 +6,7 @@ and *flat* under ``/targetings`` (``flat_path``), which two third parties have q
 getting and deleting one. See ``_routes.py`` for how a client settles it.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from ._call import Endpoint, Evidence, Replay
@@ -113,6 +114,20 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(
 )
 
 
+# Seconds from one call to the next, from Kakao's reference page.
+_PUBLISHED_PERIODS: Final[Mapping[tuple[str, str], float]] = {
+    ("POST", f"{_API}/adAccounts"): 1.0,
+    ("PUT", f"{_API}/adAccounts/onOff"): 1.0,
+    ("PUT", f"{_API}/campaigns/dailyBudgetAmount"): 1.0,
+    ("PUT", f"{_API}/campaigns/onOff"): 1.0,
+    ("POST", f"{_API}/adGroups"): 5.0,
+    ("PUT", f"{_API}/adGroups"): 5.0,
+    ("PUT", f"{_API}/adGroups/dailyBudgetAmount"): 1.0,
+    ("PUT", f"{_API}/adGroups/bidAmount"): 1.0,
+    ("PUT", f"{_API}/adGroups/pacing"): 1.0,
+}
+
+
 def unlisted(method: str, path: str, *, account: bool) -> Endpoint:
     """An endpoint kmoment does not know, for ``client.request``."""
     return Endpoint(
@@ -122,6 +137,7 @@ def unlisted(method: str, path: str, *, account: bool) -> Endpoint:
         account=account,
         replay=Replay.SAFE if method == "GET" else Replay.ONCE,
         quota=f"{method} {path}",
+        period=_PUBLISHED_PERIODS.get((method, path), 0.0),
         evidence=Evidence.INFERRED,
         documentation=f"{_DOCS}/reference",
     )

@@ -52,6 +52,7 @@ class Event(StrEnum):
 
     UNREACHED = "no connection"
     UNTRUSTED = "bad certificate"
+    LATE = "no time left to send it"
     THROTTLED = "429"
     QUOTA = "platform quota"
     MAINTENANCE = "maintenance"
@@ -68,6 +69,7 @@ class Event(StrEnum):
 OUTCOMES: Final[Mapping[Event, Outcome]] = {
     Event.UNREACHED: Outcome.UNSENT,
     Event.UNTRUSTED: Outcome.UNSENT,
+    Event.LATE: Outcome.UNSENT,
     Event.THROTTLED: Outcome.REJECTED,
     Event.QUOTA: Outcome.REJECTED,
     Event.MAINTENANCE: Outcome.REJECTED,
@@ -104,6 +106,7 @@ ACTIONS: Final[Mapping[Event, Mapping[Replay, Action]]] = {
         # safe, replace, idempotent, create, bulk, once
         Event.UNREACHED: (_R, _R, _R, _R, _R, _R),
         Event.UNTRUSTED: (_X, _X, _X, _X, _X, _X),
+        Event.LATE: (_X, _X, _X, _X, _X, _X),
         Event.THROTTLED: (_R, _R, _R, _R, _R, _R),
         Event.QUOTA: (_X, _X, _X, _X, _X, _X),
         Event.MAINTENANCE: (Action.RETRY_ONCE,) * 6,
@@ -247,7 +250,9 @@ def event_of(error: APIError) -> Event:
     for kind, event in _EVENTS:
         if isinstance(error, kind):
             return event
-    if isinstance(error, APIConnectionError | DeadlineExceededError):
+    if isinstance(error, DeadlineExceededError):
+        return Event.LATE
+    if isinstance(error, APIConnectionError):
         return _lost(error) if error.request_sent else _unsent(error)
     if isinstance(error, ProtocolError) and not 300 <= (error.status or 0) < 400:
         return Event.STRANGER if error.web_page else _lost(error)
@@ -294,6 +299,12 @@ class Story:
     def begin(self, now: float) -> None:
         """Another attempt starts."""
         self.attempt, self.started = Attempt(), now
+
+    def outcome_if_stopped(self, replay: Replay) -> Outcome:
+        """What the attempt under way may have done, when it is cancelled now."""
+        if not self.attempt.sent:
+            return Outcome.UNKNOWN if self.in_doubt else Outcome.UNSENT
+        return Outcome.FAILED if replay is Replay.SAFE else Outcome.UNKNOWN
 
     def judge(
         self, error: APIError, replay: Replay, budget: Budget, options: Options, now: float

@@ -1,6 +1,7 @@
 """The async client: the one door that every call goes through."""
 
 import asyncio
+import logging
 import os
 import ssl as ssl_module
 from collections import deque
@@ -13,13 +14,25 @@ from weakref import WeakValueDictionary
 import attrs
 
 from . import _checks
+from ._breakers import Breakers
 from ._call import Call, Replay
 from ._endpoints import unlisted
+from ._lanes import FairSlots, Lane, LaneStore, MemoryLanes
 from ._retry import Action, Budget, Options, Outcome, Story
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
 from ._settle import find_created, list_call, read_back, unknown
-from ._wire import Attempt, Request, Response, decode, encode, facts_of, knows_route, no_such_route
+from ._wire import (
+    Attempt,
+    Request,
+    Response,
+    decode,
+    encode,
+    facts_of,
+    knows_route,
+    no_such_route,
+    retry_after,
+)
 from .errors import (
     APIConnectionError,
     APIError,
@@ -30,6 +43,7 @@ from .errors import (
     ProtocolError,
     WrongLoopError,
 )
+from .hooks import CallReport, Hook
 from .models import Audience
 from .resources.audiences import AsyncAudiences
 from .resources.categories import AsyncCategories
@@ -42,6 +56,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_log: Final = logging.getLogger("kmoment")
+
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
 _DRAIN_SECONDS: Final = 5.0
 
@@ -50,7 +66,9 @@ _DRAIN_SECONDS: Final = 5.0
 class _Shared:
     """What a client and all its views have in common, in one event loop."""
 
-    slots: asyncio.Semaphore
+    slots: FairSlots
+    lanes: LaneStore = attrs.Factory(MemoryLanes)
+    breakers: Breakers = attrs.Factory(Breakers)
     transport: "Transport | None" = None
     loop: asyncio.AbstractEventLoop | None = None
     closed: bool = False
@@ -87,6 +105,8 @@ class AsyncClient:
         routes: Reading = "auto",
         max_attempts: int = 3,
         reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
+        periods: Mapping[str, float] | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         """Check the settings. Nothing is opened or sent.
 
@@ -108,6 +128,9 @@ class AsyncClient:
             decides whether it is tried again; a create never is, unless it provably did nothing.
         :param reconcile_delays: Seconds before each look for an audience whose create got no
             answer. With any, a create first lists what is there already. Empty: do not look.
+        :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
+            name such as ``locations.depth3``) and ad account, for limits you know of.
+        :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         # Here, because it takes a while: neither on `import kmoment` nor in the first call.
@@ -117,7 +140,7 @@ class AsyncClient:
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
         self.base_url: str = DEFAULT_BASE_URL
-        self._shared = _Shared(asyncio.Semaphore(1))
+        self._shared = _Shared(FairSlots(1))
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)
         self.base_url = _checks.base_url(
@@ -137,8 +160,13 @@ class AsyncClient:
         if routes not in ("auto", "nested", "flat"):
             _checks.refuse("routes", "auto, nested or flat", routes)
         self._routes = Routes(routes)
+        self._periods = {
+            name: _checks.seconds(f"periods[{name!r}]", value)
+            for name, value in (periods or {}).items()
+        }
+        self._hooks = tuple(hooks)
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-        self._shared = _Shared(asyncio.Semaphore(self._max_connections))
+        self._shared = _Shared(FairSlots(self._max_connections))
 
     # Made anew each time: kept, they would tie the client into a cycle that outlives its use.
 
@@ -322,28 +350,71 @@ class AsyncClient:
         return await self._repeat(call, Story(asyncio.get_running_loop().time()))
 
     async def _repeat(self, call: Call[T], story: Story) -> T:
-        loop, budget = asyncio.get_running_loop(), self._shared.budget
+        clock, shared = asyncio.get_running_loop().time, self._shared
         while True:
-            story.begin(loop.time())
+            story.begin(clock())
+            shared.breakers.check(story.started, facts_of(call))
             try:
-                answer = await self._attempt(call, story)
+                return await self._try(call, story)
             except APIError as failed:
                 error = failed
-            else:
-                if not story.tried:
-                    budget.earn()
-                return answer
-            decision = story.judge(error, call.endpoint.replay, budget, self._options, loop.time())
-            if decision.action is Action.RETRY and not self._shared.closed:
+            decision = story.judge(
+                error, call.endpoint.replay, shared.budget, self._options, clock()
+            )
+            if self._hooks:
+                self._hear("on_attempt", call.endpoint.name, call.account, story.tried[-1])
+            if decision.action is Action.RETRY and not shared.closed:
                 await self._sleep(decision.pause)
             elif not await self._token_is_renewed(error, story):
+                shared.breakers.note(error, clock())
+                self._report(call, story, story.last_outcome, error)
                 return await self._settle(call, story, error, decision.action)
+
+    async def _try(self, call: Call[T], story: Story) -> T:
+        """One attempt, and what its success or its being cancelled means for the rest."""
+        try:
+            answer = await self._attempt(call, story)
+        except asyncio.CancelledError:
+            self._report(call, story, story.outcome_if_stopped(call.endpoint.replay))
+            raise
+        if not story.tried:
+            self._shared.budget.earn()
+        self._shared.breakers.close()
+        self._report(call, story, Outcome.OK)
+        return answer
 
     async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
         if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
             return False
         story.renewed = True
         return await self._token.renew(story.token)
+
+    def _report(
+        self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None = None
+    ) -> None:
+        if not (self._hooks or _log.isEnabledFor(logging.DEBUG)):
+            return
+        endpoint = call.endpoint
+        report = CallReport(
+            operation=endpoint.name,
+            method=endpoint.method,
+            path=endpoint.path,
+            ad_account_id=call.account,
+            outcome=str(outcome),
+            seconds=asyncio.get_running_loop().time() - story.began,
+            attempts=story.tried,
+            error=error,
+        )
+        facts = attrs.asdict(report, recurse=False, filter=lambda a, _: a.name != "error")
+        _log.debug("%s: %s", endpoint.name, outcome, extra={"kmoment": facts})
+        self._hear("on_call", report)
+
+    def _hear(self, event: str, *what: object) -> None:
+        for hook in self._hooks:
+            try:
+                getattr(hook, event)(*what)
+            except Exception:
+                _log.exception("the hook %r has failed in %s", type(hook).__name__, event)
 
     async def _settle(self, call: Call[T], story: Story, error: APIError, action: Action) -> T:
         """End a call whose attempts are over: done, found out, or an error."""
@@ -369,14 +440,56 @@ class AsyncClient:
         return unknown(error, draft=call.body, known_ids=known)
 
     async def _attempt(self, call: Call[T], story: Story) -> T:
-        """Send the call once, and read its answer."""
+        """Wait for a turn, send the call once, and read its answer."""
         token = story.token = await self._token.token()
-        response = await self._reach(call, story.attempt, token)
+        key, clock = (call.endpoint.quota, call.account), asyncio.get_running_loop().time
+        lane = self._shared.lanes.lane(key, self._period(call), clock())
+        spaced = lane.period > 0
+        if spaced:
+            story.attempt.phase = "waiting for its turn"
+            await lane.enter()
+        try:
+            await self._wait(call, story, lane.delay(clock()))
+            response = await self._timed(call, story.attempt, token, lane)
+        finally:
+            if spaced:
+                lane.leave()
         try:
             return self._noted(decode(call, response))
         except AuthenticationError:
             self._token.forget(token)
             raise
+
+    def _period(self, call: Call[Any]) -> float:
+        return self._periods.get(call.endpoint.quota, call.endpoint.period)
+
+    async def _wait(self, call: Call[Any], story: Story, seconds: float) -> None:
+        """Wait for the lane, unless that would be past the deadline."""
+        if seconds <= 0:
+            return
+        if seconds >= story.began + self._options.deadline - story.started:
+            phase = "waiting for its turn"
+            facts = facts_of(call) | {"request_sent": False, "phase": phase}
+            reason = f"its turn comes in {seconds:.0f} s, past its deadline"
+            raise DeadlineExceededError(reason, facts)
+        await self._sleep(seconds)
+
+    async def _timed(
+        self, call: Call[Any], attempt: Attempt, token: Secret, lane: Lane
+    ) -> Response:
+        """Send, and tell the lane how it went."""
+        clock = asyncio.get_running_loop().time
+        started = lane.started(clock())
+        status, headers = 0, dict[str, str]()
+        try:
+            response = await self._reach(call, attempt, token)
+            status, headers = response.status, dict(response.headers)
+        finally:
+            if status == 429:
+                lane.throttled(clock(), started, retry_after(headers))
+            else:
+                lane.ended(clock())
+        return response
 
     def _noted(self, answer: T) -> T:
         if isinstance(answer, Audience):
@@ -401,11 +514,14 @@ class AsyncClient:
         from ._transport import NoAnswer
 
         attempt.phase = "waiting for a free connection"
-        async with self._shared.slots:
-            try:
-                return await cast("Transport", self._shared.transport).send(request, token, attempt)
-            except NoAnswer as error:
-                failure = _error_of(call, attempt, error)
+        shared = self._shared
+        await shared.slots.acquire(call.account)
+        try:
+            return await cast("Transport", shared.transport).send(request, token, attempt)
+        except NoAnswer as error:
+            failure = _error_of(call, attempt, error)
+        finally:
+            shared.slots.release()
         raise failure
 
     def _too_late(self, call: Call[Any], story: Story) -> APIError:
@@ -425,7 +541,7 @@ class AsyncClient:
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         twin._token = self._token.unasked()
-        twin._shared = _Shared(asyncio.Semaphore(self._max_connections))
+        twin._shared = _Shared(FairSlots(self._max_connections))
         return twin
 
     def _open(self) -> "Transport":

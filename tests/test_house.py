@@ -28,10 +28,16 @@ MAY_IMPORT = {
     "_transport": {"_secret", "_wire"},
     "resources": {"_call", "_checks", "_endpoints", "models"},
     "_retry": {"_call", "_secret", "_wire", "errors"},
+    "_lanes": set[str](),
+    "_breakers": {"errors"},
+    "hooks": {"errors"},
     "_settle": {"_call", "_convert", "_endpoints", "errors", "models"},
     "client": {
+        "_breakers",
+        "_lanes",
         "_retry",
         "_settle",
+        "hooks",
         "models",
         "_call",
         "_checks",
@@ -51,6 +57,7 @@ MAY_IMPORT = {
         "_secret",
         "client",
         "errors",
+        "hooks",
         "models",
     },
     "sandbox": set[str](),
@@ -60,7 +67,7 @@ THEIRS = {
     "aiohttp": {"_transport", "sandbox"},
     "cattrs": {"_convert"},
     "yarl": {"_checks", "_wire"},
-    "asyncio": {"_secret", "_transport", "client", "sandbox", "sync"},
+    "asyncio": {"_lanes", "_secret", "_transport", "client", "sandbox", "sync"},
     "anyio": {"sync"},
 }
 

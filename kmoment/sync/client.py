@@ -21,6 +21,7 @@ from .._routes import Reading
 from .._secret import Secret, TokenProvider
 from ..client import AsyncClient
 from ..errors import ClientClosedError, OutcomeUnknownError
+from ..hooks import Hook
 from ..models import Audience
 from .resources.audiences import Audiences
 from .resources.categories import Categories
@@ -68,6 +69,8 @@ class Client:
         routes: Reading = "auto",
         max_attempts: int = 3,
         reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
+        periods: Mapping[str, float] | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         """Check the settings. Nothing is opened or sent.
 
@@ -89,6 +92,9 @@ class Client:
             decides whether it is tried again; a create never is, unless it provably did nothing.
         :param reconcile_delays: Seconds before each look for an audience whose create got no
             answer. With any, a create first lists what is there already. Empty: do not look.
+        :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
+            name such as ``locations.depth3``) and ad account, for limits you know of.
+        :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         secret, token = Secret.wrap(token), None
@@ -106,6 +112,8 @@ class Client:
                 routes=routes,
                 max_attempts=max_attempts,
                 reconcile_delays=reconcile_delays,
+                periods=periods,
+                hooks=hooks,
             )
         )
 

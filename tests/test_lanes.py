@@ -1,0 +1,351 @@
+"""Turns, spacing, breakers and hooks: what stands between a call and the network."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kmoment
+from calls import DRAFT
+from conftest import TOKEN
+from faultserver import FaultServer, Silence
+from kmoment._breakers import PROBE_SECONDS, Breaker, Breakers
+from kmoment._lanes import FairSlots, Lane, MemoryLanes
+from kmoment.hooks import CallReport
+from scripted import ok, scripted
+
+pytestmark = pytest.mark.anyio
+
+# -- Slots ------------------------------------------------------------------------------
+
+
+async def test_slots_are_served_in_turn() -> None:
+    """A key with a hundred waiters delays another key by less than one slot."""
+    slots, order = FairSlots(1), list[str]()
+
+    async def use(key: str) -> None:
+        await slots.acquire(key)
+        order.append(key)
+        await asyncio.sleep(0)
+        slots.release()
+
+    flood = [asyncio.create_task(use("flood")) for _ in range(100)]
+    await asyncio.sleep(0)
+    await use("quiet")
+    assert order.index("quiet") <= 3
+    await asyncio.gather(*flood)
+    assert order.count("flood") == 100
+
+
+async def test_slots_bound_and_come_back() -> None:
+    """Never more at once than there are slots; waiters that give up leave none taken."""
+    slots, under_way, peak = FairSlots(3), 0, 0
+
+    async def use(key: int) -> None:
+        nonlocal under_way, peak
+        await slots.acquire(key % 4)
+        under_way += 1
+        peak = max(peak, under_way)
+        try:
+            await asyncio.sleep(0.001)
+        finally:
+            under_way -= 1
+            slots.release()
+
+    tasks = [asyncio.create_task(use(n)) for n in range(60)]
+    await asyncio.sleep(0.002)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert peak == 3
+    assert slots._free == 3
+    assert not slots._queues
+
+
+async def test_a_slot_given_to_who_just_gave_up_goes_on() -> None:
+    """A waiter cancelled in the moment it gets its slot passes it to the next."""
+    slots = FairSlots(1)
+    await slots.acquire("a")
+    waiting = asyncio.create_task(slots.acquire("b"))
+    await asyncio.sleep(0)
+    slots.release()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.wait_for(slots.acquire("c"), 1)
+
+
+# -- Lanes ------------------------------------------------------------------------------
+
+
+class Server:
+    """Accepts a call only if *period* has passed since the last one it accepted."""
+
+    def __init__(self, period: float) -> None:
+        self.period, self.last = period, -1e9
+        self.accepted = self.rejected = 0
+
+    def take(self, now: float) -> bool:
+        if now - self.last < self.period:
+            self.rejected += 1
+            return False
+        self.last = now
+        self.accepted += 1
+        return True
+
+
+def drive(
+    lane: Lane, server: Server, calls: int, trip: Callable[[int], float], now: float = 0.0
+) -> float:
+    """Make calls one after the other through *lane* on a simulated clock; when they are done."""
+    for number in range(calls):
+        now += lane.delay(now)
+        started = lane.started(now)
+        there = now + trip(number) / 2
+        fine = server.take(there)
+        now += trip(number)
+        if fine:
+            lane.ended(now)
+        else:
+            lane.throttled(now, started, None)
+    return now
+
+
+@given(st.lists(st.floats(0.01, 2.0), min_size=20, max_size=20))
+def test_a_declared_limit_is_never_broken(trips: list[float]) -> None:
+    """Spaced from the end of each answer, no jitter of the network breaks a strict limit."""
+    lane, server = Lane(5.0), Server(5.0)
+    took = drive(lane, server, 20, lambda n: trips[n])
+    assert server.rejected == 0
+    assert took <= 5.0 * 20 + sum(trips) + 1e-6
+
+
+@pytest.mark.parametrize("hidden", [0.3, 1.0, 2.7, 5.0, 11.0])
+def test_a_hidden_limit_is_learnt(hidden: float) -> None:
+    """After learning, under 1 % is rejected, at no less than 85 % of the hidden rate."""
+    lane, server = Lane(), Server(hidden)
+    begin = drive(lane, server, 120, lambda _: 0.02)
+    server.accepted = server.rejected = 0
+    took = drive(lane, server, 500, lambda _: 0.02, begin) - begin
+    assert server.rejected / 500 < 0.01
+    assert server.accepted / took > 0.85 / (hidden + 0.02)
+
+
+def test_calls_sent_together_slow_the_lane_once() -> None:
+    """A burst of rejected calls is one lesson, not thirty."""
+    lane = Lane()
+    started = [lane.started(0.0) for _ in range(30)]
+    for number in started:
+        lane.throttled(1.0, number, None)
+    assert lane.period == 1.0
+    assert lane.delay(1.0) == 1.0
+
+
+def test_a_declared_period_grows_at_most_fourfold() -> None:
+    """A lane with a known limit trusts it: it slows down by quarters, and not for ever."""
+    lane = Lane(2.0)
+    for now in range(100):
+        lane.throttled(float(now), lane.started(float(now)), None)
+    assert lane.period == 8.0
+    for now in range(200):
+        lane.ended(1000.0 + now)
+    assert lane.period < 8.0
+
+
+def test_retry_after_holds_the_lane() -> None:
+    """What the server says counts, for every call of the lane."""
+    lane = Lane()
+    lane.throttled(10.0, lane.started(10.0), 7.0)
+    assert lane.delay(10.0) == 7.0
+
+
+async def test_idle_lanes_are_dropped() -> None:
+    """Lanes nobody uses go away; one that is in use stays."""
+    lanes = MemoryLanes()
+    busy = lanes.lane("busy", 1.0, 0.0)
+    await busy.enter()
+    for number in range(50):
+        lanes.lane(number, 0.0, float(number))
+    for number in range(60):
+        lanes.lane(("new", number), 0.0, 10_000.0)
+    assert lanes.lane("busy", 9.0, 10_000.0) is busy
+    assert len(lanes) <= 62
+    busy.leave()
+
+
+async def test_a_429_slows_that_lane_only() -> None:
+    """Other endpoints and accounts go on at full speed."""
+    client = kmoment.AsyncClient(TOKEN, max_attempts=1)
+    scripted(client, ok(b"", 429, **{"retry-after": "50"}), ok([]))
+    with pytest.raises(kmoment.RateLimitedError):
+        await client.account(1).targeting.cohorts()
+    async with asyncio.timeout(1):
+        await client.account(2).targeting.cohorts()
+        await client.account(1).targeting.customer_files()
+    hasty = client.with_options(deadline=20)
+    with pytest.raises(kmoment.DeadlineExceededError, match="its turn comes in") as caught:
+        await hasty.account(1).targeting.cohorts()
+    assert (caught.value.phase, caught.value.request_sent) == ("waiting for its turn", False)
+
+
+async def test_a_declared_period_spaces_calls() -> None:
+    """``periods`` names a limit the caller knows: calls of one account wait, others do not."""
+    client = kmoment.AsyncClient(TOKEN, periods={"locations.depth1": 0.05})
+    scripted(client, ok([]))
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    await asyncio.gather(*(client.locations.depth1() for _ in range(4)))
+    assert loop.time() - begin >= 0.15
+    with pytest.raises(kmoment.InvalidArgumentError, match="periods"):
+        kmoment.AsyncClient(TOKEN, periods={"audiences": 0})
+
+
+async def test_three_hundred_accounts_share_one_client() -> None:
+    """300 accounts × 20 calls, each account spaced by itself, in the time of one account."""
+    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 0.02}, max_connections=400)
+    scripted(client, ok([]))
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+
+    async def work(account: int) -> None:
+        for _ in range(20):
+            await client.account(account).targeting.cohorts()
+
+    await asyncio.gather(*(work(account) for account in range(1, 301)))
+    assert len(client._shared.lanes) == 300  # type: ignore[arg-type]
+    assert loop.time() - begin < 0.02 * 20 * 300 / 10
+
+
+# -- Breakers ---------------------------------------------------------------------------
+
+
+def test_a_breaker_opens_probes_and_escalates() -> None:
+    """It holds calls back, lets one try when its time is up, and waits longer each time."""
+    breaker = Breaker(60.0, 300.0)
+    error = kmoment.QuotaExceededError("used up", {"status": 400})
+    assert breaker.refusal(0) is None
+    breaker.trip(error, 0)
+    breaker.trip(error, 1)
+    held = breaker.refusal(59)
+    assert isinstance(held, kmoment.QuotaExceededError)
+    assert (held.request_sent, held.reason) == (False, "not sent: used up; next try in 1 s")
+    assert breaker.refusal(60) is None
+    assert breaker.refusal(60) is not None
+    assert breaker.refusal(60 + PROBE_SECONDS) is None
+    breaker.trip(error, 100)
+    assert breaker.refusal(399) is not None
+    assert breaker.refusal(400) is None
+    breaker.close()
+    assert breaker.refusal(401) is None
+
+
+def test_an_answer_of_another_kind_closes_breakers() -> None:
+    """A probe that gets any answer but the refusal shows that the reason is gone."""
+    breakers = Breakers()
+    breakers.note(kmoment.MaintenanceError("x", {"status": 503}), 0)
+    breakers.note(kmoment.APIConnectionError("x"), 1)
+    with pytest.raises(kmoment.MaintenanceError) as caught:
+        breakers.check(2, {"operation": "audiences.get"})
+    assert caught.value.operation == "audiences.get"
+    breakers.note(kmoment.NotFoundError("x", {"status": 400}), 3)
+    breakers.check(4, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (ok({"code": -10}, 400), kmoment.QuotaExceededError),
+        (ok({"code": -401}, 401), kmoment.AuthenticationError),
+    ],
+)
+async def test_what_is_refused_for_everyone_is_asked_once(
+    answer: Any, error: type[kmoment.APIError]
+) -> None:
+    """Two hundred calls with a dead token, or past the quota, send one request."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, answer)
+    for _ in range(200):
+        with pytest.raises(error):
+            await client.locations.depth1()
+    assert len(transport.requests) == 1
+
+
+# -- Hooks ------------------------------------------------------------------------------
+
+
+class Listener:
+    """Writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[Any, ...]] = []
+        self.calls: list[CallReport] = []
+
+    def on_attempt(self, *what: Any) -> None:
+        self.attempts.append(what)
+
+    def on_call(self, report: CallReport) -> None:
+        self.calls.append(report)
+
+
+class Clumsy:
+    """A hook that always fails."""
+
+    def on_attempt(self, *what: Any) -> None:
+        raise RuntimeError("clumsy")
+
+    def on_call(self, report: CallReport) -> None:
+        raise RuntimeError("clumsy")
+
+
+async def test_hooks_hear_of_attempts_and_calls(caplog: pytest.LogCaptureFixture) -> None:
+    """A hook gets every failed attempt and every call; one that fails does no harm."""
+    ear = Listener()
+    client = kmoment.AsyncClient(TOKEN, hooks=[Clumsy(), ear])
+    scripted(client, ok(b"", 502), ok([]))
+    await client.locations.depth1()
+    ((operation, account, attempt),) = ear.attempts
+    assert (operation, account, attempt.outcome) == ("locations.depth1", None, "unknown")
+    (call,) = ear.calls
+    assert (call.operation, call.outcome, len(call.attempts)) == ("locations.depth1", "ok", 1)
+    assert "the hook 'Clumsy' has failed" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG, each call is one record with structured facts, and neither body nor token."""
+    caplog.set_level(logging.DEBUG, "kmoment")
+    client = kmoment.AsyncClient(TOKEN, reconcile_delays=())
+    scripted(client, ok(b"", 400))
+    with pytest.raises(kmoment.BadRequestError):
+        await client.account(5).audiences.create(DRAFT)
+    (record,) = [r for r in caplog.records if r.name == "kmoment"]
+    facts = vars(record)["kmoment"]
+    assert facts["operation"] == "audiences.create"
+    assert facts["ad_account_id"] == 5
+    assert facts["outcome"] == "failed"
+    assert DRAFT.name not in str(vars(record))
+    assert TOKEN not in str(vars(record))
+
+
+async def test_a_cancelled_write_that_was_sent_is_unknown(server: FaultServer) -> None:
+    """A cancellation cannot say what it left behind: the hook does."""
+    ear = Listener()
+    server.default = Silence(5)
+    async with kmoment.AsyncClient(
+        TOKEN, base_url=server.url, hooks=[ear], max_connections=1
+    ) as client:
+        tasks = [
+            asyncio.create_task(client.account(1).audiences.delete(1)),
+            asyncio.create_task(client.account(1).audiences.delete(2)),
+            asyncio.create_task(client.locations.depth1()),
+        ]
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        for task in reversed(tasks):
+            task.cancel()
+            await asyncio.wait([task])
+    assert [report.outcome for report in ear.calls] == ["unsent", "unsent", "unknown"]
