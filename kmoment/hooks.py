@@ -33,8 +33,8 @@ class CallReport:
 class Hook(Protocol):
     """What ``AsyncClient(hooks=[…])`` takes. Both methods are called on the event loop."""
 
-    def on_attempt(self, operation: str, ad_account_id: int | None, attempt: Attempted) -> None:
+    def on_attempt(self, operation: str, ad_account_id: int | None, attempt: Attempted, /) -> None:
         """An attempt has ended."""
 
-    def on_call(self, report: CallReport) -> None:
+    def on_call(self, report: CallReport, /) -> None:
         """A call has ended."""

@@ -1,0 +1,385 @@
+"""The one door: every call goes through :meth:`Door.send`, with all that may happen to it.
+
+``send`` puts one deadline over the call, and ``_repeat`` holds the only loop: wait for a turn,
+encode, transport, decode; on an error ask ``_retry`` what it means, and pause, look what was
+done, or raise. What is decided lies in pure modules; here is what is done.
+"""
+
+import asyncio
+import logging
+import ssl as ssl_module
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from weakref import WeakValueDictionary
+
+import attrs
+
+from ._breakers import Breakers
+from ._call import Call, Replay
+from ._lanes import FairSlots, Lane, LaneStore, MemoryLanes
+from ._retry import Action, Budget, Options, Outcome, Story
+from ._routes import Routes
+from ._secret import Secret, TokenSource
+from ._settle import find_created, list_call, read_back, unknown
+from ._wire import (
+    Attempt,
+    Request,
+    Response,
+    decode,
+    encode,
+    facts_of,
+    knows_route,
+    no_such_route,
+    retry_after,
+)
+from .errors import (
+    APIConnectionError,
+    APIError,
+    AuthenticationError,
+    ClientClosedError,
+    DeadlineExceededError,
+    OutcomeUnknownError,
+    ProtocolError,
+    WrongLoopError,
+)
+from .hooks import CallReport, Hook
+from .models import Audience
+
+if TYPE_CHECKING:
+    from ._transport import NoAnswer, Transport
+
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("kmoment")
+
+
+@attrs.define(eq=False)
+class Shared:
+    """What a client and all its views have in common, in one event loop."""
+
+    slots: FairSlots
+    lanes: LaneStore = attrs.Factory(MemoryLanes)
+    breakers: Breakers = attrs.Factory(Breakers)
+    transport: "Transport | None" = None
+    loop: asyncio.AbstractEventLoop | None = None
+    closed: bool = False
+    live: int = 0
+    quiet: asyncio.Event = attrs.Factory(asyncio.Event)
+    budget: Budget = attrs.Factory(Budget)
+    creating: WeakValueDictionary[tuple[int | None, str], asyncio.Lock] = attrs.Factory(
+        WeakValueDictionary
+    )
+    made: deque[int] = attrs.Factory(lambda: deque(maxlen=10_000))
+    """Ids of audiences this client has created: a stale list may not show them yet."""
+
+
+class Door:
+    """What sends calls. ``AsyncClient`` sets its settings and gives it a public face."""
+
+    base_url: str
+    _token: TokenSource
+    _proxy: Secret | None
+    _ssl: ssl_module.SSLContext | None
+    _timeout: float
+    _options: Options
+    _max_connections: int
+    _routes: Routes
+    _periods: dict[str, float]
+    _hooks: tuple[Hook, ...]
+    _sleep: Callable[[float], Awaitable[None]]
+    _shared: Shared
+
+    async def send(self, call: Call[T]) -> T:
+        """Make *call*. Every method of every resource ends here."""
+        self._open()
+        shared, story = self._shared, Story(asyncio.get_running_loop().time())
+        limit = asyncio.timeout(self._options.deadline)
+        shared.live += 1
+        try:
+            async with limit:
+                return await self._make(call, story)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        finally:
+            shared.live -= 1
+            shared.quiet.set()
+        raise self._too_late(call, story)
+
+    async def close_within(self, seconds: float) -> None:
+        """:meth:`aclose`, with another time for calls under way."""
+        shared = self._shared
+        if shared.transport is not None:
+            self._check_loop()
+        shared.closed = True
+        if shared.transport is not None:
+            try:
+                await self._drain(seconds)
+            finally:
+                await shared.transport.aclose()
+
+    async def _make(self, call: Call[T], story: Story) -> T:
+        if call.endpoint.replay is Replay.CREATE and self._options.reconcile_delays:
+            return await self._create(call, story)
+        return await self._repeat(call, story)
+
+    async def _create(self, call: Call[T], story: Story) -> T:
+        """One at a time of a name, and first a look at what is there already."""
+        draft = call.body
+        lock = self._shared.creating.setdefault((call.account, draft.name), asyncio.Lock())
+        async with lock:
+            rows = await self._ask(list_call(call.account))
+            story.known_ids = frozenset(row.id for row in rows)
+            return await self._repeat(call, story)
+
+    async def _ask(self, call: Call[T]) -> T:
+        """A call of our own, within the deadline of the one it is made for."""
+        return await self._repeat(call, Story(asyncio.get_running_loop().time()))
+
+    async def _repeat(self, call: Call[T], story: Story) -> T:
+        clock, shared = asyncio.get_running_loop().time, self._shared
+        while True:
+            story.begin(clock())
+            shared.breakers.check(story.started, facts_of(call))
+            try:
+                return await self._try(call, story)
+            except APIError as failed:
+                error = failed
+            decision = story.judge(
+                error, call.endpoint.replay, shared.budget, self._options, clock()
+            )
+            if self._hooks:
+                self._hear("on_attempt", call.endpoint.name, call.account, story.tried[-1])
+            if decision.action is Action.RETRY and not shared.closed:
+                await self._sleep(decision.pause)
+            elif not await self._token_is_renewed(error, story):
+                shared.breakers.note(error, clock())
+                self._report(call, story, story.last_outcome, error)
+                return await self._settle(call, story, error, decision.action)
+
+    async def _try(self, call: Call[T], story: Story) -> T:
+        """One attempt, and what its success or its being cancelled means for the rest."""
+        try:
+            answer = await self._attempt(call, story)
+        except asyncio.CancelledError:
+            self._report(call, story, story.outcome_if_stopped(call.endpoint.replay))
+            raise
+        if not story.tried:
+            self._shared.budget.earn()
+        self._shared.breakers.close()
+        self._report(call, story, Outcome.OK)
+        return answer
+
+    async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
+        if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
+            return False
+        story.renewed = True
+        return await self._token.renew(story.token)
+
+    def _report(
+        self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None = None
+    ) -> None:
+        if not (self._hooks or _log.isEnabledFor(logging.DEBUG)):
+            return
+        endpoint = call.endpoint
+        report = CallReport(
+            operation=endpoint.name,
+            method=endpoint.method,
+            path=endpoint.path,
+            ad_account_id=call.account,
+            outcome=str(outcome),
+            seconds=asyncio.get_running_loop().time() - story.began,
+            attempts=story.tried,
+            error=error,
+        )
+        facts = attrs.asdict(report, recurse=False, filter=lambda a, _: a.name != "error")
+        _log.debug("%s: %s", endpoint.name, outcome, extra={"kmoment": facts})
+        self._hear("on_call", report)
+
+    def _hear(self, event: str, *what: object) -> None:
+        for hook in self._hooks:
+            try:
+                getattr(hook, event)(*what)
+            except Exception:
+                _log.exception("the hook %r has failed in %s", type(hook).__name__, event)
+
+    async def _settle(self, call: Call[T], story: Story, error: APIError, action: Action) -> T:
+        """End a call whose attempts are over: done, found out, or an error."""
+        if action is Action.SUCCEED:
+            return cast("T", None)
+        if action is Action.READ_BACK:
+            done = story.last_outcome is Outcome.DONE
+            return await read_back(self._ask, call, error, done=done)
+        if action is Action.RECONCILE:
+            return cast("T", await self._reconcile(call, story, error))
+        raise error
+
+    async def _reconcile(self, call: Call[Any], story: Story, error: APIError) -> Audience:
+        doubt = self._doubt(call, story, error)
+        with suppress(APIError):
+            return await find_created(self._ask, doubt, self._options.reconcile_delays, self._sleep)
+        raise doubt
+
+    def _doubt(self, call: Call[Any], story: Story, error: APIError) -> OutcomeUnknownError:
+        known = story.known_ids
+        if known is not None:
+            known |= frozenset(self._shared.made)
+        return unknown(error, draft=call.body, known_ids=known)
+
+    async def _attempt(self, call: Call[T], story: Story) -> T:
+        """Wait for a turn, send the call once, and read its answer."""
+        token = story.token = await self._token.token()
+        key, clock = (call.endpoint.quota, call.account), asyncio.get_running_loop().time
+        lane = self._shared.lanes.lane(key, self._period(call), clock())
+        spaced = lane.period > 0
+        if spaced:
+            story.attempt.phase = "waiting for its turn"
+            await lane.enter()
+        try:
+            await self._wait(call, story, lane.delay(clock()))
+            response = await self._timed(call, story.attempt, token, lane)
+        finally:
+            if spaced:
+                lane.leave()
+        try:
+            return self._noted(decode(call, response))
+        except AuthenticationError:
+            self._token.forget(token)
+            raise
+
+    def _period(self, call: Call[Any]) -> float:
+        return self._periods.get(call.endpoint.quota, call.endpoint.period)
+
+    async def _wait(self, call: Call[Any], story: Story, seconds: float) -> None:
+        """Wait for the lane, unless that would be past the deadline."""
+        if seconds <= 0:
+            return
+        if seconds >= story.began + self._options.deadline - story.started:
+            phase = "waiting for its turn"
+            facts = facts_of(call) | {"request_sent": False, "phase": phase}
+            reason = f"its turn comes in {seconds:.0f} s, past its deadline"
+            raise DeadlineExceededError(reason, facts)
+        await self._sleep(seconds)
+
+    async def _timed(
+        self, call: Call[Any], attempt: Attempt, token: Secret, lane: Lane
+    ) -> Response:
+        """Send, and tell the lane how it went."""
+        clock = asyncio.get_running_loop().time
+        started = lane.started(clock())
+        status, headers = 0, dict[str, str]()
+        try:
+            response = await self._reach(call, attempt, token)
+            status, headers = response.status, dict(response.headers)
+        finally:
+            if status == 429:
+                lane.throttled(clock(), started, retry_after(headers))
+            else:
+                lane.ended(clock())
+        return response
+
+    def _noted(self, answer: T) -> T:
+        if isinstance(answer, Audience):
+            self._shared.made.append(answer.id)
+        return answer
+
+    async def _reach(self, call: Call[Any], attempt: Attempt, token: Secret) -> Response:
+        """Ask at each path that the server may mean, until it knows one."""
+        answers: list[Response] = []
+        for path in self._routes.candidates(call.endpoint):
+            request = encode(call, path, self.base_url)
+            answers.append(await self._exchange(call, attempt, request, token))
+            if knows_route(answers[-1]):
+                self._routes.settle(call.endpoint, path)
+            if not no_such_route(answers[-1]):
+                return answers[-1]
+        return answers[0]
+
+    async def _exchange(
+        self, call: Call[Any], attempt: Attempt, request: Request, token: Secret
+    ) -> Response:
+        from ._transport import NoAnswer
+
+        attempt.phase = "waiting for a free connection"
+        shared = self._shared
+        await shared.slots.acquire(call.account)
+        try:
+            return await cast("Transport", shared.transport).send(request, token, attempt)
+        except NoAnswer as error:
+            failure = _error_of(call, attempt, error)
+        finally:
+            shared.slots.release()
+        raise failure
+
+    def _too_late(self, call: Call[Any], story: Story) -> APIError:
+        attempt = story.attempt
+        reason = f"no answer within {self._options.deadline:g} s; the last of them went to "
+        error = DeadlineExceededError(
+            reason + attempt.phase,
+            facts_of(call)
+            | {"request_sent": attempt.sent, "phase": attempt.phase, "attempts": story.tried},
+        )
+        if call.endpoint.replay is Replay.CREATE and (attempt.sent or story.in_doubt):
+            return self._doubt(call, story, error)
+        return error
+
+    def unopened(self) -> Self:
+        """A client of the same settings that has opened nothing: for a process after a fork."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin._token = self._token.unasked()
+        twin._shared = Shared(FairSlots(self._max_connections))
+        return twin
+
+    def _open(self) -> "Transport":
+        shared = self._shared
+        if shared.closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        if shared.transport is None:
+            shared.loop = _running_loop()
+            shared.transport = self._new_transport()
+        self._check_loop()
+        return shared.transport
+
+    def _new_transport(self) -> "Transport":
+        from ._transport import Transport
+
+        return Transport(
+            timeout=self._timeout,
+            proxy=self._proxy,
+            ssl=self._ssl,
+        )
+
+    def _check_loop(self) -> None:
+        if _running_loop() is not self._shared.loop:
+            raise WrongLoopError(
+                "the client belongs to the event loop of its first call; make one per loop"
+            )
+
+    async def _drain(self, seconds: float) -> None:
+        shared = self._shared
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while shared.live:
+                    shared.quiet.clear()
+                    await shared.quiet.wait()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    raise WrongLoopError("kmoment's async client runs on asyncio, and no event loop is running")
+
+
+def _error_of(
+    call: Call[Any], attempt: Attempt, failure: "NoAnswer"
+) -> APIConnectionError | ProtocolError:
+    error = ProtocolError if failure.broken else APIConnectionError
+    facts = {
+        "request_sent": attempt.sent,
+        "status": attempt.status,
+        "can_retry": not failure.final,
+    }
+    return error(failure.reason, facts_of(call) | facts)
