@@ -30,7 +30,8 @@ TWINS = [
 
 def documented(client: type, rooms: Iterable[ModuleType]) -> dict[str, str]:
     """Every docstring with code in it, by the name of what it describes."""
-    things: dict[str, Any] = {"Client": client, "request": getattr(client, "request")}  # noqa: B009
+    things: dict[str, Any] = {"Client": client}
+    things |= {name: getattr(client, name) for name in ("request", "with_options", "reconcile")}
     for room in rooms:
         for name, value in inspect.getmembers(room, inspect.isclass):
             if value.__module__ == room.__name__:
@@ -70,6 +71,7 @@ async def test_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 "token": sandbox.token,
                 "moment": moment,
                 "account": account,
+                "draft": kmoment.AudienceDraft.display("x"),
                 "audience": await account.audiences.get(1),
             }
             exec(compile(source, name, "exec"), space)
@@ -91,6 +93,7 @@ def test_sync_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 "token": sandbox.token,
                 "moment": moment,
                 "account": account,
+                "draft": kmoment.AudienceDraft.display("x"),
             }
             try:
                 exec(compile(SYNC[name], name, "exec"), space)
