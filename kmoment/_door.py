@@ -130,6 +130,7 @@ class Door:
         draft = call.body
         lock = self._shared.creating.setdefault((call.account, draft.name), asyncio.Lock())
         async with lock:
+            story.attempt.phase = "listing what is there already"
             rows = await self._ask(list_call(call.account))
             story.known_ids = frozenset(row.id for row in rows)
             return await self._repeat(call, story)
@@ -214,7 +215,12 @@ class Door:
             return await read_back(self._ask, call, error, done=done)
         if action is Action.RECONCILE:
             return cast("T", await self._reconcile(call, story, error))
+        if self._is_doubtful(call, story.in_doubt and story.last_outcome is not Outcome.FAILED):
+            raise self._doubt(call, story, error)
         raise error
+
+    def _is_doubtful(self, call: Call[Any], may_have_acted: bool) -> bool:
+        return may_have_acted and call.endpoint.replay is not Replay.SAFE
 
     async def _reconcile(self, call: Call[Any], story: Story, error: APIError) -> Audience:
         doubt = self._doubt(call, story, error)
@@ -256,7 +262,7 @@ class Door:
         """Wait for the lane, unless that would be past the deadline."""
         if seconds <= 0:
             return
-        if seconds >= story.began + self._options.deadline - story.started:
+        if seconds >= story.began + self._options.deadline - asyncio.get_running_loop().time():
             phase = "waiting for its turn"
             facts = facts_of(call) | {"request_sent": False, "phase": phase}
             reason = f"its turn comes in {seconds:.0f} s, past its deadline"
@@ -302,7 +308,7 @@ class Door:
     ) -> Response:
         from ._transport import NoAnswer
 
-        attempt.phase = "waiting for a free connection"
+        attempt.phase, attempt.sent, attempt.status = "waiting for a free connection", False, None
         shared = self._shared
         await shared.slots.acquire(call.account)
         try:
@@ -321,7 +327,7 @@ class Door:
             facts_of(call)
             | {"request_sent": attempt.sent, "phase": attempt.phase, "attempts": story.tried},
         )
-        if call.endpoint.replay is Replay.CREATE and (attempt.sent or story.in_doubt):
+        if self._is_doubtful(call, attempt.sent or story.in_doubt):
             return self._doubt(call, story, error)
         return error
 

@@ -88,7 +88,7 @@ class AsyncClient(Door):
         # Rebound at once: a traceback shows the locals of every frame.
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
-        self.base_url = DEFAULT_BASE_URL
+        self.base_url: str = DEFAULT_BASE_URL
         self._shared = Shared(FairSlots(1))
         self._token = TokenSource(secret)
         self._proxy = None if via is None else _checks.proxy("proxy", via)

@@ -431,6 +431,25 @@ async def test_a_deadline_in_the_middle_of_a_create_is_a_doubt() -> None:
     assert caught.value.known_ids == frozenset()
 
 
+async def test_a_deadline_before_a_create_is_no_doubt() -> None:
+    """Where even the look at what is there already took too long, nothing was created."""
+    async with FaultServer() as server:
+        server.default = Silence(5)
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, deadline=0.2) as client:
+            with pytest.raises(kmoment.DeadlineExceededError, match="listing") as caught:
+                await client.account(1).audiences.create(DRAFT)
+    assert caught.value.request_sent is False
+
+
+async def test_an_update_in_doubt_to_the_end_is_reported_as_unknown(naps: list[float]) -> None:
+    """A write whose every attempt got no answer may have been done: the error's class says so."""
+    client, transport = script(ok(b"", 502))
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await client.account(1).audiences.update(1, DRAFT)
+    assert len(transport.requests) == 3
+    assert len(caught.value.attempts) == 3
+
+
 async def test_a_lost_body_is_success_where_none_is_needed(server: FaultServer) -> None:
     """A delete whose 200 was cut off is done: it is not sent again."""
     server.script(CutBody(b"{}", 1))
@@ -510,7 +529,7 @@ async def test_an_unlisted_write_is_sent_once_in_doubt(server: FaultServer) -> N
     """Nobody knows what a second copy of it would do: it is tried once, and the error tells."""
     server.default = CloseBefore()
     async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
-        with pytest.raises(kmoment.APIConnectionError) as caught:
+        with pytest.raises(kmoment.OutcomeUnknownError) as caught:
             await client.request("POST", "/openapi/v4/adGroups", json={})
     assert caught.value.request_sent is True
     assert len(server.requests) == 1

@@ -78,7 +78,7 @@ class Storm:
         if not isinstance(verdict, kmoment.APIError):
             assert done, "a success that did not happen"
             self.verdicts["clean"] += 1
-        elif isinstance(verdict, kmoment.OutcomeUnknownError) or verdict.request_sent:
+        elif isinstance(verdict, kmoment.OutcomeUnknownError):
             self.verdicts["doubtful, and said to be"] += 1
         else:
             assert not done, f"a failure that did happen: {verdict!r}"
