@@ -79,11 +79,14 @@ class AsyncAudiences:
             audience = await account.audiences.create(draft)
 
         The answer carries no status; Kakao prepares the audience afterwards (``STANDBY``).
+        Before creating, the account's audiences are listed; if the answer is lost, the new one
+        is looked for among them, and has ``reconciled`` set. It is never created twice.
 
         :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
             Nothing was sent.
-        :raises APIError: The call failed. Where ``request_sent`` is not False, the audience may
-            exist all the same: look for it before creating it again, or there will be two.
+        :raises OutcomeUnknownError: It may have been created, and was not found. Look before
+            you create it again: ``client.reconcile(error)``.
+        :raises APIError: The call failed, and nothing was created.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -110,8 +113,9 @@ class AsyncAudiences:
         :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
             Nothing was sent.
         :raises NotFoundError: There is no such audience in this account.
-        :raises APIError: The call failed. It may be repeated, unless someone else has edited
-            the audience in between.
+        :raises OutcomeUnknownError: It may have been done, and looking did not tell. It may be
+            repeated, unless someone else has edited the audience in between.
+        :raises APIError: The call failed, and nothing was changed.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -133,7 +137,8 @@ class AsyncAudiences:
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
         :raises NotFoundError: There is no such audience in this account (any more).
-        :raises APIError: The call failed. It may be repeated.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated.
+        :raises APIError: The call failed, and nothing was deleted.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -158,8 +163,9 @@ class AsyncAudiences:
         :returns: Counts and messages, all ``None`` where Kakao answers with nothing.
         :raises InvalidArgumentError: There is no id, or one is not a positive 64-bit integer.
             Nothing was sent.
-        :raises APIError: The call failed. It may be repeated; audiences that are gone already
-            then count as failures.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated; audiences that
+            are gone already then count as failures.
+        :raises APIError: The call failed, and nothing was deleted.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -199,7 +205,8 @@ class AsyncAudiences:
 
         :raises InvalidArgumentError: An id is not a positive 64-bit integer. Nothing was sent.
         :raises NotFoundError: There is no such audience in this account.
-        :raises APIError: The call failed. It may be repeated.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated.
+        :raises APIError: The call failed, and nothing was changed.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """

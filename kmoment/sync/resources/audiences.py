@@ -80,11 +80,14 @@ class Audiences:
             audience = account.audiences.create(draft)
 
         The answer carries no status; Kakao prepares the audience afterwards (``STANDBY``).
+        Before creating, the account's audiences are listed; if the answer is lost, the new one
+        is looked for among them, and has ``reconciled`` set. It is never created twice.
 
         :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
             Nothing was sent.
-        :raises APIError: The call failed. Where ``request_sent`` is not False, the audience may
-            exist all the same: look for it before creating it again, or there will be two.
+        :raises OutcomeUnknownError: It may have been created, and was not found. Look before
+            you create it again: ``client.reconcile(error)``.
+        :raises APIError: The call failed, and nothing was created.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -111,8 +114,9 @@ class Audiences:
         :raises InvalidDraftError: The draft breaks documented rules; all of them are listed.
             Nothing was sent.
         :raises NotFoundError: There is no such audience in this account.
-        :raises APIError: The call failed. It may be repeated, unless someone else has edited
-            the audience in between.
+        :raises OutcomeUnknownError: It may have been done, and looking did not tell. It may be
+            repeated, unless someone else has edited the audience in between.
+        :raises APIError: The call failed, and nothing was changed.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -134,7 +138,8 @@ class Audiences:
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer. Nothing was sent.
         :raises NotFoundError: There is no such audience in this account (any more).
-        :raises APIError: The call failed. It may be repeated.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated.
+        :raises APIError: The call failed, and nothing was deleted.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -159,8 +164,9 @@ class Audiences:
         :returns: Counts and messages, all ``None`` where Kakao answers with nothing.
         :raises InvalidArgumentError: There is no id, or one is not a positive 64-bit integer.
             Nothing was sent.
-        :raises APIError: The call failed. It may be repeated; audiences that are gone already
-            then count as failures.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated; audiences that
+            are gone already then count as failures.
+        :raises APIError: The call failed, and nothing was deleted.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -200,7 +206,8 @@ class Audiences:
 
         :raises InvalidArgumentError: An id is not a positive 64-bit integer. Nothing was sent.
         :raises NotFoundError: There is no such audience in this account.
-        :raises APIError: The call failed. It may be repeated.
+        :raises OutcomeUnknownError: It may have been done. It may be repeated.
+        :raises APIError: The call failed, and nothing was changed.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
