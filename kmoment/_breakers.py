@@ -52,9 +52,11 @@ class Breaker:
 class Breakers:
     """All breakers of one client."""
 
-    __slots__ = ("_all",)
+    __slots__ = ("_all", "tripped")
 
     def __init__(self) -> None:
+        self.tripped = False
+        """Whether any is: all others need not be asked."""
         self._all: Final[dict[type[APIError], Breaker]] = {
             QuotaExceededError: Breaker(60.0, 300.0, 900.0),
             MaintenanceError: Breaker(60.0),
@@ -73,10 +75,13 @@ class Breakers:
         for kind, breaker in self._all.items():
             if isinstance(error, kind):
                 breaker.trip(error, now)
+                self.tripped = True
             elif error.status is not None:
                 breaker.close()
 
     def close(self) -> None:
-        """An attempt succeeded, or there is another token now."""
-        for breaker in self._all.values():
-            breaker.close()
+        """An attempt succeeded."""
+        if self.tripped:
+            self.tripped = False
+            for breaker in self._all.values():
+                breaker.close()

@@ -143,7 +143,8 @@ class Door:
         clock, shared = asyncio.get_running_loop().time, self._shared
         while True:
             story.begin(clock())
-            shared.breakers.check(story.started, facts_of(call))
+            if shared.breakers.tripped:
+                shared.breakers.check(story.started, facts_of(call))
             try:
                 return await self._try(call, story)
             except APIError as failed:
@@ -275,13 +276,12 @@ class Door:
         """Send, and tell the lane how it went."""
         clock = asyncio.get_running_loop().time
         started = lane.started(clock())
-        status, headers = 0, dict[str, str]()
+        response: Response | None = None
         try:
             response = await self._reach(call, attempt, token)
-            status, headers = response.status, dict(response.headers)
         finally:
-            if status == 429:
-                lane.throttled(clock(), started, retry_after(headers))
+            if response is not None and response.status == 429:
+                lane.throttled(clock(), started, retry_after(response.headers))
             else:
                 lane.ended(clock())
         return response

@@ -8,6 +8,7 @@ error envelope, a missing permission as HTTP 400, and a proxy's page as anything
 import json
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import NoneType
 from typing import Any, Final, TypeVar, cast
 
@@ -74,7 +75,7 @@ class Attempt:
 
 def encode(call: Call[Any], path: str, base_url: str) -> Request:
     """*call* as a request to *path* (one reading of its endpoint's)."""
-    url = URL(base_url + path.format_map(call.path), encoded=True)
+    url = _url(base_url + path.format_map(call.path))
     headers: dict[str, str] = {}
     if call.account is not None:
         headers["adAccountId"] = str(call.account)
@@ -88,6 +89,12 @@ def encode(call: Call[Any], path: str, base_url: str) -> Request:
         body,
         fresh=call.endpoint.replay is Replay.CREATE,
     )
+
+
+@lru_cache(maxsize=1024)
+def _url(text: str) -> URL:
+    """Parsing a URL costs more than anything else here, and most calls go to the same few."""
+    return URL(text, encoded=True)
 
 
 def _encode_body(call: Call[Any]) -> bytes:
