@@ -276,14 +276,15 @@ class Door:
         """Send, and tell the lane how it went."""
         clock = asyncio.get_running_loop().time
         started = lane.started(clock())
-        response: Response | None = None
         try:
             response = await self._reach(call, attempt, token)
-        finally:
-            if response is not None and response.status == 429:
-                lane.throttled(clock(), started, retry_after(response.headers))
-            else:
-                lane.ended(clock())
+        except BaseException:
+            lane.ended(clock())
+            raise
+        if response.status == 429:
+            lane.throttled(clock(), started, retry_after(response.headers))
+        else:
+            lane.ended(clock())
         return response
 
     def _noted(self, answer: T) -> T:
