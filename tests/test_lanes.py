@@ -349,3 +349,13 @@ async def test_a_cancelled_write_that_was_sent_is_unknown(server: FaultServer) -
             task.cancel()
             await asyncio.wait([task])
     assert [report.outcome for report in ear.calls] == ["unsent", "unsent", "unknown"]
+
+
+def test_a_success_closes_every_breaker() -> None:
+    """The first call that goes through after a refusal lets all others through again."""
+    breakers = Breakers()
+    breakers.note(kmoment.QuotaExceededError("x", {"status": 400}), 0)
+    assert breakers.tripped
+    breakers.close()
+    assert not breakers.tripped
+    breakers.check(1, {})
