@@ -13,8 +13,10 @@ What aiohttp does by itself and an SDK must not is switched off here:
 """
 
 import ssl as ssl_module
+import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn, cast
 
@@ -134,6 +136,27 @@ class Transport:
         """Close every connection. Calls under way end with :class:`NoAnswer`."""
         await self._kept.close()
         await self._fresh.close()
+
+    def __del__(self) -> None:
+        """Say once that nobody has closed it, in place of aiohttp, which says it four times."""
+        if self._kept.closed:
+            return
+        for session in (self._kept, self._fresh):
+            _drop(session)
+        warnings.warn(
+            "a kmoment.AsyncClient was never closed: use `async with`, or await its aclose()",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )
+
+
+def _drop(session: aiohttp.ClientSession) -> None:
+    """Close what *session* holds as far as that goes without waiting."""
+    closing = cast("aiohttp.BaseConnector", session.connector).close().__await__()
+    session.detach()
+    with suppress(StopIteration):
+        next(closing)
 
 
 def _user_agent() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import logging
 import pickle
@@ -284,6 +285,35 @@ async def test_closing_does_not_wait_for_ever(
     await client.aclose()
     with pytest.raises(kmoment.APIConnectionError):
         await call
+
+
+@pytest.mark.parametrize("loop_runs", [True, False])
+def test_a_forgotten_client_says_so_once(sandbox: Sandbox, loop_runs: bool) -> None:
+    """Nobody closed it: one warning that names the remedy; asyncio's own where its loop is gone."""
+
+    async def used() -> kmoment.AsyncClient:
+        client = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
+        await client.locations.depth1()
+        await client.account(1234).audiences.create(kmoment.AudienceDraft.display("forgotten"))
+        return client
+
+    async def forget() -> None:
+        await used()
+        gc.collect()
+        await asyncio.sleep(0)
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        if loop_runs:
+            asyncio.run(forget())
+        else:
+            asyncio.run(used())
+        gc.collect()
+    texts = [str(warning.message) for warning in heard]
+    (warning,) = [it for it in heard if not str(it.message).startswith("unclosed transport")]
+    assert not loop_runs or texts == [str(warning.message)]
+    assert warning.category is ResourceWarning
+    assert "aclose()" in str(warning.message)
 
 
 def test_a_hundred_runs(sandbox: Sandbox) -> None:
