@@ -74,13 +74,14 @@ MAY_IMPORT = {
         "models",
     },
     "sandbox": set[str](),
+    "testing": {"_secret", "_transport", "_wire", "client", "sync"},
     "__init__": {"client", "errors", "models", "sync"},
 }
 THEIRS = {
     "aiohttp": {"_transport", "sandbox"},
     "cattrs": {"_convert"},
     "yarl": {"_checks", "_wire"},
-    "asyncio": {"_door", "_lanes", "_secret", "_transport", "client", "sandbox", "sync"},
+    "asyncio": {"_door", "_lanes", "_secret", "_transport", "client", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
 }
 

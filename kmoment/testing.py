@@ -1,0 +1,200 @@
+"""For the tests of programs that use kmoment: every answer and failure on order, and no waiting.
+
+A :class:`Script` takes the network's place under a client of either kind; all else is the real
+thing, with its checks, retries, look-ups after a lost answer, and errors:
+
+    script = testing.Script(testing.throttled(), testing.answer([{"id": 1, "name": "20s"}]))
+    with script.client() as moment:
+        rows = moment.account(1234).audiences.list()
+    assert len(script.requests) == 2
+    assert script.pauses  # what would have been waited
+
+For a server that keeps state and speaks HTTP, see ``kmoment.sandbox``; with a client of it,
+:func:`no_waiting` takes the pauses out.
+"""
+
+import asyncio
+import json as json_module
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from ._secret import Secret
+from ._transport import NoAnswer
+from ._wire import Attempt, Request, Response
+from .client import AsyncClient
+from .sync.client import Client
+
+__all__ = [
+    "Request",
+    "Response",
+    "Script",
+    "Step",
+    "answer",
+    "broken",
+    "dead_token",
+    "error",
+    "lost",
+    "maintenance",
+    "no_waiting",
+    "quota_exceeded",
+    "throttled",
+    "unreachable",
+    "web_page",
+]
+
+Step = Response | BaseException | Callable[[Request], "Response | BaseException"]
+"""One answer, one failure, or a function of the request that gives either."""
+
+
+class Script:
+    """Answers each request with the next step, and remembers what it was asked.
+
+    Without a step left, and without *then*, a request is an ``AssertionError``. Mind that a
+    create lists what is there before and, where its answer is lost, after: each takes a step,
+    unless the client has ``reconcile_delays=()``.
+
+    :param steps: In the order of the requests.
+    :param then: What answers every request after them.
+    """
+
+    def __init__(self, *steps: Step, then: Step | None = None) -> None:
+        self._steps: Iterator[Step] = iter(steps)
+        self._then = then
+        self.requests: list[Request] = []
+        """What was asked: ``method``, ``url``, ``headers``, ``body``. The token is not there."""
+        self.pauses: list[float] = []
+        """Seconds that would have been waited: before a retry, for a turn, before a look."""
+
+    def async_client(self, **settings: Any) -> AsyncClient:
+        """An ``AsyncClient`` that has this script for a network. *settings* are its own."""
+        client = AsyncClient(**{**_DEFAULTS, **settings})
+        self._put_under(client)
+        return client
+
+    def client(self, **settings: Any) -> Client:
+        """A ``Client`` that has this script for a network. *settings* are its own."""
+        client = Client(**{**_DEFAULTS, **settings})
+        self._put_under(client._host.client)
+        return client
+
+    async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
+        """What the client calls in place of the network."""
+        self.requests.append(request)
+        step = next(self._steps, self._then)
+        if step is None:
+            raise AssertionError(f"the script has no step for {request.method} {request.url}")
+        given = step if isinstance(step, Response | BaseException) else step(request)
+        attempt.sent = getattr(given, "sent", isinstance(given, Response))
+        if isinstance(given, BaseException):
+            attempt.status = getattr(given, "status", None)
+            raise given
+        return given
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def _put_under(self, client: AsyncClient) -> None:
+        client._new_transport = lambda: self  # type: ignore[method-assign,return-value,assignment]
+        self.pauses = _record_pauses(client)
+
+
+def no_waiting(client: AsyncClient | Client) -> list[float]:
+    """Make *client* skip its pauses, and give the list that it writes them into instead.
+
+    For a client that has not been used yet. The deadline still counts real time.
+    """
+    return _record_pauses(client._host.client if isinstance(client, Client) else client)
+
+
+def _record_pauses(client: AsyncClient) -> list[float]:
+    pauses: list[float] = []
+
+    async def skip(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    client._sleep = skip
+    return pauses
+
+
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "token": "token",
+    "base_url": "http://127.0.0.1",
+    "routes": "nested",
+}
+
+
+# -- Steps ------------------------------------------------------------------------------
+
+
+def answer(json: Any = None, status: int = 200, **headers: str) -> Response:
+    """An answer of *json*; of nothing at all without it; of bytes as they are.
+
+    :param headers: With ``_`` for ``-``: ``retry_after="3"``.
+    """
+    body = json if isinstance(json, bytes) else b"" if json is None else _dumped(json)
+    return Response(status, {name.replace("_", "-"): it for name, it in headers.items()}, body)
+
+
+def error(
+    code: int, status: int = 400, *, detail_code: int | None = None, message: str = ""
+) -> Response:
+    """Kakao's error object with its ``code`` and, within ``extras``, its ``detailCode``."""
+    extras = {} if detail_code is None else {"detailCode": detail_code, "detailMsg": message}
+    return answer({"code": code, "msg": message, "extras": extras}, status)
+
+
+def throttled(retry_after: float | None = None) -> Response:
+    """429: too many calls to this endpoint."""
+    seconds = {} if retry_after is None else {"retry-after": f"{retry_after:.0f}"}
+    return attrs.evolve(error(-813, 429, message="too many calls"), headers=seconds)
+
+
+def quota_exceeded() -> Response:
+    """The platform quota is used up. Nothing was done."""
+    return error(-10, message="quota exceeded")
+
+
+def maintenance() -> Response:
+    """Kakao Moment is under maintenance. Nothing was done."""
+    return error(-9798, 503, message="under maintenance")
+
+
+def dead_token() -> Response:
+    """401: the token is wrong, revoked or too old."""
+    return error(-401, 401, message="this access token does not exist")
+
+
+def broken(status: int = 502) -> Response:
+    """A failure on the server's side, which may have acted."""
+    return answer(None, status)
+
+
+def web_page(status: int = 200) -> Response:
+    """Something else than Kakao answers: a captive portal, a proxy."""
+    return answer(b"<html><body>Sign in</body></html>", status)
+
+
+def lost(status: int | None = None) -> Exception:
+    """The connection breaks after the request was sent.
+
+    :param status: Breaks while the answer's body comes: after a 200, the work was done.
+    """
+    return _failure("the connection was lost", sent=True, status=status)
+
+
+def unreachable() -> Exception:
+    """No connection: the request provably never left."""
+    return _failure("the connection was refused", sent=False, status=None)
+
+
+def _failure(reason: str, **how: Any) -> NoAnswer:
+    failure = NoAnswer(reason)
+    vars(failure).update(how)
+    return failure
+
+
+def _dumped(json: Any) -> bytes:
+    return json_module.dumps(json, ensure_ascii=False).encode()

@@ -1,0 +1,106 @@
+"""What users' own tests are given: scripts in the network's place, and no waiting."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import kmoment
+from calls import DRAFT, STORED
+from kmoment import testing
+from kmoment.sandbox import Fault, Sandbox
+
+ROW = {"value": "I", "description": "서울특별시", "depth1Name": "서울특별시"}
+STEPS: dict[str, tuple[testing.Step, type[kmoment.APIError]]] = {
+    "error": (testing.error(-2, detail_code=1), kmoment.BadRequestError),
+    "throttled": (testing.throttled(), kmoment.RateLimitedError),
+    "quota_exceeded": (testing.quota_exceeded(), kmoment.QuotaExceededError),
+    "maintenance": (testing.maintenance(), kmoment.MaintenanceError),
+    "dead_token": (testing.dead_token(), kmoment.AuthenticationError),
+    "broken": (testing.broken(), kmoment.ServerError),
+    "web_page": (testing.web_page(), kmoment.ProtocolError),
+    "lost": (testing.lost(), kmoment.APIConnectionError),
+    "unreachable": (testing.unreachable(), kmoment.APIConnectionError),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_each_step_is_the_error_it_stands_for(name: str) -> None:
+    """A script's failure comes out as the real one would, in either client."""
+    step, error = STEPS[name]
+    with testing.Script(then=step).client(max_attempts=1) as moment, pytest.raises(error):
+        moment.locations.depth1()
+
+
+@pytest.mark.anyio
+async def test_a_script_takes_the_networks_place() -> None:
+    """Retries and all the rest are the real thing; only the pauses are not waited."""
+    script = testing.Script(testing.throttled(retry_after=30), testing.answer([ROW]))
+    start = time.monotonic()
+    async with script.async_client() as moment:
+        (seoul,) = await moment.locations.depth1()
+    assert seoul.value == "I"
+    assert time.monotonic() - start < 20
+    assert max(script.pauses) >= 30
+    assert [request.url.path for request in script.requests] == [
+        "/openapi/v4/targetings/location/depth1"
+    ] * 2
+
+
+def test_a_step_may_look_at_the_request() -> None:
+    """A function of the request answers it, so that a test need not know the order."""
+
+    def echo(request: testing.Request) -> testing.Response:
+        return testing.answer(json.loads(request.body or b"{}") | {"id": 7})
+
+    with testing.Script(then=echo).client(reconcile_delays=()) as moment:
+        assert moment.account(1).audiences.create(DRAFT).id == 7
+
+
+@pytest.mark.parametrize("make", [testing.Script().client, testing.Script().async_client])
+def test_settings_are_the_clients_own(make: Callable[..., Any]) -> None:
+    """A script's clients take every setting, and refuse bad ones."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="max_attempts"):
+        make(max_attempts=0)
+
+
+def test_a_script_that_has_run_out_says_so() -> None:
+    """A request that the test did not expect fails the test, naming it."""
+    with testing.Script().client() as moment, pytest.raises(AssertionError, match="depth1"):
+        moment.locations.depth1()
+
+
+def test_a_lost_answer_is_reconciled_without_waiting() -> None:
+    """What a create does after a lost answer can be tested in no time."""
+    script = testing.Script(
+        testing.answer([]),
+        testing.lost(),
+        testing.answer([{"id": 9, "name": DRAFT.name}]),
+        testing.answer(STORED),
+    )
+    with script.client() as moment:
+        assert moment.account(1234).audiences.create(DRAFT).reconciled
+    assert 1.0 in script.pauses
+
+
+@pytest.mark.anyio
+async def test_a_client_of_the_sandbox_can_skip_its_pauses() -> None:
+    """`no_waiting` records what would have been waited, for clients of either kind."""
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault("locations.depth1", "throttle", times=1))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            pauses = testing.no_waiting(moment)
+            assert await moment.locations.depth1()
+    assert pauses
+
+
+def test_a_sync_client_can_skip_its_pauses(sandbox: Sandbox) -> None:
+    """The thread's client waits as little as the one it stands for."""
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, periods={"audiences": 50.0}) as moment:
+        pauses = testing.no_waiting(moment)
+        for _ in range(2):
+            moment.account(1234).audiences.list()
+    assert pauses
+    assert max(pauses) > 40
