@@ -6,12 +6,11 @@ done, or raise. What is decided lies in pure modules; here is what is done.
 """
 
 import asyncio
-import logging
 import ssl as ssl_module
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import attrs
@@ -19,6 +18,7 @@ import attrs
 from ._breakers import Breakers
 from ._call import Call, Replay
 from ._lanes import FairSlots, Lane, LaneStore, MemoryLanes
+from ._listeners import Listeners
 from ._retry import Action, Budget, Options, Outcome, Story
 from ._routes import Routes
 from ._secret import Secret, TokenSource
@@ -44,15 +44,13 @@ from .errors import (
     ProtocolError,
     WrongLoopError,
 )
-from .hooks import CallReport, Hook
+from .hooks import CallReport
 from .models import Audience
 
 if TYPE_CHECKING:
     from ._transport import NoAnswer, Transport
 
 T = TypeVar("T")
-
-_log: Final = logging.getLogger("kmoment")
 
 
 @attrs.define(eq=False)
@@ -87,7 +85,7 @@ class Door:
     _max_connections: int
     _routes: Routes
     _periods: dict[str, float]
-    _hooks: tuple[Hook, ...]
+    _listeners: Listeners
     _sleep: Callable[[float], Awaitable[None]]
     _shared: Shared
 
@@ -140,39 +138,46 @@ class Door:
         return await self._repeat(call, Story(asyncio.get_running_loop().time()))
 
     async def _repeat(self, call: Call[T], story: Story) -> T:
+        """Make a call with all its attempts, and tell how it ended."""
+        outcome, error = Outcome.OK, None
+        try:
+            return await self._attempts(call, story)
+        except asyncio.CancelledError as stopped:
+            outcome = story.outcome_if_stopped(call.endpoint.replay)
+            # For a batch, which tells its reader whether the call did nothing.
+            stopped.may_have_acted = outcome is Outcome.UNKNOWN  # type: ignore[attr-defined]
+            raise
+        except APIError as failed:
+            outcome, error = story.outcome_of(failed), failed
+            raise
+        finally:
+            if self._listeners.awake:
+                self._listeners.call(self._report(call, story, outcome, error))
+
+    async def _attempts(self, call: Call[T], story: Story) -> T:
         clock, shared = asyncio.get_running_loop().time, self._shared
         while True:
             story.begin(clock())
             if shared.breakers.tripped:
                 shared.breakers.check(story.started, facts_of(call))
             try:
-                return await self._try(call, story)
+                answer = await self._attempt(call, story)
             except APIError as failed:
                 error = failed
+            else:
+                if not story.tried:
+                    shared.budget.earn()
+                shared.breakers.close()
+                return answer
             decision = story.judge(
                 error, call.endpoint.replay, shared.budget, self._options, clock()
             )
-            if self._hooks:
-                self._hear("on_attempt", call.endpoint.name, call.account, story.tried[-1])
+            self._listeners.attempt(call.endpoint.name, call.account, story.tried[-1])
             if decision.action is Action.RETRY and not shared.closed:
                 await self._sleep(decision.pause)
             elif not await self._token_is_renewed(error, story):
                 shared.breakers.note(error, clock())
-                self._report(call, story, story.last_outcome, error)
                 return await self._settle(call, story, error, decision.action)
-
-    async def _try(self, call: Call[T], story: Story) -> T:
-        """One attempt, and what its success or its being cancelled means for the rest."""
-        try:
-            answer = await self._attempt(call, story)
-        except asyncio.CancelledError:
-            self._report(call, story, story.outcome_if_stopped(call.endpoint.replay))
-            raise
-        if not story.tried:
-            self._shared.budget.earn()
-        self._shared.breakers.close()
-        self._report(call, story, Outcome.OK)
-        return answer
 
     async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
         if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
@@ -181,31 +186,18 @@ class Door:
         return await self._token.renew(story.token)
 
     def _report(
-        self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None = None
-    ) -> None:
-        if not (self._hooks or _log.isEnabledFor(logging.DEBUG)):
-            return
-        endpoint = call.endpoint
-        report = CallReport(
-            operation=endpoint.name,
-            method=endpoint.method,
-            path=endpoint.path,
+        self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None
+    ) -> CallReport:
+        return CallReport(
+            operation=call.endpoint.name,
+            method=call.endpoint.method,
+            path=call.endpoint.path,
             ad_account_id=call.account,
             outcome=str(outcome),
             seconds=asyncio.get_running_loop().time() - story.began,
             attempts=story.tried,
             error=error,
         )
-        facts = attrs.asdict(report, recurse=False, filter=lambda a, _: a.name != "error")
-        _log.debug("%s: %s", endpoint.name, outcome, extra={"kmoment": facts})
-        self._hear("on_call", report)
-
-    def _hear(self, event: str, *what: object) -> None:
-        for hook in self._hooks:
-            try:
-                getattr(hook, event)(*what)
-            except Exception:
-                _log.exception("the hook %r has failed in %s", type(hook).__name__, event)
 
     async def _settle(self, call: Call[T], story: Story, error: APIError, action: Action) -> T:
         """End a call whose attempts are over: done, found out, or an error."""

@@ -24,6 +24,7 @@ from .errors import (
     DecodeError,
     MaintenanceError,
     NotFoundError,
+    OutcomeUnknownError,
     ProtocolError,
     QuotaExceededError,
     RateLimitedError,
@@ -306,6 +307,12 @@ class Story:
             return Outcome.UNKNOWN if self.in_doubt else Outcome.UNSENT
         return Outcome.FAILED if replay is Replay.SAFE else Outcome.UNKNOWN
 
+    def outcome_of(self, error: APIError) -> Outcome:
+        """What the call did, now that *error* has ended it."""
+        if isinstance(error, OutcomeUnknownError):
+            return Outcome.UNKNOWN
+        return self.last_outcome if self.tried else Outcome.UNSENT
+
     def judge(
         self, error: APIError, replay: Replay, budget: Budget, options: Options, now: float
     ) -> Decision:
@@ -313,6 +320,8 @@ class Story:
         event = event_of(error)
         self.last_outcome = OUTCOMES[event]
         self.in_doubt |= self.last_outcome is Outcome.UNKNOWN
+        if self.last_outcome in (Outcome.UNSENT, Outcome.REJECTED):
+            self.attempt = Attempt(phase="a pause before another attempt")
         tried = Tried(
             event=event,
             number=len(self.tried) + 1,

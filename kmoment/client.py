@@ -14,6 +14,7 @@ from ._call import Call
 from ._door import Door, Shared
 from ._endpoints import unlisted
 from ._lanes import FairSlots
+from ._listeners import Listeners
 from ._retry import Options
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
@@ -113,7 +114,7 @@ class AsyncClient(Door):
             name: _checks.seconds(f"periods[{name!r}]", value)
             for name, value in (periods or {}).items()
         }
-        self._hooks = tuple(hooks)
+        self._listeners = Listeners(hooks)
         self._sleep = asyncio.sleep
         self._shared = Shared(FairSlots(self._max_connections))
 

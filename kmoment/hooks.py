@@ -24,7 +24,7 @@ class CallReport:
     """The path's template."""
     ad_account_id: int | None
     outcome: str
-    """ok, or as the last attempt's; unknown for a cancelled write that was sent."""
+    """ok; as the last attempt's; unknown for a write in doubt, a cancelled one too."""
     seconds: float
     attempts: tuple[Attempted, ...]
     error: APIError | None = None

@@ -1,0 +1,145 @@
+"""Workers that pull inputs one by one, run a job on each, and hand on what became of it.
+
+Nothing is ever queued in numbers: an input is pulled when a worker is free for it, and no more
+than a window of them is between being pulled and being handed on, so that memory stays flat
+behind a slow reader, or, in order, behind a slow first. Stopped midway, every input that was
+pulled still has its outcome, in :attr:`Run.rest`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Final
+
+from .errors import APIError, ClientClosedError, DeadlineExceededError, OutcomeUnknownError
+from .outcomes import Outcome, Outcomes, OutcomeStatus
+
+_WINDOW: Final = 4
+"""Inputs between pulled and handed on, for each worker."""
+
+
+class Run:
+    """One pass over *inputs*. *exact*: the job is one call, so that stopping it is understood."""
+
+    def __init__(
+        self,
+        job: Callable[[Any], Awaitable[Any]],
+        inputs: Iterable[Any] | AsyncIterable[Any],
+        *,
+        workers: int,
+        ordered: bool,
+        exact: bool,
+    ) -> None:
+        self._job = job
+        self._source = aiter(inputs if isinstance(inputs, AsyncIterable) else _Plain(inputs))
+        self._workers = workers
+        self._ordered = ordered
+        self._exact = exact
+        self._room = asyncio.Semaphore(workers * _WINDOW)
+        self._pulling = asyncio.Lock()
+        self._pulled = 0
+        self._ended = False
+        self._failure: Exception | None = None
+        self._ready: asyncio.Queue[Outcome[Any, Any] | None] = asyncio.Queue()
+        self._held: dict[int, Outcome[Any, Any]] = {}
+        self.rest: Outcomes[Any, Any] = Outcomes()
+
+    async def outcomes(self) -> AsyncIterator[Outcome[Any, Any]]:
+        """What became of each input; then the error, if any, that the inputs ended with."""
+        tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+        try:
+            working, turn = len(tasks), 0
+            while working:
+                outcome = await self._ready.get()
+                if outcome is None:
+                    working -= 1
+                    continue
+                self._held[outcome.index if self._ordered else turn] = outcome
+                while turn in self._held:
+                    self._room.release()
+                    turn += 1
+                    yield self._held.pop(turn - 1)
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            await self._stop(tasks)
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        left = list(self._held.values())
+        while not self._ready.empty():
+            left += filter(None, (self._ready.get_nowait(),))
+        self.rest = Outcomes(sorted(left, key=lambda outcome: outcome.index))
+
+    async def _work(self) -> None:
+        try:
+            while pulled := await self._pull():
+                self._ready.put_nowait(await self._do(*pulled))
+        finally:
+            self._ready.put_nowait(None)
+
+    async def _pull(self) -> tuple[int, Any] | None:
+        await self._room.acquire()
+        async with self._pulling:
+            if self._ended:
+                return None
+            try:
+                given = await anext(self._source)
+            except StopAsyncIteration:
+                self._ended = True
+                return None
+            except Exception as error:
+                self._ended, self._failure = True, error
+                return None
+            self._pulled += 1
+            return self._pulled - 1, given
+
+    async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
+        try:
+            value = await self._job(given)
+        except asyncio.CancelledError as stopped:
+            self._ready.put_nowait(self._stopped(index, given, stopped))
+            raise
+        except Exception as error:
+            return Outcome(index=index, input=given, status=status_of(error), error=error)
+        return Outcome(index=index, input=given, status=OutcomeStatus.OK, value=value)
+
+    def _stopped(
+        self, index: int, given: Any, stopped: asyncio.CancelledError
+    ) -> Outcome[Any, Any]:
+        error: APIError
+        if self._exact and not getattr(stopped, "may_have_acted", True):
+            error = APIError("stopped before it did anything", {"can_retry": True})
+            return Outcome(
+                index=index, input=given, status=OutcomeStatus.NOT_ATTEMPTED, error=error
+            )
+        error = OutcomeUnknownError("stopped while under way; it may have been done")
+        return Outcome(index=index, input=given, status=OutcomeStatus.UNKNOWN, error=error)
+
+
+def status_of(error: Exception) -> OutcomeStatus:
+    """What *error* says of the call that it ended."""
+    if isinstance(error, OutcomeUnknownError):
+        return OutcomeStatus.UNKNOWN
+    if isinstance(error, ClientClosedError):
+        return OutcomeStatus.NOT_ATTEMPTED
+    if isinstance(error, APIError) and error.request_sent is False:
+        held_back = isinstance(error, DeadlineExceededError) or not error.attempts
+        return OutcomeStatus.NOT_ATTEMPTED if held_back else OutcomeStatus.FAILED
+    return OutcomeStatus.FAILED
+
+
+class _Plain:
+    """A plain iterable's items, for who awaits them."""
+
+    def __init__(self, inputs: Iterable[Any]) -> None:
+        self._items = iter(inputs)
+
+    def __aiter__(self) -> "_Plain":
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration

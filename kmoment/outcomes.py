@@ -1,0 +1,110 @@
+"""What became of each input of a batch, as values."""
+
+from enum import StrEnum
+from typing import Any, Generic, Self, TypeVar
+
+import attrs
+
+I = TypeVar("I")  # noqa: E741 - input
+V = TypeVar("V")
+
+__all__ = ["Outcome", "OutcomeStatus", "Outcomes", "Progress"]
+
+
+class OutcomeStatus(StrEnum):
+    """How one input of a batch ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """An error, and nothing was done."""
+    UNKNOWN = "unknown"
+    """A write that may have been done. Look before it is repeated."""
+    NOT_ATTEMPTED = "not attempted"
+    """Held back (a breaker, the deadline, a closed client), or stopped before it did anything."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome(Generic[I, V]):
+    """What became of one input."""
+
+    index: int
+    """The input's place, counted from 0."""
+    input: I
+    status: OutcomeStatus
+    value: V | None = None
+    error: Exception | None = None
+    """Set unless :attr:`ok`."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.status is OutcomeStatus.OK
+
+    def result(self) -> V:
+        """The value, or its error raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # None only where the call returns it
+
+
+class Outcomes(list[Outcome[I, V]]):
+    """Outcomes of a batch, in the order in which they came."""
+
+    def values(self) -> list[V]:
+        """The values of those that went well."""
+        return [outcome.result() for outcome in self if outcome.ok]
+
+    def failures(self) -> "Outcomes[I, V]":
+        """Those that did not go well, for whatever reason."""
+        return Outcomes(outcome for outcome in self if not outcome.ok)
+
+    def retryable(self) -> list[I]:
+        """Inputs for the next run: nothing was done, and trying again can help.
+
+        A write in doubt is not among them: it could be done twice.
+        """
+        return [outcome.input for outcome in self if _can_retry(outcome)]
+
+    def raise_if_failed(self) -> Self:
+        """These outcomes, if all went well.
+
+        :raises ExceptionGroup: All errors, each with a note that names its input.
+        """
+        failures = self.failures()
+        if failures:
+            text = f"{len(failures)} of {len(self)} did not go well"
+            raise ExceptionGroup(text, [_noted(outcome) for outcome in failures])
+        return self
+
+    def __repr__(self) -> str:
+        """Counts, not thousands of rows."""
+        counts = {status: sum(o.status is status for o in self) for status in OutcomeStatus}
+        return f"<Outcomes: {', '.join(f'{n} {status}' for status, n in counts.items() if n)}>"
+
+
+@attrs.frozen
+class Progress:
+    """How far a batch has come."""
+
+    done: int
+    """Inputs whose outcome has been handed on."""
+    failed: int
+    """Those among them that are not ok."""
+    total: int | None
+    """``None`` where the inputs do not say how many they are."""
+    rate: float
+    """Inputs per second, from the start on."""
+
+
+def _can_retry(outcome: Outcome[Any, Any]) -> bool:
+    if outcome.status is OutcomeStatus.FAILED:
+        return bool(getattr(outcome.error, "can_retry", False))
+    return outcome.status is OutcomeStatus.NOT_ATTEMPTED
+
+
+def _noted(outcome: Outcome[Any, Any]) -> Exception:
+    error = outcome.error or RuntimeError("no error was kept")
+    note = f"input {outcome.index}: {outcome.input!r:.200}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+    return error
