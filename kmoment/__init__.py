@@ -2,6 +2,7 @@
 
 from typing import Any as _Any
 
+from .batch import AsyncBatch
 from .client import AsyncAccount, AsyncClient
 from .errors import (
     APIConnectionError,
@@ -76,6 +77,8 @@ from .models import (
     TrackerTargeting,
     TrackRule,
 )
+from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
+from .sync.batch import Batch
 from .sync.client import Account, Client
 
 __all__ = [
@@ -87,6 +90,7 @@ __all__ = [
     "Age",
     "AgeType",
     "AsyncAccount",
+    "AsyncBatch",
     "AsyncClient",
     "Attempted",
     "Audience",
@@ -101,6 +105,7 @@ __all__ = [
     "BaseAdCampaign",
     "BaseAdGroup",
     "BaseAdOperation",
+    "Batch",
     "BulkDeleteResult",
     "CampaignType",
     "CampaignTypeGoal",
@@ -135,9 +140,13 @@ __all__ = [
     "MaintenanceError",
     "NetworkPlacement",
     "NotFoundError",
+    "Outcome",
+    "OutcomeStatus",
     "OutcomeUnknownError",
+    "Outcomes",
     "PermissionDeniedError",
     "PixelAndSdkEvent",
+    "Progress",
     "ProtocolError",
     "QuotaExceededError",
     "RateLimitedError",

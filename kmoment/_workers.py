@@ -7,7 +7,7 @@ pulled still has its outcome, in :attr:`Run.rest`.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from .errors import APIError, ClientClosedError, DeadlineExceededError, OutcomeUnknownError
@@ -36,14 +36,14 @@ class Run:
         self._exact = exact
         self._room = asyncio.Semaphore(workers * _WINDOW)
         self._pulling = asyncio.Lock()
-        self._pulled = 0
+        self.pulled = 0
         self._ended = False
         self._failure: Exception | None = None
         self._ready: asyncio.Queue[Outcome[Any, Any] | None] = asyncio.Queue()
         self._held: dict[int, Outcome[Any, Any]] = {}
         self.rest: Outcomes[Any, Any] = Outcomes()
 
-    async def outcomes(self) -> AsyncIterator[Outcome[Any, Any]]:
+    async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
         """What became of each input; then the error, if any, that the inputs ended with."""
         tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
         try:
@@ -92,8 +92,8 @@ class Run:
             except Exception as error:
                 self._ended, self._failure = True, error
                 return None
-            self._pulled += 1
-            return self._pulled - 1, given
+            self.pulled += 1
+            return self.pulled - 1, given
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
         try:
@@ -108,14 +108,16 @@ class Run:
     def _stopped(
         self, index: int, given: Any, stopped: asyncio.CancelledError
     ) -> Outcome[Any, Any]:
-        error: APIError
         if self._exact and not getattr(stopped, "may_have_acted", True):
-            error = APIError("stopped before it did anything", {"can_retry": True})
-            return Outcome(
-                index=index, input=given, status=OutcomeStatus.NOT_ATTEMPTED, error=error
-            )
+            return held_back(index, given)
         error = OutcomeUnknownError("stopped while under way; it may have been done")
         return Outcome(index=index, input=given, status=OutcomeStatus.UNKNOWN, error=error)
+
+
+def held_back(index: int, given: Any) -> Outcome[Any, Any]:
+    """The outcome of an input that was pulled, and for which nothing was done."""
+    error = APIError("stopped before it did anything", {"can_retry": True})
+    return Outcome(index=index, input=given, status=OutcomeStatus.NOT_ATTEMPTED, error=error)
 
 
 def status_of(error: Exception) -> OutcomeStatus:

@@ -110,7 +110,7 @@ class AsyncBatch(Generic[I, V]):
 
     async def aclose(self) -> None:
         """Stop: pull no more inputs, and cancel the calls under way."""
-        await self._outcomes.aclose()  # type: ignore[attr-defined]
+        await self._outcomes.aclose()
 
     async def __aenter__(self) -> Self:
         return self

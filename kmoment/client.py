@@ -3,9 +3,9 @@
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import attrs
 
@@ -19,6 +19,7 @@ from ._retry import Options
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
 from ._settle import find_created
+from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
 from .models import Audience
@@ -27,6 +28,9 @@ from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
 from .resources.placements import AsyncPlacements
 from .resources.targeting import AsyncTargeting
+
+I = TypeVar("I")  # noqa: E741 - input
+V = TypeVar("V")
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
 _DRAIN_SECONDS: Final = 5.0
@@ -171,6 +175,70 @@ class AsyncClient(Door):
         )
         return view
 
+    def each(
+        self,
+        method: Callable[[I], Awaitable[V]],
+        inputs: Iterable[I] | AsyncIterable[I],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> AsyncBatch[I, V]:
+        """Run *method* over many inputs, so that each may fail by itself.
+
+            audiences = moment.account(1234).audiences
+            async for outcome in moment.each(audiences.get, ids, concurrency=32):
+                print(outcome.input, outcome.value if outcome.ok else outcome.error)
+
+        For several arguments give a function: ``lambda it: audiences.update(*it)``. Inputs are
+        pulled as there is room, so they may be a generator without end. Leaving the loop stops
+        the work; a batch with a name goes on until it is closed, or nobody holds it.
+
+        :param inputs: An error that the iterable raises comes after the outcomes of all that
+            it gave before.
+        :param concurrency: How many calls at once.
+        :param ordered: Outcomes in the order of the inputs; else as they are done.
+        :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :raises InvalidArgumentError: An argument breaks its rule.
+        """
+        return AsyncBatch(
+            method,
+            inputs,
+            concurrency=concurrency,
+            ordered=ordered,
+            exact=_is_ours(method),
+            on_progress=on_progress,
+        )
+
+    def each_account(
+        self,
+        ad_account_ids: Iterable[int] | AsyncIterable[int],
+        job: Callable[["AsyncAccount"], Awaitable[V]],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> AsyncBatch[int, V]:
+        """Run *job* for many ad accounts on one pool. One account's error is one outcome.
+
+            async def count(account: kmoment.AsyncAccount) -> int:
+                return len(await account.audiences.list())
+
+            outcomes = await moment.each_account(ids, count).collect()
+
+        Accounts are served in turn: one with many calls does not hold up the others. A job
+        that was stopped midway is ``unknown``: it may have done part of its work.
+
+        See :meth:`each` for the parameters.
+        """
+        return self.each(
+            lambda ad_account_id: job(self.account(ad_account_id)),
+            ad_account_ids,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+        )
+
     async def request(
         self,
         method: str,
@@ -272,3 +340,9 @@ class AsyncAccount:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ad_account_id}>"
+
+
+def _is_ours(method: Any) -> bool:
+    """Whether *method* is one of a resource's, and so one call."""
+    owner = type(getattr(method, "__self__", None))
+    return owner.__module__.startswith(f"{__package__}.resources.")

@@ -15,11 +15,13 @@ TWIN: Final = PACKAGE / "sync" / "resources"
 HEADER: Final = "# Made from kmoment/resources/{name} by `nox -s mirror`: edit that one.\n"
 
 RULES: Final[tuple[tuple[str, str], ...]] = (
-    (r"\basync def ", "def "),
+    (r"\basync (?=def |for )", ""),
     (r"\bawait ", ""),
+    (r"(\S*Iterable\[(\S+)\]) \| \S*AsyncIterable\[\2\]", r"\1"),
+    (r"\bAsyncIterable, ", ""),
     (r"\bAsync(?=[A-Z])", ""),
     (r"from \.\. import", "from ... import"),
-    (r"from \.\.(?!client\b)(?=[a-z_])", "from ..."),
+    (r"from \.\.(?!client\b|batch\b)(?=[a-z_])", "from ..."),
 )
 
 

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "_convert": {"errors", "models"},
     "_wire": {"_call", "_convert", "errors", "models"},
     "_transport": {"_secret", "_wire"},
-    "resources": {"_call", "_checks", "_endpoints", "models"},
+    "resources": {"batch", "_call", "_checks", "_endpoints", "models"},
     "_retry": {"_call", "_secret", "_wire", "errors"},
     "_lanes": set[str](),
     "_breakers": {"errors"},
@@ -70,6 +70,9 @@ MAY_IMPORT = {
         "resources",
     },
     "sync": {
+        "_workers",
+        "batch",
+        "outcomes",
         "_call",
         "_checks",
         "_endpoints",
@@ -82,7 +85,7 @@ MAY_IMPORT = {
     },
     "sandbox": set[str](),
     "testing": {"_secret", "_transport", "_wire", "client", "sync"},
-    "__init__": {"client", "errors", "models", "sync"},
+    "__init__": {"batch", "outcomes", "client", "errors", "models", "sync"},
 }
 THEIRS = {
     "aiohttp": {"_transport", "sandbox"},

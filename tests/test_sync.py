@@ -22,7 +22,7 @@ from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment.sandbox import Fault, Sandbox
 from kmoment.sync import client as sync_client
-from kmoment.sync._bridge import _cancel, _close_all, _forget_all, _Stream
+from kmoment.sync._bridge import Stream, _cancel, _close_all, _forget_all
 from kmoment.sync.client import _reopen
 from scripted import ok, scripted
 
@@ -335,7 +335,7 @@ def test_what_happens_in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_stream_that_was_never_read_closes(offline: kmoment.Client) -> None:
     """Closing a stream before its first item closes its source."""
     source = Source(10).run()
-    offline._open().call(_Stream(source).aclose)
+    offline._open().call(Stream(source).aclose)
     with pytest.raises(StopAsyncIteration):
         offline._open().call(source.__anext__)  # type: ignore[arg-type]
 

@@ -22,11 +22,13 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
+from math import inf
 from typing import Any, Final, ParamSpec, TypeVar
 
 import anyio
+from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
 
 from ..client import AsyncClient
@@ -49,6 +51,7 @@ class Bridge:
 
     _loop: asyncio.AbstractEventLoop
     _portal: BlockingPortal
+    _threads: CapacityLimiter
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
@@ -78,7 +81,10 @@ class Bridge:
             )
         answer: Future[T] = Future()
         self._waiting.add(answer)
+        halt = _halt.get()
         try:
+            if halt is not None:
+                halt.take(answer)
             self._post(self._begin, answer, partial(function, *args, **kwargs))
             return answer.result()
         except CancelledError:
@@ -89,19 +95,44 @@ class Bridge:
             raise
         finally:
             self._waiting.discard(answer)
+            if halt is not None:
+                halt.calls.discard(answer)
 
     def iterate(self, source: AsyncIterable[T]) -> Iterator[T]:
         """The items of *source*, which runs over there and stops when this is abandoned.
 
         It crosses over once for all the items that are ready, not once for each.
         """
-        stream = _Stream(source)
+        return self.items(self.stream(source))
+
+    def stream(self, source: AsyncIterable[Any]) -> "Stream":
+        """*source*, which has not begun yet."""
+        return Stream(source)
+
+    def items(self, stream: "Stream") -> Iterator[Any]:
+        """The items of *stream*, as :meth:`iterate` gives them."""
         try:
             while chunk := self.call(stream.take):
                 yield from chunk
         finally:
             with suppress(ClientClosedError):
                 self.call(stream.aclose)
+
+    async def on_thread(self, job: Callable[[Any], T], given: Any) -> T:
+        """What *job* gives, which blocks and calls this client. Stopped here, its calls stop."""
+        halt = Halt()
+        token = _halt.set(halt)
+        try:
+            return await to_thread.run_sync(
+                job, given, abandon_on_cancel=True, limiter=self._threads
+            )
+        except asyncio.CancelledError:
+            halt.stopped = True
+            for answer in halt.calls & self._tasks.keys():
+                self._tasks[answer].cancel()
+            raise
+        finally:
+            _halt.reset(token)
 
     def close(self) -> None:
         """Close the client, giving calls under way their time, and end the thread."""
@@ -144,6 +175,7 @@ class Bridge:
 
     async def _live(self, ready: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
+        self._threads = CapacityLimiter(inf)  # a batch has its own number of workers
         async with BlockingPortal() as self._portal:
             ready.set_result(None)
             try:
@@ -182,7 +214,24 @@ class Bridge:
             wait([answer], EXIT_SECONDS)
 
 
-class _Stream:
+class Halt:
+    """Stops the calls that one job makes from its thread."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.calls: set[Future[Any]] = set()
+
+    def take(self, answer: "Future[Any]") -> None:
+        """Another call of the job's, unless it was stopped."""
+        if self.stopped:
+            raise ClientClosedError("the batch that this call belongs to was stopped")
+        self.calls.add(answer)
+
+
+_halt: ContextVar[Halt | None] = ContextVar("kmoment_halt", default=None)
+
+
+class Stream:
     """Runs an async iterable ahead of its reader, by a chunk at most."""
 
     def __init__(self, source: AsyncIterable[Any]) -> None:
@@ -206,6 +255,11 @@ class _Stream:
             await self._pump
         return chunk
 
+    def push(self, item: Any) -> None:
+        """Put in an item that is not the source's. On the loop only."""
+        self._ready.append(item)
+        self._moved.set()
+
     async def aclose(self) -> None:
         """Stop the source where it is."""
         if self._pump is not None:
@@ -219,8 +273,7 @@ class _Stream:
             async for item in self._source:
                 while len(self._ready) >= _CHUNK:
                     await self._wait()
-                self._ready.append(item)
-                self._moved.set()
+                self.push(item)
         finally:
             self._moved.set()
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -19,10 +19,12 @@ from .._call import Call
 from .._endpoints import unlisted
 from .._routes import Reading
 from .._secret import Secret, TokenProvider
+from ..batch import OnProgress
 from ..client import AsyncClient
 from ..errors import ClientClosedError, OutcomeUnknownError
 from ..hooks import Hook
 from ..models import Audience
+from .batch import Batch
 from .resources.audiences import Audiences
 from .resources.categories import Categories
 from .resources.locations import Locations
@@ -32,7 +34,9 @@ from .resources.targeting import Targeting
 if TYPE_CHECKING:
     from ._bridge import Bridge
 
+I = TypeVar("I")  # noqa: E741 - input
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @attrs.define(eq=False)
@@ -165,6 +169,70 @@ class Client:
         view._view = {**self._view, **{k: v for k, v in given.items() if v is not None}}
         return view
 
+    def each(
+        self,
+        method: Callable[[I], V],
+        inputs: Iterable[I],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> Batch[I, V]:
+        """Run *method* over many inputs, so that each may fail by itself.
+
+            audiences = moment.account(1234).audiences
+            for outcome in moment.each(audiences.get, ids, concurrency=32):
+                print(outcome.input, outcome.value if outcome.ok else outcome.error)
+
+        For several arguments give a function: ``lambda it: audiences.update(*it)``. Inputs are
+        pulled as there is room, so they may be a generator without end. Leaving the loop stops
+        the work; a batch with a name goes on until it is closed, or nobody holds it.
+
+        :param inputs: An error that the iterable raises comes after the outcomes of all that
+            it gave before.
+        :param concurrency: How many calls at once.
+        :param ordered: Outcomes in the order of the inputs; else as they are done.
+        :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :raises InvalidArgumentError: An argument breaks its rule.
+        """
+        return Batch(
+            self,
+            method,
+            inputs,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+        )
+
+    def each_account(
+        self,
+        ad_account_ids: Iterable[int],
+        job: Callable[["Account"], V],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> Batch[int, V]:
+        """Run *job* for many ad accounts on one pool. One account's error is one outcome.
+
+            def count(account: kmoment.Account) -> int:
+                return len(account.audiences.list())
+
+            outcomes = moment.each_account(ids, count).collect()
+
+        Accounts are served in turn: one with many calls does not hold up the others. A job
+        that was stopped midway is ``unknown``: it may have done part of its work.
+
+        See :meth:`each` for the parameters.
+        """
+        return self.each(
+            lambda ad_account_id: job(self.account(ad_account_id)),
+            ad_account_ids,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+        )
+
     def request(
         self,
         method: str,
@@ -208,7 +276,7 @@ class Client:
         """Make *call*. Every method of every resource ends here."""
         bridge = self._open()
         if not self._host.warned and not bridge.here and _in_running_loop():
-            self._warn()
+            self._warn(sys._getframe(1).f_code.co_qualname, stacklevel=4)
         return bridge.call(self._viewed(bridge.client).send, call)
 
     def reconcile(self, error: OutcomeUnknownError) -> Audience:
@@ -280,14 +348,13 @@ class Client:
                 host.bridge = _new_bridge(host)
             return host.bridge
 
-    def _warn(self) -> None:
+    def _warn(self, method: str, stacklevel: int) -> None:
         self._host.warned = True
-        method = sys._getframe(2).f_code.co_qualname
         warnings.warn(
             f"{method} blocks the running event loop; use kmoment.AsyncClient there, "
             f"and await Async{method}",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
 
 

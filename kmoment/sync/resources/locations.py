@@ -1,11 +1,13 @@
 # Made from kmoment/resources/locations.py by `nox -s mirror`: edit that one.
 """Provinces, districts and neighbourhoods."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ... import _checks
 from ..._call import Call
 from ..._endpoints import DEPTH1, DEPTH2, DEPTH3
+from ..batch import Batch, OnProgress
 from ...models import Depth2Location, Depth3Location, Location
 
 if TYPE_CHECKING:
@@ -72,4 +74,50 @@ class Locations:
                 returns=list[Depth3Location],
                 query={"keyword": _checks.text("keyword", keyword)},
             )
+        )
+
+    def depth2_each(
+        self,
+        keywords: Iterable[str],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> Batch[str, list[Depth2Location]]:
+        """Find districts by many names at once: :meth:`depth2` for each.
+
+            for outcome in moment.locations.depth2_each(keywords, concurrency=32):
+                print(outcome.input, outcome.value if outcome.ok else outcome.error)
+
+        See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+        """
+        return self._client.each(
+            self.depth2,
+            keywords,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+        )
+
+    def depth3_each(
+        self,
+        keywords: Iterable[str],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> Batch[str, list[Depth3Location]]:
+        """Find neighbourhoods by many names at once: :meth:`depth3` for each.
+
+            for outcome in moment.locations.depth3_each(keywords, concurrency=32):
+                print(outcome.input, outcome.value if outcome.ok else outcome.error)
+
+        See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+        """
+        return self._client.each(
+            self.depth3,
+            keywords,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
         )

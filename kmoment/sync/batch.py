@@ -1,0 +1,211 @@
+"""Batches for blocking callers: the same workers, on the client's own loop.
+
+A resource's own method runs over there as its async original. Any other function blocks, so it
+runs on a thread for each worker; when the batch is stopped, its call under way is cancelled and
+its next one refused.
+
+Inputs are pulled on the caller's own thread, since what gives them may be bound to it, such as
+a database cursor: the loop asks for more through the stream of outcomes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from functools import partial
+from importlib import import_module
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from .._workers import Run, held_back
+from ..batch import OnProgress, Tally, checked
+from ..outcomes import Outcome, Outcomes, Progress
+
+if TYPE_CHECKING:
+    from ..client import AsyncClient
+    from .client import Client
+
+__all__ = ["Batch", "OnProgress"]
+
+I = TypeVar("I")  # noqa: E741 - input
+V = TypeVar("V")
+
+
+class Batch(Generic[I, V]):
+    """Outcomes of one method over many inputs: iterate over it, or ``batch.collect()``.
+
+    Made by ``client.each`` and its kind. Nothing starts before the first outcome is asked for.
+    A function that is no method of a resource runs on threads, one for each call at once.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        method: Callable[[I], V],
+        inputs: Iterable[I],
+        *,
+        concurrency: int,
+        ordered: bool,
+        on_progress: OnProgress | None,
+    ) -> None:
+        total = checked(inputs, concurrency)
+        self._tally = Tally(total, on_progress)
+        workers = min(concurrency, max(1, concurrency if total is None else total))
+        self._pass = _Pass(client, method, inputs, workers, ordered)
+        self._outcomes = self._pass.outcomes()
+        self.collected: Outcomes[I, V] = Outcomes()
+        """What :meth:`collect` has, also when it was stopped midway."""
+
+    @property
+    def progress(self) -> Progress:
+        """How many outcomes have been handed on so far."""
+        return self._tally.progress
+
+    @property
+    def rest(self) -> Outcomes[I, V]:
+        """After it was stopped: the outcomes of inputs that were begun and not handed on."""
+        return self._pass.rest
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outcome[I, V]:
+        return self._tally.count(next(self._outcomes))
+
+    def collect(self) -> Outcomes[I, V]:
+        """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
+        try:
+            for outcome in self:
+                self.collected.append(outcome)
+        finally:
+            self.close()
+            self.collected += self.rest
+        return self.collected
+
+    def close(self) -> None:
+        """Stop: pull no more inputs, and cancel the calls under way."""
+        self._outcomes.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Pass:
+    """One pass over the inputs. It does not know its batch, so that dropping that one ends it."""
+
+    def __init__(
+        self,
+        client: "Client",
+        method: Callable[[Any], Any],
+        inputs: Iterable[Any],
+        workers: int,
+        ordered: bool,
+    ) -> None:
+        self._client = client
+        self._method = method
+        self._inputs = iter(inputs)
+        self._workers = workers
+        self._ordered = ordered
+        self.rest: Outcomes[Any, Any] = Outcomes()
+
+    def outcomes(self) -> Generator[Outcome[Any, Any]]:
+        """What became of each input; then the error, if any, that the inputs ended with."""
+        bridge = self._client._open()
+        feed = _Feed(self._workers * 2)
+        original = _original(self._method, self._client._viewed(bridge.client))
+        run = Run(
+            original or partial(bridge.on_thread, self._method),
+            feed,
+            workers=self._workers,
+            ordered=self._ordered,
+            exact=original is not None,
+        )
+        stream = bridge.stream(run.outcomes())
+        feed.ask = partial(stream.push, _MORE)
+        try:
+            for outcome in bridge.items(stream):
+                if outcome is _MORE:
+                    bridge.call(feed.give, *self._pull(feed.size))
+                else:
+                    yield outcome
+        finally:
+            self.rest = Outcomes([*run.rest, *feed.left(run.pulled)])
+
+    def _pull(self, count: int) -> tuple[list[Any], bool, Exception | None]:
+        pulled: list[Any] = []
+        try:
+            pulled.extend(islice(self._inputs, count))
+        except Exception as error:
+            return pulled, True, error
+        return pulled, len(pulled) < count, None
+
+
+_MORE: Final[Any] = object()
+"""Goes along the outcomes where the loop wants more inputs."""
+
+
+class _Feed:
+    """Inputs on the loop's side, a few ahead of the workers."""
+
+    ask: Callable[[], None]
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._items: deque[Any] = deque()
+        self._asked = False
+        self._ended = False
+        self._failure: Exception | None = None
+        self._given = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._items and not self._ended:
+            self._ask_for_more()
+            self._given.clear()
+            await self._given.wait()
+        if self._items:
+            item = self._items.popleft()
+            self._ask_for_more()
+            return item
+        raise self._failure or StopAsyncIteration
+
+    async def give(self, items: list[Any], ended: bool, failure: Exception | None) -> None:
+        """Take *items*, the last ones if *ended*."""
+        self._items.extend(items)
+        self._asked, self._ended, self._failure = False, ended, failure
+        self._given.set()
+
+    def left(self, index: int) -> Iterator[Outcome[Any, Any]]:
+        """The inputs that no worker has begun, of which the first would be number *index*."""
+        return (held_back(i, item) for i, item in enumerate(self._items, index))
+
+    def _ask_for_more(self) -> None:
+        if not self._asked and not self._ended and len(self._items) < self.size // 2:
+            self._asked = True
+            self.ask()
+
+
+def _original(
+    method: Callable[[Any], Any], client: "AsyncClient"
+) -> Callable[[Any], Awaitable[Any]] | None:
+    """The async original of a resource's method, at the same account; ``None`` of any other."""
+    twin = getattr(method, "__self__", None)
+    home = type(twin).__module__
+    if not home.startswith(f"{__package__}.resources."):
+        return None
+    module = import_module(home.replace(".sync.", "."))
+    resource = getattr(module, f"Async{type(twin).__name__}")
+    account = getattr(twin, "_account", None)
+    made = resource(client) if account is None else resource(client, account)
+    original: Callable[[Any], Awaitable[Any]] = getattr(made, method.__name__)
+    return original
