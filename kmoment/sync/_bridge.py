@@ -112,8 +112,9 @@ class Bridge:
     def items(self, stream: "Stream") -> Iterator[Any]:
         """The items of *stream*, as :meth:`iterate` gives them."""
         try:
-            while chunk := self.call(stream.take):
-                yield from chunk
+            while self.call(stream.fill):
+                while stream.ready:
+                    yield stream.ready.popleft()
         finally:
             with suppress(ClientClosedError):
                 self.call(stream.aclose)
@@ -236,28 +237,27 @@ class Stream:
 
     def __init__(self, source: AsyncIterable[Any]) -> None:
         self._source = source
-        self._ready: deque[Any] = deque()
+        self.ready: deque[Any] = deque()
+        """Items for the reader, who takes them on its own thread: none is lost on the way."""
         self._moved = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
-    async def take(self) -> list[Any]:
-        """Every item that is ready, at least one; none when the source is done."""
+    async def fill(self) -> bool:
+        """Wait until something is ready; false when the source is done."""
         if self._pump is None:
             self._pump = asyncio.create_task(self._run())
-        while not self._ready and not self._pump.done():
-            await self._wait()
-        if len(self._ready) < _CHUNK and not self._pump.done():
-            await asyncio.sleep(_LINGER)
-        chunk = list(self._ready)
-        self._ready.clear()
         self._moved.set()
-        if not chunk:
+        while not self.ready and not self._pump.done():
+            await self._wait()
+        if len(self.ready) < _CHUNK and not self._pump.done():
+            await asyncio.sleep(_LINGER)
+        if not self.ready:
             await self._pump
-        return chunk
+        return bool(self.ready)
 
     def push(self, item: Any) -> None:
         """Put in an item that is not the source's. On the loop only."""
-        self._ready.append(item)
+        self.ready.append(item)
         self._moved.set()
 
     async def aclose(self) -> None:
@@ -271,9 +271,9 @@ class Stream:
     async def _run(self) -> None:
         try:
             async for item in self._source:
-                while len(self._ready) >= _CHUNK:
-                    await self._wait()
                 self.push(item)
+                while len(self.ready) >= _CHUNK:
+                    await self._wait()
         finally:
             self._moved.set()
 

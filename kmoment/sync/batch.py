@@ -137,7 +137,9 @@ class _Pass:
                 else:
                     yield outcome
         finally:
-            self.rest = Outcomes([*run.rest, *feed.left(run.pulled)])
+            finished = [outcome for outcome in stream.ready if outcome is not _MORE]
+            rest = [*finished, *run.rest, *feed.left(run.pulled)]
+            self.rest = Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
     def _pull(self, count: int) -> tuple[list[Any], bool, Exception | None]:
         pulled: list[Any] = []

@@ -1,0 +1,475 @@
+"""Batches: each input's outcome is told truly, in flat memory, and stopping leaves nothing."""
+
+import asyncio
+import gc
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+import kmoment
+from conftest import TOKEN
+from faultserver import FaultServer, Silence
+from kmoment import OutcomeStatus, testing
+from kmoment.batch import progress_bar
+from kmoment.sandbox import Sandbox
+
+ROWS = [{"value": "I10000101", "description": "서울특별시 강남구", "depth1Name": "서울특별시"}]
+ROWS[0] |= {"depth2Name": "강남구", "depth3Name": "논현1동"}
+
+
+@pytest.fixture
+async def moment() -> AsyncIterator[kmoment.AsyncClient]:
+    async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.fixture
+def blocking() -> Iterator[kmoment.Client]:
+    with testing.Script(then=testing.answer(ROWS)).client() as client:
+        yield client
+
+
+async def workers() -> int:
+    """How many are there in this event loop."""
+    return sum("Run._work" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+
+async def slower_first(number: int) -> int:
+    await asyncio.sleep(0.02 if number == 0 else 0)
+    if number == 2:
+        raise ValueError("two")
+    return number * 10
+
+
+# -- Outcomes ---------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_outcomes_keep_the_order_of_the_inputs(moment: kmoment.AsyncClient) -> None:
+    """However long each takes, the outcomes are in order, and an error is one of them."""
+    outcomes = await moment.each(slower_first, range(5), concurrency=3).collect()
+    assert [outcome.index for outcome in outcomes] == [outcome.input for outcome in outcomes]
+    assert [str(outcome.status) for outcome in outcomes] == ["ok", "ok", "failed", "ok", "ok"]
+    assert outcomes.values() == [0, 10, 30, 40]
+
+
+@pytest.mark.anyio
+async def test_outcomes_as_they_are_done(moment: kmoment.AsyncClient) -> None:
+    """Unordered, a slow first does not hold up the rest, and none is missing."""
+    batch = moment.each(slower_first, range(5), concurrency=3, ordered=False)
+    inputs = [outcome.input async for outcome in batch]
+    assert sorted(inputs) == [0, 1, 2, 3, 4]
+    assert inputs[0] != 0
+
+
+ENDS: dict[str, tuple[Exception, OutcomeStatus, bool]] = {
+    "its own error": (ValueError("x"), OutcomeStatus.FAILED, False),
+    "final": (kmoment.BadRequestError("x", {"request_sent": True}), OutcomeStatus.FAILED, False),
+    "transient": (kmoment.ServerError("x", {"request_sent": True}), OutcomeStatus.FAILED, True),
+    "unreached": (
+        kmoment.APIConnectionError("x", {"request_sent": False, "attempts": ("one",)}),
+        OutcomeStatus.FAILED,
+        True,
+    ),
+    "in doubt": (kmoment.OutcomeUnknownError("x"), OutcomeStatus.UNKNOWN, False),
+    "breaker": (
+        kmoment.QuotaExceededError("x", {"request_sent": False}),
+        OutcomeStatus.NOT_ATTEMPTED,
+        True,
+    ),
+    "no time left": (
+        kmoment.DeadlineExceededError("x", {"request_sent": False, "attempts": ("one",)}),
+        OutcomeStatus.NOT_ATTEMPTED,
+        True,
+    ),
+    "closed": (kmoment.ClientClosedError("x"), OutcomeStatus.NOT_ATTEMPTED, True),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ENDS)
+async def test_an_error_has_its_status(moment: kmoment.AsyncClient, name: str) -> None:
+    """What the error says was done decides the status, and whether the input runs again."""
+    error, status, again = ENDS[name]
+
+    async def fail(_: int) -> None:
+        raise error
+
+    outcomes = await moment.each(fail, [7]).collect()
+    assert outcomes[0].status is status
+    assert outcomes.retryable() == [7] * again
+    with pytest.raises(type(error)):
+        outcomes[0].result()
+
+
+@pytest.mark.anyio
+async def test_failures_can_be_raised_together(moment: kmoment.AsyncClient) -> None:
+    """One ExceptionGroup with every error, each naming its input; none where all went well."""
+    outcomes = await moment.each(slower_first, range(4)).collect()
+    for _ in range(2):  # raising twice does not note twice
+        with pytest.raises(ExceptionGroup, match="1 of 4") as caught:
+            outcomes.raise_if_failed()
+    (error,) = caught.value.exceptions
+    assert error.__notes__ == ["input 2: 2"]
+    good = await moment.each(slower_first, [1]).collect()
+    assert good.raise_if_failed() is good
+    assert repr(outcomes) == "<Outcomes: 3 ok, 1 failed>"
+    assert pickle.loads(pickle.dumps(good)) == good
+
+
+@pytest.mark.parametrize(
+    ("argument", "given"),
+    [("concurrency", {"concurrency": 0}), ("inputs", {"inputs": 3}), ("inputs", {"inputs": "abc"})],
+)
+@pytest.mark.anyio
+async def test_arguments_are_checked(
+    moment: kmoment.AsyncClient, blocking: kmoment.Client, argument: str, given: dict[str, Any]
+) -> None:
+    """Text is no collection of inputs; nothing starts with a bad argument."""
+    call = {"inputs": ["a"]} | given
+    for client in (moment, blocking):
+        with pytest.raises(kmoment.InvalidArgumentError, match=argument):
+            client.each(client.locations.depth3, **call)  # type: ignore[arg-type]
+
+
+# -- Laziness and memory ----------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_inputs_are_pulled_as_there_is_room(moment: kmoment.AsyncClient) -> None:
+    """A slow reader, or a slow first, holds back the pulling of more."""
+    pulled = count()
+
+    async def quick(_: int) -> None: ...
+
+    batch = moment.each(quick, (next(pulled) for _ in range(10**9)), concurrency=4)
+    async with batch:
+        await anext(batch)
+        await asyncio.sleep(0.02)
+    assert next(pulled) <= 4 * 4 + 1
+
+
+@pytest.mark.anyio
+async def test_at_most_so_many_at_once(moment: kmoment.AsyncClient) -> None:
+    """No more jobs run together than asked for, and so many do."""
+    running, most = 0, 0
+
+    async def job(_: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+
+    await moment.each(job, range(50), concurrency=7).collect()
+    assert most == 7
+
+
+def peak(inputs: int) -> int:
+    """Bytes held at most while a batch of so many inputs runs."""
+
+    async def job(number: int) -> bytes:
+        return bytes(1000)
+
+    async def run() -> None:
+        async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1") as client:
+            async for _ in client.each(job, iter(range(inputs)), concurrency=32, ordered=False):
+                pass
+
+    gc.collect()
+    tracemalloc.start()
+    with asyncio.Runner(debug=False) as runner:
+        runner.run(run())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+def test_memory_stays_flat() -> None:
+    """Many thousand inputs (``BATCH=100000``) need hardly more than a thousand do."""
+    many = int(os.environ.get("BATCH", "10000"))
+    assert peak(many) < peak(1_000) + 100_000
+
+
+@pytest.mark.anyio
+async def test_an_async_source(moment: kmoment.AsyncClient) -> None:
+    """Inputs may come from an async generator; one item at a time is asked of it."""
+
+    async def source() -> AsyncIterator[int]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield number * 3
+
+    outcomes = await moment.each(slower_first, source(), concurrency=8).collect()
+    assert [outcome.input for outcome in outcomes] == [0, 3, 6]
+
+
+@pytest.mark.anyio
+async def test_a_source_that_fails_loses_nothing(moment: kmoment.AsyncClient) -> None:
+    """Its error comes after the outcomes of all that it gave before."""
+
+    def source() -> Iterator[int]:
+        yield from (0, 1)
+        raise OSError("the file ends here")
+
+    batch = moment.each(slower_first, source(), concurrency=8)
+    with pytest.raises(OSError, match="ends here"):
+        await batch.collect()
+    assert batch.collected.values() == [0, 10]
+
+
+# -- Stopping ---------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_leaving_the_loop_stops_the_work(moment: kmoment.AsyncClient) -> None:
+    """After a break nothing runs on, though nobody closed anything."""
+    async for _ in moment.each(slower_first, count(3), concurrency=8):
+        break
+    await asyncio.sleep(0.01)
+    assert await workers() == 0
+
+
+@pytest.mark.anyio
+async def test_a_quarter_million_cancelled_midway(moment: kmoment.AsyncClient) -> None:
+    """Cancelled, nothing is left running, and what is known is kept: no gap, no repeat."""
+    batch = moment.each(slower_first, iter(range(3, 250_000)), concurrency=64)
+    task = asyncio.create_task(batch.collect())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await workers() == 0
+    collected = batch.collected
+    assert 0 < len(collected) < 250_000
+    assert sorted(outcome.index for outcome in collected) == list(range(len(collected)))
+    stopped = [outcome for outcome in collected if not outcome.ok]
+    assert {outcome.status for outcome in stopped} <= {OutcomeStatus.UNKNOWN}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "status"), [("get", OutcomeStatus.NOT_ATTEMPTED), ("delete", OutcomeStatus.UNKNOWN)]
+)
+async def test_a_stopped_call_says_what_it_may_have_done(
+    server: FaultServer, name: str, status: OutcomeStatus
+) -> None:
+    """A write that was sent is unknown; a read did nothing and can run again."""
+    server.script(Silence(5.0))
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        batch = client.each(getattr(client.account(1).audiences, name), [8], concurrency=1)
+        task = asyncio.create_task(batch.collect())
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    (outcome,) = batch.collected
+    assert outcome.status is status
+    assert batch.collected.retryable() == [8] * (status is OutcomeStatus.NOT_ATTEMPTED)
+
+
+@pytest.mark.anyio
+async def test_a_batch_that_was_never_begun_closes(moment: kmoment.AsyncClient) -> None:
+    """Nothing starts before it is asked for, so there is nothing to stop."""
+    batch = moment.each(slower_first, [1])
+    await batch.aclose()
+    assert batch.rest == []
+    assert batch.progress.done == 0
+
+
+# -- Progress ---------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
+    """Done, failed, total and rate, once for each outcome handed on."""
+    told: list[kmoment.Progress] = []
+    await moment.each(slower_first, range(4), on_progress=told.append).collect()
+    assert [(it.done, it.failed, it.total) for it in told] == [
+        (1, 0, 4),
+        (2, 0, 4),
+        (3, 1, 4),
+        (4, 1, 4),
+    ]
+    assert all(it.rate > 0 for it in told)
+
+
+@pytest.mark.anyio
+async def test_a_progress_callback_that_fails_harms_nothing(
+    moment: kmoment.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the batch goes on."""
+    outcomes = await moment.each(slower_first, [1], on_progress=lambda it: 1 / 0).collect()
+    assert outcomes.values() == [10]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_a_bar_in_the_terminal(
+    blocking: kmoment.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The helper draws with rich what the callback is told."""
+    pytest.importorskip("rich")
+    with progress_bar("places") as bar:
+        blocking.locations.depth3_each(["a", "b"], on_progress=bar).collect()
+    assert "places" in capsys.readouterr().out
+
+
+# -- Both clients, the real thing -------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_many_accounts_share_one_client(sandbox: Sandbox) -> None:
+    """An account without permission is one outcome among the others'."""
+
+    async def names(account: kmoment.AsyncAccount) -> int:
+        return len(await account.audiences.list())
+
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+        outcomes = await client.each_account([1234, 77, 0], names).collect()
+    assert [type(outcome.error) for outcome in outcomes] == [
+        type(None),
+        kmoment.PermissionDeniedError,
+        kmoment.InvalidArgumentError,
+    ]
+
+
+def test_many_accounts_in_blocking_code(sandbox: Sandbox) -> None:
+    """The job is plain code: it blocks, on a thread of its own, and makes several calls."""
+
+    def names(account: kmoment.Account) -> tuple[int, str]:
+        account.targeting.cohorts()
+        return len(account.audiences.list()), threading.current_thread().name
+
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
+        good, bad = client.each_account([1234, 77], names, concurrency=2).collect()
+    assert good.result()[1] != threading.current_thread().name
+    assert isinstance(bad.error, kmoment.PermissionDeniedError)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["depth2_each", "depth3_each"])
+async def test_many_keywords(sandbox: Sandbox, name: str) -> None:
+    """Each keyword is one outcome, a refused one too, and both clients give the same."""
+    keywords = ["강남", "", "중구", "없는곳"]
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+        outcomes = await getattr(client.locations, name)(keywords, concurrency=2).collect()
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as blocking:
+        twins = list(getattr(blocking.locations, name)(iter(keywords), concurrency=2))
+    assert [outcome.ok for outcome in outcomes] == [True, False, True, True]
+    assert [outcome.value for outcome in outcomes] == [twin.value for twin in twins]
+
+
+# -- Blocking code ----------------------------------------------------------------------
+
+
+def test_inputs_are_pulled_on_the_callers_thread(blocking: kmoment.Client) -> None:
+    """What gives them may be bound to it, as a database cursor is; and few are pulled ahead."""
+    threads: set[str] = set()
+    pulled = count()
+
+    def source() -> Iterator[str]:
+        for number in pulled:
+            threads.add(threading.current_thread().name)
+            yield str(number)
+
+    batch = blocking.locations.depth3_each(source(), concurrency=4)
+    for outcome in batch:
+        if outcome.index == 50:
+            break
+    assert threads == {threading.current_thread().name}
+    batch.close()
+    begun = 51 + len(batch.rest)
+    assert begun == next(pulled)
+    assert begun < 51 + 300
+
+
+def test_a_blocking_source_that_fails_loses_nothing(blocking: kmoment.Client) -> None:
+    """Its error comes after the outcomes of all that it gave before."""
+
+    def source() -> Iterator[str]:
+        yield "논현"
+        raise OSError("the file ends here")
+
+    batch = blocking.locations.depth3_each(source())
+    with pytest.raises(OSError, match="ends here"):
+        batch.collect()
+    assert len(batch.collected.values()) == 1
+
+
+@pytest.mark.parametrize("close", [lambda batch: batch.close(), lambda batch: None])
+def test_a_dropped_batch_stops(blocking: kmoment.Client, close: Callable[[Any], None]) -> None:
+    """Closed, or merely dropped: no worker of it is left on the client's loop."""
+    batch = blocking.locations.depth3_each(map(str, count()), concurrency=4)
+    assert next(batch).ok
+    assert blocking._open().call(workers) == 4
+    close(batch)
+    del batch
+    assert blocking._open().call(workers) == 0
+
+
+def interrupt_when(ready: threading.Event) -> None:
+    """A Ctrl-C in the main thread, a moment after *ready*."""
+
+    def wait() -> None:
+        ready.wait(5)
+        time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_a_stopped_job_makes_no_more_calls(sandbox: Sandbox) -> None:
+    """Its call under way is cancelled at once, and the next one is refused."""
+    began, ended, errors = threading.Event(), threading.Event(), list[Exception]()
+
+    def job(account: kmoment.Account) -> None:
+        began.set()
+        for _ in range(2):
+            try:
+                account.audiences.list()
+            except kmoment.ClientClosedError as error:
+                errors.append(error)
+        ended.set()
+
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, periods={"audiences": 30}) as client:
+        client.account(1234).audiences.list()  # from here on the lane is closed for 30 s
+        batch = client.each_account([1234], job)
+        interrupt_when(began)
+        with pytest.raises(KeyboardInterrupt):
+            batch.collect()
+        assert ended.wait(5)
+    assert ["stopped" in str(error) or "closed" in str(error) for error in errors] == [True, True]
+    assert [outcome.status for outcome in batch.collected] == [OutcomeStatus.UNKNOWN]
+
+
+def test_ctrl_c_leaves_a_true_partial_result() -> None:
+    """What was handed on, what was begun, and what was pulled: each once, none as a success."""
+    enough = threading.Event()
+
+    def some(request: testing.Request) -> testing.Response:
+        if request.url.query["keyword"] == "20":
+            enough.set()
+        return testing.answer(ROWS)
+
+    with testing.Script(then=some).client(periods={"locations.depth3": 0.001}) as client:
+        batch = client.locations.depth3_each(map(str, count()), concurrency=4)
+        interrupt_when(enough)
+        with pytest.raises(KeyboardInterrupt):
+            batch.collect()
+        assert client.locations.depth3("again")
+    outcomes = batch.collected
+    assert [outcome.index for outcome in outcomes] == list(range(len(outcomes)))
+    assert len(outcomes.values()) >= 10
+    assert {outcome.status for outcome in outcomes if not outcome.ok} <= {
+        OutcomeStatus.NOT_ATTEMPTED
+    }
