@@ -221,10 +221,8 @@ class AsyncClient(Door):
     ) -> AsyncBatch[int, V]:
         """Run *job* for many ad accounts on one pool. One account's error is one outcome.
 
-            async def count(account: kmoment.AsyncAccount) -> int:
-                return len(await account.audiences.list())
-
-            outcomes = await moment.each_account(ids, count).collect()
+            batch = moment.each_account(ids, lambda account: account.audiences.list())
+            outcomes = await batch.collect()
 
         Accounts are served in turn: one with many calls does not hold up the others. A job
         that was stopped midway is ``unknown``: it may have done part of its work.

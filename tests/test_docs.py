@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 README = Path(__file__).parents[1] / "README.md"
 ROOMS = (audiences, categories, locations, placements, targeting)
+METHODS = ("request", "with_options", "reconcile", "each", "each_account")
 TWINS = [
     importlib.import_module(f"{sync_resources.__name__}.{r.__name__.rpartition('.')[2]}")
     for r in ROOMS
@@ -31,7 +32,7 @@ TWINS = [
 def documented(client: type, rooms: Iterable[ModuleType]) -> dict[str, str]:
     """Every docstring with code in it, by the name of what it describes."""
     things: dict[str, Any] = {"Client": client}
-    things |= {name: getattr(client, name) for name in ("request", "with_options", "reconcile")}
+    things |= {name: getattr(client, name) for name in METHODS}
     for room in rooms:
         for name, value in inspect.getmembers(room, inspect.isclass):
             if value.__module__ == room.__name__:
@@ -71,6 +72,7 @@ async def test_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 "token": sandbox.token,
                 "moment": moment,
                 "account": account,
+                "ids": [1, 1234],
                 "draft": kmoment.AudienceDraft.display("x"),
                 "audience": await account.audiences.get(1),
             }
@@ -93,6 +95,7 @@ def test_sync_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 "token": sandbox.token,
                 "moment": moment,
                 "account": account,
+                "ids": [1, 1234],
                 "draft": kmoment.AudienceDraft.display("x"),
             }
             try:

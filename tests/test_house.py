@@ -174,9 +174,12 @@ def test_public_names() -> None:
     assert set(kmoment.__all__) == {
         *kmoment.errors.__all__,
         *kmoment.models.__all__,
+        *kmoment.outcomes.__all__,
         "Account",
         "AsyncAccount",
+        "AsyncBatch",
         "AsyncClient",
+        "Batch",
         "Client",
     }
 

@@ -19,9 +19,15 @@ PAIRS = [
 ]
 
 
+BY_HAND = (
+    (r"(?:collections\.abc\.)?Awaitable\[([^\]]+)\]", r"\1"),
+    (r"kmoment\.(?=(client\.Account|client\.Client|batch\.Batch)\b)", "kmoment.sync."),
+)
+
+
 def turned(text: str) -> str:
-    """Text as the mirror's rules turn it."""
-    for pattern, replacement in RULES:
+    """Text as the mirror's rules turn it, and what is written by hand in their way."""
+    for pattern, replacement in (*RULES, *BY_HAND):
         text = re.sub(pattern, replacement, text)
     return text
 
@@ -75,7 +81,8 @@ def test_methods_look_the_same(original: type, twin: type) -> None:
     theirs, ours = public(original), public(twin)
     assert list(ours) == list(theirs)
     for name in ours:
-        assert inspect.signature(ours[name]) == inspect.signature(theirs[name])
+        signature = turned(str(inspect.signature(theirs[name])))
+        assert signature == str(inspect.signature(ours[name]))
         assert inspect.getdoc(ours[name]) == turned(inspect.getdoc(theirs[name]) or "")
 
 
@@ -99,7 +106,7 @@ def test_the_hand_written_classes_keep_step(original: type, twin: type) -> None:
             assert turned(str(inspect.signature(theirs[name]))) == str(
                 inspect.signature(ours[name])
             )
-    signature = turned(str(inspect.signature(original)))
+    signature = str(inspect.signature(original)).replace("Async", "")
     assert signature.replace("kmoment.client", "kmoment.sync.client") == str(
         inspect.signature(twin)
     )

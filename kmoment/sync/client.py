@@ -215,10 +215,8 @@ class Client:
     ) -> Batch[int, V]:
         """Run *job* for many ad accounts on one pool. One account's error is one outcome.
 
-            def count(account: kmoment.Account) -> int:
-                return len(account.audiences.list())
-
-            outcomes = moment.each_account(ids, count).collect()
+            batch = moment.each_account(ids, lambda account: account.audiences.list())
+            outcomes = batch.collect()
 
         Accounts are served in turn: one with many calls does not hold up the others. A job
         that was stopped midway is ``unknown``: it may have done part of its work.

@@ -86,7 +86,7 @@ class Locations:
     ) -> Batch[str, list[Depth2Location]]:
         """Find districts by many names at once: :meth:`depth2` for each.
 
-            for outcome in moment.locations.depth2_each(keywords, concurrency=32):
+            for outcome in moment.locations.depth2_each(["강남", "중구"]):
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
@@ -109,7 +109,7 @@ class Locations:
     ) -> Batch[str, list[Depth3Location]]:
         """Find neighbourhoods by many names at once: :meth:`depth3` for each.
 
-            for outcome in moment.locations.depth3_each(keywords, concurrency=32):
+            for outcome in moment.locations.depth3_each(["논현", "중앙"]):
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
