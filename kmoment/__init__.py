@@ -5,6 +5,7 @@ from typing import Any as _Any
 from .batch import AsyncBatch
 from .client import AsyncAccount, AsyncClient
 from .errors import (
+    AmbiguousLocationError,
     APIConnectionError,
     APIError,
     Attempted,
@@ -80,6 +81,7 @@ from .models import (
 from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
 from .sync.batch import Batch
 from .sync.client import Account, Client
+from .tree import LocationFields, LocationTree, TreeChanges
 
 __all__ = [
     "APIConnectionError",
@@ -89,6 +91,7 @@ __all__ = [
     "AdGroupType",
     "Age",
     "AgeType",
+    "AmbiguousLocationError",
     "AsyncAccount",
     "AsyncBatch",
     "AsyncClient",
@@ -136,6 +139,8 @@ __all__ = [
     "InvalidDraftError",
     "KmomentError",
     "Location",
+    "LocationFields",
+    "LocationTree",
     "LocationType",
     "MaintenanceError",
     "NetworkPlacement",
@@ -159,6 +164,7 @@ __all__ = [
     "TalkChannelTargeting",
     "TrackRule",
     "TrackerTargeting",
+    "TreeChanges",
     "UsageError",
     "WrongLoopError",
 ]

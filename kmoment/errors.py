@@ -3,7 +3,8 @@
 KmomentError
 ├── UsageError                 yours: nothing was sent
 │   ├── InvalidArgumentError   also a ValueError
-│   │   └── InvalidDraftError  all faults of an audience draft at once
+│   │   ├── InvalidDraftError  all faults of an audience draft at once
+│   │   └── AmbiguousLocationError
 │   ├── ClientClosedError
 │   └── WrongLoopError
 └── APIError                   a call went wrong
@@ -26,6 +27,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 __all__ = [
     "APIConnectionError",
     "APIError",
+    "AmbiguousLocationError",
     "Attempted",
     "AuthenticationError",
     "BadRequestError",
@@ -112,6 +114,22 @@ class InvalidDraftError(InvalidArgumentError):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.argument} {self.rule}:", *(f"  {f}" for f in self.faults)])
+
+
+class AmbiguousLocationError(InvalidArgumentError):
+    """Several places have the name that was asked for: choose one, or say where it lies."""
+
+    candidates: tuple[Any, ...]
+    """The places."""
+
+    def __init__(self, name: str, candidates: Sequence[Any], full_names: Sequence[str]) -> None:
+        some = ", ".join(full_names[:5]) + ", …" * (len(full_names) > 5)
+        super().__init__("name", f"must be one place's; {name!r} is {len(candidates)}: {some}")
+        self.candidates = tuple(candidates)
+        self._made_of = (name, self.candidates, tuple(full_names))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Any, ...], tuple[str, ...]]]:
+        return type(self), self._made_of
 
 
 class ClientClosedError(UsageError, RuntimeError):

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "_convert": {"errors", "models"},
     "_wire": {"_call", "_convert", "errors", "models"},
     "_transport": {"_secret", "_wire"},
-    "resources": {"batch", "_call", "_checks", "_endpoints", "models"},
+    "resources": {"batch", "tree", "_call", "_checks", "_endpoints", "models"},
     "_retry": {"_call", "_secret", "_wire", "errors"},
     "_lanes": set[str](),
     "_breakers": {"errors"},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "_settle": {"_call", "_convert", "_endpoints", "errors", "models"},
     "_listeners": {"errors", "hooks"},
     "outcomes": set[str](),
+    "tree": {"_convert", "errors", "models"},
     "_workers": {"errors", "outcomes"},
     "batch": {"_checks", "_workers", "outcomes"},
     "_door": {
@@ -70,6 +71,7 @@ MAY_IMPORT = {
         "resources",
     },
     "sync": {
+        "tree",
         "_workers",
         "batch",
         "outcomes",
@@ -85,7 +87,7 @@ MAY_IMPORT = {
     },
     "sandbox": set[str](),
     "testing": {"_secret", "_transport", "_wire", "client", "sync"},
-    "__init__": {"batch", "outcomes", "client", "errors", "models", "sync"},
+    "__init__": {"batch", "tree", "outcomes", "client", "errors", "models", "sync"},
 }
 THEIRS = {
     "aiohttp": {"_transport", "sandbox"},
@@ -181,6 +183,9 @@ def test_public_names() -> None:
         "AsyncClient",
         "Batch",
         "Client",
+        "LocationFields",
+        "LocationTree",
+        "TreeChanges",
     }
 
 

@@ -1,7 +1,9 @@
 # Made from kmoment/resources/locations.py by `nox -s mirror`: edit that one.
 """Provinces, districts and neighbourhoods."""
 
+import os
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ... import _checks
@@ -9,6 +11,7 @@ from ..._call import Call
 from ..._endpoints import DEPTH1, DEPTH2, DEPTH3
 from ..batch import Batch, OnProgress
 from ...models import Depth2Location, Depth3Location, Location
+from ...tree import LocationTree, full_name
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -121,3 +124,47 @@ class Locations:
             ordered=ordered,
             on_progress=on_progress,
         )
+
+    def tree(
+        self,
+        *,
+        file: str | os.PathLike[str] | None = None,
+        max_age: timedelta = timedelta(days=30),
+        concurrency: int = 16,
+        on_progress: OnProgress | None = None,
+    ) -> LocationTree:
+        """Get every place there is: provinces, their districts, their neighbourhoods.
+
+            tree = moment.locations.tree()
+            print(tree, tree.find("고성군"))
+
+        One call, one for each province, and one for each district, about 270 in all. That the
+        neighbourhood look-up finds a district's by the district's name is inferred from the
+        samples on Kakao's page, not documented: look at the tree's repr.
+
+        :param file: Where the tree is kept: read from there if it is not older than *max_age*,
+            else asked for and written there.
+        :param concurrency: How many calls at once.
+        :param on_progress: Called with a ``Progress`` for each district looked up.
+        :raises InvalidArgumentError: An argument breaks its rule; *file* holds something else.
+        :raises OSError: *file* cannot be read or written.
+        :raises APIError: A call failed for good; nothing is written. It may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
+        """
+        if kept := LocationTree.kept(file, max_age):
+            return kept
+        depth1 = self.depth1()
+        depth2: list[Depth2Location] = []
+        for found2 in self.depth2_each(map(full_name, depth1), concurrency=concurrency):
+            depth2 += found2.result()
+        names = list(dict.fromkeys(map(full_name, depth2)))
+        depth3: list[Depth3Location] = []
+        for found3 in self.depth3_each(
+            names, concurrency=concurrency, on_progress=on_progress
+        ):
+            depth3 += found3.result()
+        tree = LocationTree(locations=depth1, depth2_locations=depth2, depth3_locations=depth3)
+        if file is not None:
+            tree.save(file)
+        return tree

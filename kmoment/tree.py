@@ -1,0 +1,253 @@
+"""Every place of Korea that can be targeted, as one tree: looked through without a call.
+
+    tree = await moment.locations.tree(file="kakao-locations.json")
+    draft = kmoment.AudienceDraft.display("Nonhyeon", **tree.select("강남구 논현1동", "I1001"))
+
+Places are known by Kakao's code. Names are shared (there are two 고성군, six 중구), and change.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple, Self, TypedDict, TypeVar, cast
+
+from ._convert import SEOUL, Unreadable, read, write
+from .errors import AmbiguousLocationError, InvalidArgumentError
+from .models import Depth2Location, Depth3Location, Location
+
+__all__ = ["LocationFields", "LocationTree", "Place", "TreeChanges"]
+
+Place = Location | Depth2Location | Depth3Location
+P = TypeVar("P", Location, Depth2Location, Depth3Location, Place)
+
+
+class LocationFields(TypedDict, total=False):
+    """A draft's fields for a selection of places; a field without a place is not there."""
+
+    locations: tuple[Location, ...]
+    depth2_locations: tuple[Depth2Location, ...]
+    depth3_locations: tuple[Depth3Location, ...]
+
+
+class TreeChanges(NamedTuple):
+    """How one tree differs from an older one, by code."""
+
+    added: tuple[Place, ...]
+    removed: tuple[Place, ...]
+    renamed: tuple[tuple[Place, Place], ...]
+    """Old and new."""
+
+    def __bool__(self) -> bool:
+        return any(map(bool, tuple(self)))
+
+
+_LEVELS: Final[Mapping[str, type[Place]]] = {
+    "locations": Location,
+    "depth2_locations": Depth2Location,
+    "depth3_locations": Depth3Location,
+}
+
+
+def full_name(place: Place) -> str:
+    """The names of everything that *place* lies in, and its own."""
+    return " ".join(_names_of(place))
+
+
+def _names_of(place: Place) -> tuple[str, ...]:
+    levels = ("depth1_name", "depth2_name", "depth3_name")
+    return tuple(getattr(place, level) for level in levels if hasattr(place, level))
+
+
+def _has_all(words: Iterable[str], place: Place) -> bool:
+    return all(word in full_name(place) for word in words)
+
+
+def _distinct(rows: Iterable[P]) -> tuple[P, ...]:
+    """*rows* in order, each code once."""
+    return tuple({row.value: row for row in rows}.values())
+
+
+class LocationTree:
+    """Provinces, their districts, and their neighbourhoods, as Kakao had them on a date."""
+
+    __slots__ = (
+        "_below",
+        "_by_code",
+        "_by_name",
+        "date",
+        "depth2_locations",
+        "depth3_locations",
+        "locations",
+    )
+
+    def __init__(
+        self,
+        *,
+        date: datetime | None = None,
+        locations: Iterable[Location],
+        depth2_locations: Iterable[Depth2Location],
+        depth3_locations: Iterable[Depth3Location],
+    ) -> None:
+        """Put rows together as Kakao answers them. A code that comes twice is one place.
+
+        :param date: When Kakao was asked. Default: now.
+        """
+        self.date = date or datetime.now(SEOUL)
+        self.locations = _distinct(locations)
+        self.depth2_locations = _distinct(depth2_locations)
+        self.depth3_locations = _distinct(depth3_locations)
+        places: tuple[Place, ...] = (
+            *self.locations,
+            *self.depth2_locations,
+            *self.depth3_locations,
+        )
+        self._by_code: dict[str, Place] = {place.value: place for place in places}
+        self._by_name = {_names_of(place): place for place in places}
+        self._below: dict[str, list[Place]] = {}
+        for place in places:
+            if above := self.parent(place):
+                self._below.setdefault(above.value, []).append(place)
+
+    # -- Walking ------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._by_code)
+
+    def __iter__(self) -> Iterator[Place]:
+        """Every place, each before the places in it."""
+        for place in self._by_code.values():
+            if self.parent(place) is None:
+                yield from self.walk(place)
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._by_code
+
+    def __getitem__(self, code: str) -> Place:
+        """The place of a code. A code that is not there is a ``KeyError``."""
+        return self._by_code[code]
+
+    def parent(self, place: Place) -> Place | None:
+        """The place that *place* lies in; ``None`` of a province."""
+        return self._by_name.get(_names_of(place)[:-1])
+
+    def path(self, place: Place) -> tuple[Place, ...]:
+        """The province, the district, and so on, down to *place* itself."""
+        above = self.parent(place)
+        return (*self.path(above), place) if above else (place,)
+
+    def children(self, place: Place) -> tuple[Place, ...]:
+        """The places right below *place*."""
+        return tuple(self._below.get(place.value, ()))
+
+    def walk(self, place: Place) -> Iterator[Place]:
+        """*place* and everything in it."""
+        yield place
+        for child in self.children(place):
+            yield from self.walk(child)
+
+    # -- Finding ------------------------------------------------------------------------
+
+    def find(self, name: str) -> tuple[Place, ...]:
+        """Places by name, the best kind of match there is: none, one, or several.
+
+        Exact comes first: ``고성군`` (two), ``강남구 논현1동``. Then a name whose last word is
+        exact and whose others are part of what it lies in: ``강원 고성군``. Then all places
+        that have every word somewhere in their full name: ``논현``.
+        """
+        words = name.split() or [""]
+        whole, own, outer = " ".join(words), words[-1], words[:-1]
+        ends = [place for place in self if f" {full_name(place)}".endswith(f" {own}")]
+        return (
+            tuple(place for place in ends if f" {full_name(place)}".endswith(f" {whole}"))
+            or tuple(place for place in ends if _has_all(outer, place))
+            or tuple(place for place in self if own and _has_all(words, place))
+        )
+
+    def one(self, wanted: str) -> Place:
+        """The one place of this code or name (see :meth:`find`).
+
+        :raises AmbiguousLocationError: Several have the name; ``candidates`` are they.
+        :raises InvalidArgumentError: None has it.
+        """
+        if wanted in self:
+            return self[wanted]
+        found = self.find(wanted)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AmbiguousLocationError(wanted, found, [full_name(place) for place in found])
+        raise InvalidArgumentError("name", f"must be a place's code or name, not {wanted!r}")
+
+    def select(self, *wanted: str | Place) -> LocationFields:
+        """A draft's location fields for these places: codes, names (see :meth:`one`) or rows.
+
+            draft = kmoment.AudienceDraft.display("South", **tree.select("부산광역시", "I1000"))
+
+        :raises AmbiguousLocationError: A name is shared by several places.
+        :raises InvalidArgumentError: A name is no place's.
+        """
+        places = [self.one(item) if isinstance(item, str) else item for item in wanted]
+        levels = {
+            field: _distinct(place for place in places if type(place) is level)
+            for field, level in _LEVELS.items()
+        }
+        return cast("LocationFields", {field: rows for field, rows in levels.items() if rows})
+
+    # -- Keeping ------------------------------------------------------------------------
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Write the tree into *file*, whole or not at all."""
+        rows = {field: write(list(getattr(self, field))) for field in _LEVELS}
+        text = json.dumps({"date": self.date.isoformat(), **rows}, ensure_ascii=False, indent=1)
+        draft = Path(f"{os.fspath(file)}.{os.getpid()}.part")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str]) -> Self:
+        """Read what :meth:`save` has written.
+
+        :raises OSError: The file cannot be read.
+        :raises InvalidArgumentError: It holds something else.
+        """
+        try:
+            data = json.loads(Path(file).read_text(encoding="utf-8"))
+            return cls(
+                date=datetime.fromisoformat(data["date"]),
+                locations=read(data["locations"], list[Location]),
+                depth2_locations=read(data["depth2_locations"], list[Depth2Location]),
+                depth3_locations=read(data["depth3_locations"], list[Depth3Location]),
+            )
+        except (ValueError, KeyError, TypeError, Unreadable) as error:
+            why = type(error).__name__
+        raise InvalidArgumentError("file", f"must be a tree that kmoment has saved ({why})")
+
+    @classmethod
+    def kept(cls, file: str | os.PathLike[str] | None, max_age: timedelta) -> Self | None:
+        """What *file* holds, if there is one that is not older than *max_age*."""
+        if file is None or not Path(file).exists():
+            return None
+        tree = cls.load(file)
+        return tree if datetime.now(SEOUL) - tree.date <= max_age else None
+
+    def compare(self, newer: "LocationTree") -> TreeChanges:
+        """What has come, gone, and changed its name in *newer*."""
+        old, new = self._by_code, newer._by_code
+        return TreeChanges(
+            added=tuple(new[code] for code in new if code not in old),
+            removed=tuple(old[code] for code in old if code not in new),
+            renamed=tuple(
+                (old[code], new[code])
+                for code in old
+                if code in new and _names_of(old[code]) != _names_of(new[code])
+            ),
+        )
+
+    def __repr__(self) -> str:
+        levels = (len(getattr(self, field)) for field in _LEVELS)
+        return f"<LocationTree of {self.date:%Y-%m-%d}: {' / '.join(map(str, levels))} places>"

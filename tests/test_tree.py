@@ -1,0 +1,179 @@
+"""The tree of places: complete, one call per node, and looked through without any."""
+
+import csv
+import gzip
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kmoment
+from kmoment import LocationTree
+from kmoment.sandbox import Fault, Sandbox
+from kmoment.tree import full_name
+
+
+def listed() -> set[tuple[str, ...]]:
+    """Every place that the sandbox's file of regions names."""
+    packed = files("kmoment.sandbox").joinpath("data/regions.csv.gz").read_bytes()
+    rows = [tuple(row) for row in csv.reader(gzip.decompress(packed).decode().splitlines()[1:])]
+    return {row[:depth] for row in rows for depth in (1, 2, 3)}
+
+
+@pytest.fixture(scope="module")
+def tree() -> Iterator[LocationTree]:
+    with Sandbox() as sandbox, kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        yield moment.locations.tree()
+
+
+def calls(sandbox: Sandbox) -> int:
+    return len(sandbox.requests())
+
+
+def test_the_tree_is_complete(tree: LocationTree) -> None:
+    """Every province, district and neighbourhood of the regions file, and none twice."""
+    names = {full_name(place) for place in tree}
+    assert {" ".join(name) for name in listed()} <= names
+    assert len(listed()) == 17 + 252 + 3557
+    assert len({place.value for place in tree}) == len(tree) == len(list(tree))
+
+
+@pytest.mark.anyio
+async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path) -> None:
+    """One for the provinces, one for each of them, one for each district; then the file."""
+    file = tmp_path / "places.json"
+    async with Sandbox() as sandbox:
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            first = await moment.locations.tree(file=file)
+            assert calls(sandbox) == 1 + len(first.locations) + len(first.depth2_locations)
+            second = await moment.locations.tree(file=file)
+            assert calls(sandbox) == 1 + 19 + 252
+            assert not first.compare(second)
+            assert second.date == first.date
+            await moment.locations.tree(file=file, max_age=timedelta(0))
+            assert calls(sandbox) == 2 * (1 + 19 + 252)
+
+
+@pytest.mark.anyio
+async def test_a_failing_call_fails_the_tree(tmp_path: Path) -> None:
+    """An incomplete tree is never given out, nor written."""
+    file = tmp_path / "places.json"
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault("locations.depth3", "status", nth=(200,), status=400))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            with pytest.raises(kmoment.BadRequestError):
+                await moment.locations.tree(file=file)
+    assert not file.exists()
+
+
+def test_walking(tree: LocationTree) -> None:
+    """Up, down, and to everything in a place."""
+    gangnam = tree["I1000"]
+    assert [place.value for place in tree.path(tree["I10000101"])] == ["I", "I1000", "I10000101"]
+    assert tree.parent(tree["I"]) is None
+    assert tree["I10000101"] in tree.children(gangnam)
+    assert tree.children(tree["I10000101"]) == ()
+    assert {place.value[:5] for place in tree.walk(gangnam)} == {"I1000"}
+    assert "I1000" in tree
+    assert "X" not in tree
+    with pytest.raises(KeyError):
+        tree["X"]
+
+
+FOUND = {
+    "강남구 논현1동": ["서울특별시 강남구 논현1동"],
+    "서울특별시": ["서울특별시"],
+    "장안구": ["경기도 수원시 장안구"],
+    "강원 고성군": ["강원특별자치도 고성군"],
+    " 강원   고성군 ": ["강원특별자치도 고성군"],
+    "고성군": ["강원특별자치도 고성군", "경상남도 고성군"],
+    "서울 논현": ["서울특별시 강남구 논현1동", "서울특별시 강남구 논현2동"],
+    "없는곳": [],
+    "": [],
+    "구": [],
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_finding(tree: LocationTree, name: str) -> None:
+    """Exact names before a last word that is exact, before names that contain every word."""
+    if name == "구":  # a part of hundreds of names: but none is exactly it
+        assert len(tree.find(name)) > 100
+    else:
+        assert [full_name(place) for place in tree.find(name)] == FOUND[name]
+
+
+@pytest.mark.parametrize(("name", "count"), [("고성군", 2), ("중구", 6), ("중앙동", 31)])
+def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int) -> None:
+    """The error says how many, names some, carries all, and pickles."""
+    with pytest.raises(kmoment.AmbiguousLocationError, match=f"is {count}: ") as caught:
+        tree.one(name)
+    assert len(caught.value.candidates) == count
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.candidates) == (str(caught.value), caught.value.candidates)
+
+
+def test_a_selection_is_a_drafts_fields(tree: LocationTree) -> None:
+    """Codes, names and rows, each once and at its level; the draft has no fault."""
+    fields = tree.select("부산광역시", "I1000", "강남구 논현1동", tree["I1000"])
+    assert {name: len(rows) for name, rows in fields.items()} == {  # type: ignore[arg-type]
+        "locations": 1,
+        "depth2_locations": 1,
+        "depth3_locations": 1,
+    }
+    assert kmoment.AudienceDraft.display("South", **fields).faults() == ()
+    assert tree.select() == {}
+    with pytest.raises(kmoment.InvalidArgumentError, match="없는곳"):
+        tree.select("I", "없는곳")
+
+
+def test_saved_and_loaded_it_is_the_same(tree: LocationTree, tmp_path: Path) -> None:
+    """The file is dated and holds everything; nothing else is left in its folder."""
+    file = tmp_path / "places.json"
+    tree.save(file)
+    again = LocationTree.load(os.fspath(file))
+    assert again.date == tree.date
+    assert list(again) == list(tree)
+    assert [path.name for path in tmp_path.iterdir()] == ["places.json"]
+    assert f"{tree.date:%Y-%m-%d}" in repr(again)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"date": "x"}', "no"])
+def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
+    """What kmoment has not saved is told as such, and a missing file as missing."""
+    file = tmp_path / "places.json"
+    file.write_text(text)
+    with pytest.raises(kmoment.InvalidArgumentError, match="file"):
+        LocationTree.load(file)
+    with pytest.raises(FileNotFoundError):
+        LocationTree.load(tmp_path / "none.json")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tree: LocationTree, tmp_path: Path) -> None:
+    """The error is the system's own, and no half file stays."""
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
+        tree.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_dates_are_compared(tree: LocationTree, tmp_path: Path) -> None:
+    """By code: what came, what went, and what has another name now."""
+    file = tmp_path / "places.json"
+    tree.save(file)
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    gone = data["depth3_locations"].pop()
+    data["locations"][0]["depth1Name"] = "강원도"
+    data["locations"].append({"value": "Y", "description": "새 도", "depth1Name": "새 도"})
+    file.write_text(json.dumps(data))
+    changes = tree.compare(LocationTree.load(file))
+    assert [place.value for place in changes.added] == ["Y"]
+    assert [place.value for place in changes.removed] == [gone["value"]]
+    ((old, new),) = changes.renamed
+    assert (full_name(old), full_name(new)) == ("강원특별자치도", "강원도")
+    assert changes
