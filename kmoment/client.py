@@ -81,7 +81,8 @@ class AsyncClient(Door):
         :param max_attempts: How often a call may be tried. What a failed attempt may have done
             decides whether it is tried again; a create never is, unless it provably did nothing.
         :param reconcile_delays: Seconds before each look for an audience whose create got no
-            answer. With any, a create first lists what is there already. Empty: do not look.
+            answer. With any, a create first lists what is there already, and so does a bulk
+            delete. Empty: do not look.
         :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
             name such as ``locations.depth3``) and ad account, for limits you know of.
         :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
@@ -309,6 +310,11 @@ class AsyncClient(Door):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    @property
+    def _looks(self) -> bool:
+        """Whether a write may ask what is there, before and after."""
+        return bool(self._options.reconcile_delays)
 
     def __repr__(self) -> str:
         shared = self._shared

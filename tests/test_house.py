@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "_convert": {"errors", "models"},
     "_wire": {"_call", "_convert", "errors", "models"},
     "_transport": {"_secret", "_wire"},
-    "resources": {"batch", "tree", "_call", "_checks", "_endpoints", "models"},
+    "_bulk": {"errors", "models"},
+    "resources": {"_bulk", "errors", "batch", "tree", "_call", "_checks", "_endpoints", "models"},
     "_retry": {"_call", "_secret", "_wire", "errors"},
     "_lanes": set[str](),
     "_breakers": {"errors"},
@@ -71,6 +72,7 @@ MAY_IMPORT = {
         "resources",
     },
     "sync": {
+        "_bulk",
         "tree",
         "_workers",
         "batch",

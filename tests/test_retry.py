@@ -473,7 +473,7 @@ async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer)
     """Where even looking fails, the write is reported as unknown, not as failed."""
     server.script(CloseAfter())
     server.default = Html(403)
-    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, reconcile_delays=()) as client:
         with pytest.raises(kmoment.OutcomeUnknownError):
             await client.account(1).audiences.delete_many([1])
 
@@ -483,7 +483,7 @@ ROW = {"name": "x", "type": "DISPLAY"}
 
 async def test_a_bulk_delete_whose_counts_were_lost_says_what_is_left() -> None:
     """It was done, its answer lost: what is still there has failed, the rest succeeded."""
-    client, _ = script(ok(b"{", 200), ok([{"id": 3, **ROW}]))
+    client, _ = script(ok(b"{", 200), ok([{"id": 3, **ROW}]), reconcile_delays=())
     result = await client.account(1).audiences.delete_many([1, 2, 3])
     assert (result.success_count, result.fail_count, result.error_messages) == (2, 1, None)
 
@@ -499,7 +499,7 @@ async def test_a_bulk_delete_in_doubt_asks_for_the_rest_once_more(
     rest: Response, counts: tuple[int | None, ...]
 ) -> None:
     """Only what is left goes into the second request, and the counts are added up."""
-    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), rest)
+    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), rest, reconcile_delays=())
     result = await client.account(1).audiences.delete_many([1, 2, 3])
     assert (result.success_count, result.fail_count) == counts
     assert transport.requests[-1].url.query["audienceIds"] == "3"
@@ -507,7 +507,9 @@ async def test_a_bulk_delete_in_doubt_asks_for_the_rest_once_more(
 
 async def test_a_bulk_delete_twice_in_doubt_is_reported() -> None:
     """The second doubt is not looked into for ever."""
-    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), ok(b"", 502))
+    client, transport = script(
+        ok(b"", 502), ok([{"id": 3, **ROW}]), ok(b"", 502), reconcile_delays=()
+    )
     with pytest.raises(kmoment.OutcomeUnknownError):
         await client.account(1).audiences.delete_many([1, 3])
     assert len(transport.requests) == 3

@@ -48,16 +48,18 @@ def test_the_tree_is_complete(tree: LocationTree) -> None:
 async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path) -> None:
     """One for the provinces, one for each of them, one for each district; then the file."""
     file = tmp_path / "places.json"
-    async with Sandbox() as sandbox:
-        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-            first = await moment.locations.tree(file=file)
-            assert calls(sandbox) == 1 + len(first.locations) + len(first.depth2_locations)
-            second = await moment.locations.tree(file=file)
-            assert calls(sandbox) == 1 + 19 + 252
-            assert not first.compare(second)
-            assert second.date == first.date
-            await moment.locations.tree(file=file, max_age=timedelta(0))
-            assert calls(sandbox) == 2 * (1 + 19 + 252)
+    async with (
+        Sandbox() as sandbox,
+        kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment,
+    ):
+        first = await moment.locations.tree(file=file)
+        assert calls(sandbox) == 1 + len(first.locations) + len(first.depth2_locations)
+        second = await moment.locations.tree(file=file)
+        assert calls(sandbox) == 1 + 19 + 252
+        assert not first.compare(second)
+        assert second.date == first.date
+        await moment.locations.tree(file=file, max_age=timedelta(0))
+        assert calls(sandbox) == 2 * (1 + 19 + 252)
 
 
 @pytest.mark.anyio

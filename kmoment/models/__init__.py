@@ -1,6 +1,13 @@
 """Frozen values: what Kakao answers and what it is sent."""
 
-from .audience import Audience, AudienceAdGroup, AudienceSummary, BulkDeleteResult
+from .audience import (
+    Audience,
+    AudienceAdGroup,
+    AudienceSummary,
+    BulkDeleteResult,
+    DeleteOutcome,
+    DeleteStatus,
+)
 from .draft import AudienceDraft
 from .entries import (
     CohortTargeting,
@@ -74,6 +81,8 @@ __all__ = [
     "CustomerFile",
     "CustomerFileStatus",
     "CustomerFileTargeting",
+    "DeleteOutcome",
+    "DeleteStatus",
     "Depth2Location",
     "Depth3Location",
     "FriendGroupFileType",

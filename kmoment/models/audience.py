@@ -1,10 +1,12 @@
 """Audiences as Kakao answers them."""
 
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import attrs
 
+from ..errors import APIError
 from ._base import Model
 from .draft import AudienceDraft
 from .entries import (
@@ -118,11 +120,35 @@ class AudienceAdGroup(Model):
     ad_group_type: AdGroupType | None = None
 
 
+class DeleteStatus(StrEnum):
+    """What a bulk delete did with one audience."""
+
+    DELETED = "deleted"
+    ALREADY_ABSENT = "already absent"
+    """It was not there, or no longer, when the call was made."""
+    FAILED = "failed"
+    """It is still there."""
+    UNKNOWN = "unknown"
+    """It may have been deleted, and looking did not tell. It may be deleted again."""
+
+
+class DeleteOutcome(NamedTuple):
+    """One audience of a bulk delete."""
+
+    audience_id: int
+    status: DeleteStatus
+    error: APIError | None = None
+    """The error of the request that carried it, where there was one."""
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class BulkDeleteResult(Model):
-    """What a bulk delete did. Kakao may answer with nothing: then all of it is ``None``."""
+    """What a bulk delete did: Kakao's counts, and what that means for each audience."""
 
     success_count: int | None = None
+    """Kakao's count; ``None`` where it has answered without."""
     fail_count: int | None = None
     error_messages: tuple[str, ...] | None = None
     """Kakao's words, mostly Korean; which id each belongs to is not said."""
+    outcomes: tuple[DeleteOutcome, ...] = attrs.field(default=(), metadata={"wire": False})
+    """One for each id, in the order given. Not Kakao's."""

@@ -10,6 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from .. import _checks
+from .._bulk import is_clean, parts, summed
 from .._call import Call
 from .._endpoints import (
     AUDIENCE_AD_GROUPS,
@@ -21,6 +22,7 @@ from .._endpoints import (
     UNLINK_AD_GROUP,
     UPDATE_AUDIENCE,
 )
+from ..errors import APIError
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
 
 if TYPE_CHECKING:
@@ -152,32 +154,53 @@ class AsyncAudiences:
         )
 
     async def delete_many(self, audience_ids: Iterable[int]) -> BulkDeleteResult:
-        """Delete several audiences with one request. Some may fail while the call succeeds.
+        """Delete any number of audiences. Some may fail while the call succeeds.
 
             result = await account.audiences.delete_many([1, 2, 3])
-            if result.fail_count:
-                print(*result.error_messages or (), sep="\\n")
+            for outcome in result.outcomes:
+                print(outcome.audience_id, outcome.status)
 
-        How many ids Kakao takes at once is not documented.
+        They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
+        counts what was deleted and does not say which, so the account's audiences are listed
+        before, and after anything but a full success. A request that fails does not keep the
+        next from being made. ``reconcile_delays=()`` does without the lists; what was no full
+        success is then ``unknown``.
 
-        :returns: Counts and messages, all ``None`` where Kakao answers with nothing.
+        :returns: Kakao's counts and messages, and an outcome for each id: deleted, already
+            absent, failed or unknown.
         :raises InvalidArgumentError: There is no id, or one is not a positive 64-bit integer.
             Nothing was sent.
-        :raises OutcomeUnknownError: It may have been done. It may be repeated; audiences that
-            are gone already then count as failures.
-        :raises APIError: The call failed, and nothing was deleted.
+        :raises OutcomeUnknownError: It may have been done, and nothing is known to be. It may
+            be repeated.
+        :raises APIError: Every request failed, and nothing was deleted.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
         ids = _checks.idents("audience_ids", audience_ids)
-        return await self._client.send(
-            Call(
-                endpoint=DELETE_AUDIENCES,
-                returns=BulkDeleteResult,
-                account=self._account,
-                query={"audienceIds": ",".join(map(str, ids))},
+        looks = self._client._looks
+        before = frozenset(row.id for row in await self.list()) if looks else None
+        answers = [(part, await self._delete_part(part)) for part in parts(ids)]
+        done = all(is_clean(part, answer) for part, answer in answers)
+        return summed(answers, before, await self._ids_now() if looks and not done else None)
+
+    async def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
+        try:
+            return await self._client.send(
+                Call(
+                    endpoint=DELETE_AUDIENCES,
+                    returns=BulkDeleteResult,
+                    account=self._account,
+                    query={"audienceIds": ",".join(map(str, ids))},
+                )
             )
-        )
+        except APIError as error:
+            return error
+
+    async def _ids_now(self) -> frozenset[int] | None:
+        try:
+            return frozenset(row.id for row in await self.list())
+        except APIError:
+            return None
 
     async def ad_groups(self, audience_id: int) -> AudienceAdGroups:
         """List the ad groups that use an audience: its links.

@@ -95,7 +95,8 @@ class Client:
         :param max_attempts: How often a call may be tried. What a failed attempt may have done
             decides whether it is tried again; a create never is, unless it provably did nothing.
         :param reconcile_delays: Seconds before each look for an audience whose create got no
-            answer. With any, a create first lists what is there already. Empty: do not look.
+            answer. With any, a create first lists what is there already, and so does a bulk
+            delete. Empty: do not look.
         :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
             name such as ``locations.depth3``) and ad account, for limits you know of.
         :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
@@ -330,6 +331,10 @@ class Client:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
+
+    @property
+    def _looks(self) -> bool:
+        return self._viewed(self._host.client)._looks
 
     def _viewed(self, client: AsyncClient) -> AsyncClient:
         return client.with_options(**self._view) if self._view else client
