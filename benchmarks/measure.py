@@ -80,11 +80,13 @@ def heading(*packages: str) -> None:
 
 
 def pin(process: int, core: int) -> None:
-    """Keep *process* (0: this one) on one core, counted from the first it may use, if it can be."""
-    if sys.platform == "linux":
-        cores = sorted(os.sched_getaffinity(process))
-        if len(cores) > core:
-            os.sched_setaffinity(process, {cores[core]})
+    """Keep *process* (0: this one) on one core, counted from this one's first, if it can be."""
+    if sys.platform == "linux" and core < len(_CORES):
+        os.sched_setaffinity(process, {_CORES[core]})
+
+
+# Before anything is pinned: a child inherits its parent's cores.
+_CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager

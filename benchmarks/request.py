@@ -32,7 +32,7 @@ QUERY = {"keyword": "논현"}
 HEADERS = {"Authorization": "Bearer token"}
 KMOMENT, RAW, BY_HAND = "kmoment", "aiohttp, raw bytes", "aiohttp, by hand"
 DATACLASSES, HTTPX = "aiohttp + dataclasses", "httpx + pydantic"
-ROUNDS = 9
+ROUNDS = 7
 SLOW = 10
 """httpx makes as many times fewer calls."""
 
@@ -161,9 +161,9 @@ def main() -> None:
     options = arguments()
     heading("kmoment", "aiohttp", "yarl", "httpx", "pydantic", *["uvloop"] * options.uvloop)
     pin(0, 0)
-    measure(2, 800, options)
+    measure(2, 500, options)
     if not options.profile:
-        measure(400, 150, options)
+        measure(400, 80, options)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from rows import encoded, locations
 
+
 def answer(rows: int) -> bytes:
     body = encoded(locations(rows))
     head = (
