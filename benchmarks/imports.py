@@ -24,7 +24,8 @@ ROUNDS = 15
 
 def fresh(code: str) -> Callable[[], None]:
     def run() -> None:
-        subprocess.run([sys.executable, "-c", code], check=True)
+        # -P: what is installed, not what lies in the folder this was started from.
+        subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
     return run
 
