@@ -35,7 +35,7 @@ HEADERS = {"Authorization": "Bearer token"}
 KMOMENT, RAW, BY_HAND = "kmoment", "aiohttp, raw bytes", "aiohttp, by hand"
 DATACLASSES, HTTPX = "aiohttp + dataclasses", "httpx + pydantic"
 ROUNDS = 7
-SLOW = 10
+SLOW = 15
 """httpx makes as many times fewer calls."""
 
 
@@ -167,9 +167,9 @@ def main() -> None:
     options = arguments()
     heading("kmoment", "aiohttp", "yarl", "httpx", "pydantic", *["uvloop"] * options.uvloop)
     pin(0, 0)
-    measure(2, 400, options)
+    measure(2, 300, options)
     if not options.profile:
-        measure(400, 60, options)
+        measure(400, 50, options)
 
 
 if __name__ == "__main__":
