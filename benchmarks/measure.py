@@ -4,6 +4,8 @@ Only ratios mean anything on a shared machine. Each round gives one ratio per co
 against the round's own baseline; the table shows their median and spread.
 """
 
+import gc
+import os
 import platform
 import subprocess
 import sys
@@ -15,41 +17,81 @@ from pathlib import Path
 from statistics import median
 
 Contest = Mapping[str, Callable[[], None]]
+Taken = dict[str, list[float]]
 
 
-def rounds(
-    contest: Contest, count: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
+def repeated(call: Callable[[], object], count: int) -> Callable[[], None]:
+    """*call*, *count* times: one round of one contestant."""
+
+    def run() -> None:
+        for _ in range(count):
+            call()
+
+    return run
+
+
+def rounds(contest: Contest, count: int, clock: Callable[[], float] = time.perf_counter) -> Taken:
     """Seconds of each contestant in each round, after one round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in contest}
+    taken: Taken = {name: [] for name in contest}
     order = list(contest)
     for _ in range(count + 1):
         order.reverse()
         for name in order:
+            gc.collect()  # nobody pays for what another has left behind
             start = clock()
             contest[name]()
             taken[name].append(clock() - start)
     return {name: values[1:] for name, values in taken.items()}
 
 
-def table(title: str, taken: dict[str, list[float]], calls: int, baseline: str) -> None:
-    """Print microseconds per call, and the ratio to *baseline* round by round."""
-    print(f"\n{title}\n  {'':28}{'µs/call':>9}   × {baseline}")
+def table(
+    title: str,
+    taken: Taken,
+    calls: int,
+    *baselines: str,
+    unit: str = "µs/call",
+    scale: float = 1e6,
+) -> None:
+    """Print *scale* times the median of one call, and its ratio to each of *baselines*.
+
+    Ratios are taken round by round: their median, and the smallest and largest.
+    """
+    heads = [f"× {baseline:16}" for baseline in baselines]
+    print(f"\n{title}\n  {'':26}{unit:>10}   {'   '.join(heads)}".rstrip())
     for name, values in taken.items():
-        ratios = sorted(a / b for a, b in zip(values, taken[baseline], strict=True))
-        spread = f"{median(ratios):5.2f}  ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-        print(f"  {name:28}{median(values) / calls * 1e6:9.0f}   {spread}")
+        ratios = (
+            f"{_ratio(values, taken[baseline]):{len(head)}}"
+            for head, baseline in zip(heads, baselines, strict=True)
+        )
+        each = median(values) / calls * scale
+        print(f"  {name:26}{each:10,.1f}   {'   '.join(ratios)}".rstrip(), flush=True)
+
+
+def _ratio(values: list[float], baseline: list[float]) -> str:
+    ratios = sorted(a / b for a, b in zip(values, baseline, strict=True))
+    return f"{median(ratios):5.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
 
 
 def heading(*packages: str) -> None:
     """What was measured with: interpreter, machine, versions."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    print(f"CPython {platform.python_version()}, {platform.machine()}; {versions}")
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    print(f"CPython {platform.python_version()}, {machine}; {versions}", flush=True)
+
+
+def pin(process: int, core: int) -> None:
+    """Keep *process* (0: this one) on one core, counted from this one's first, if it can be."""
+    if sys.platform == "linux" and core < len(_CORES):
+        os.sched_setaffinity(process, {_CORES[core]})
+
+
+# Before anything is pinned: a child inherits its parent's cores.
+_CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager
-def server(rows: int) -> Iterator[str]:
-    """The URL of a fast server in a process of its own."""
+def server(rows: int, core: int | None = None) -> Iterator[str]:
+    """The URL of a fast server in a process of its own, on a *core* of its own if given."""
     script = str(Path(__file__).with_name("server.py"))
     process = subprocess.Popen(
         [sys.executable, script, str(rows)],
@@ -57,6 +99,8 @@ def server(rows: int) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    if core is not None:
+        pin(process.pid, core)
     assert process.stdin
     assert process.stdout
     try:

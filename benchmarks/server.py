@@ -4,21 +4,14 @@
 """
 
 import asyncio
-import json
 import sys
 from typing import Any
 
-ROW = {
-    "value": "I10000101",
-    "description": "서울특별시 강남구",
-    "depth1Name": "서울특별시",
-    "depth2Name": "강남구",
-    "depth3Name": "논현1동",
-}
+from rows import encoded, locations
 
 
 def answer(rows: int) -> bytes:
-    body = json.dumps([ROW] * rows, ensure_ascii=False).encode()
+    body = encoded(locations(rows))
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )

@@ -13,7 +13,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import kmoment
-from measure import heading, rounds, server, table
+from measure import heading, repeated, rounds, server, table
 
 PATH = "/openapi/v4/targetings/location/depth3"
 HEADERS = {"Authorization": "Bearer token"}
@@ -40,14 +40,6 @@ def contestants(url: str, moment: kmoment.Client) -> dict[str, Callable[[], obje
     }
 
 
-def alone(call: Callable[[], object]) -> Callable[[], None]:
-    def run() -> None:
-        for _ in range(CALLS):
-            call()
-
-    return run
-
-
 def together(call: Callable[[], object], pool: ThreadPoolExecutor) -> Callable[[], None]:
     def run() -> None:
         for _ in pool.map(lambda _: call(), range(CALLS)):
@@ -66,7 +58,7 @@ def main() -> None:
         calls = contestants(url, moment)
         for name, call in calls.items():
             assert name.startswith("(") or len(call()) == 2, name  # type: ignore[arg-type]
-        one = rounds({name: alone(call) for name, call in calls.items()}, ROUNDS)
+        one = rounds({name: repeated(call, CALLS) for name, call in calls.items()}, ROUNDS)
         table("1 thread", one, CALLS, "kmoment.Client")
         many = rounds({name: together(call, pool) for name, call in calls.items()}, ROUNDS)
         table("16 threads", many, CALLS, "kmoment.Client")
