@@ -22,10 +22,11 @@ turn a null into the text "None". It does not explain itself; when it fails, :fu
 reads again, slowly, and names the value's path.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -57,13 +58,20 @@ class Unreadable(ValueError):  # noqa: N818 - never seen outside: it becomes a D
 
 def read(data: Any, type_: type[T]) -> T:
     """*data* (parsed JSON) as *type_*, or :class:`Unreadable`."""
-    wrapper = _wrapper(data) if get_origin(type_) is list else ""
+    hook, is_list = _how(type_)
+    wrapper = _wrapper(data) if is_list else ""
     value = data[wrapper] if wrapper else data
     try:
-        return _converter.structure(value, type_)
+        return cast("T", hook(value, type_))
     except Exception:  # whatever a stranger's JSON did to the fast path, the slow one explains
         unreadable = _explain(value, type_, wrapper)
     raise unreadable
+
+
+@cache
+def _how(type_: Any) -> tuple[Hook, bool]:
+    """What reads *type_*, and whether that is a list. cattrs' own look-up takes a while."""
+    return _converter.get_structure_hook(type_), get_origin(type_) is list
 
 
 def write(value: Any) -> Any:
@@ -143,14 +151,19 @@ def _kind(value: Any) -> str:
 def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
     """For ``list[X]`` and ``tuple[X, ...]``."""
     collect, of = get_origin(type_), _of(type_)
-    hook = converter.get_structure_hook(of)
+    read_all = _reader(of) if _is_model(of) else _each(converter.get_structure_hook(of), of)
 
     def read_list(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
             raise _not(f"must be a list, not {_kind(value)}")
-        return collect([hook(item, of) for item in value])
+        items = read_all(value)
+        return items if collect is list else collect(items)
 
     return read_list
+
+
+def _each(hook: Hook, of: Any) -> Callable[[Iterable[Any]], list[Any]]:
+    return lambda items: [hook(item, of) for item in items]
 
 
 # -- Models -----------------------------------------------------------------------------
@@ -189,44 +202,82 @@ def _first(type_: Any) -> Any:
     return get_args(type_)[0] if get_origin(type_) in (UnionType, Union) else type_
 
 
-def _model_hook(model: type[Model], converter: cattrs.Converter) -> Hook:
-    """Write and compile the function that reads one JSON object as *model*.
+def _model_hook(model: type[Model]) -> Hook:
+    read_all = _reader(model)
+    return lambda value, _: read_all((value,))[0]
+
+
+@cache
+def _reader(
+    model: type[Model], converter: cattrs.Converter
+) -> Callable[[Iterable[Any]], list[Any]]:
+    """Write and compile the function that reads JSON objects as *model*.
 
     For a class with one required text ``value`` and one optional whole number ``size``:
 
-        def read(o, _):
-            get = o.get
-            v0 = get('value')
-            if v0.__class__ is not str: v0 = h0(v0, t0)
-            v1 = get('size')
-            if v1 is not None and v1.__class__ is not int: v1 = h1(v1, t1)
-            extra = NO_EXTRA if known.issuperset(o) else rest(o)
-            return model(value=v0, size=v1, extra=extra)
+        def read_all(objects):
+            found = []
+            for o in objects:
+                t = new(twin)
+                v = o['value']
+                t.value = v if v.__class__ is str else h0(v, t0)
+                v = o.get('size')
+                t.size = v if v is None or v.__class__ is int else h1(v, t1)
+                t.extra = NO_EXTRA if known.issuperset(o) else rest(o)
+                t.__class__ = model
+                found.append(t)
+            return found
+
+    A frozen class's own ``__init__`` takes more than twice as long as all of this, so the values
+    go into a twin that is not frozen, which then becomes one of the class.
     """
     members = list(_members(model))
     known = wire_names(model)
-    scope: dict[str, Any] = {"model": model, "known": known, "NO_EXTRA": NO_EXTRA}
-    scope["rest"] = lambda o: FrozenDict((k, v) for k, v in o.items() if k not in known)
-    lines = ["def read(o, _):", "get = o.get"]
+    scope: dict[str, Any] = {
+        "new": object.__new__,
+        "twin": _unfrozen(model),
+        "model": model,
+        "known": known,
+        "NO_EXTRA": NO_EXTRA,
+        "rest": lambda o: FrozenDict((k, v) for k, v in o.items() if k not in known),
+    }
+    lines = ["t = new(twin)"]
     for i, member in enumerate(members):
-        scope[f"h{i}"], scope[f"t{i}"] = converter.get_structure_hook(member.type), member.type
+        scope[f"h{i}"], scope[f"t{i}"] = _converter.get_structure_hook(member.type), member.type
         lines += _member_lines(i, member)
-    given = ", ".join(f"{member.name}=v{i}" for i, member in enumerate(members))
-    lines += ["extra = NO_EXTRA if known.issuperset(o) else rest(o)"]
-    lines += [f"return model({given}, extra=extra)"]
-    exec(compile("\n    ".join(lines), f"<kmoment reads {model.__name__}>", "exec"), scope)  # noqa: S102
-    hook: Hook = scope["read"]
-    return hook
+    lines += (f"t.{name} = {value!r}" for name, value in _not_on_the_wire(model))
+    complete = all(member.required for member in members)
+    nothing_else = f"len(o) == {len(members)}" if complete else "known.issuperset(o)"
+    lines += [f"t.extra = NO_EXTRA if {nothing_else} else rest(o)", "t.__class__ = model"]
+    body = "\n        ".join([*lines, "found.append(t)"])
+    head = "def read_all(objects):\n    found = []\n    for o in objects:\n        "
+    source = f"{head}{body}\n    return found"
+    exec(compile(source, f"<kmoment reads {model.__name__}>", "exec"), scope)  # noqa: S102
+    read_all: Callable[[Iterable[Any]], list[Any]] = scope["read_all"]
+    return read_all
+
+
+def _unfrozen(model: type[Model]) -> type[Model]:
+    """A class of the same layout, whose objects can be filled."""
+    own = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(model.__name__, (model,), {"__slots__": (), **own})
+
+
+def _not_on_the_wire(model: type[Model]) -> Iterator[tuple[str, Any]]:
+    fields = (field for field in attrs.fields(model) if not field.metadata.get("wire", True))
+    return ((field.name, field.default) for field in fields)
 
 
 def _member_lines(i: int, member: _Member) -> Iterator[str]:
-    yield f"v{i} = get({member.wire!r})"
-    for twin in member.spellings[1:]:
-        yield f"if v{i} is None: v{i} = get({twin!r})"
-    exact = f"v{i}.__class__ is not {member.type.__name__}" if member.type in (str, int) else ""
-    unless_absent = "" if member.required else f"v{i} is not None"
-    condition = " and ".join(filter(None, (unless_absent, exact)))
-    yield f"{f'if {condition}: ' if condition else ''}v{i} = h{i}(v{i}, t{i})"
+    first, *twins = member.spellings
+    surely = member.required and not twins
+    yield f"v = o[{first!r}]" if surely else f"v = o.get({first!r})"
+    for twin in twins:
+        yield f"if v is None: v = o.get({twin!r})"
+    fits = [] if member.required else ["v is None"]
+    fits += [f"v.__class__ is {member.type.__name__}"] if member.type in (str, int) else []
+    read = f"h{i}(v, t{i})"
+    yield f"t.{member.name} = " + (f"v if {' or '.join(fits)} else {read}" if fits else read)
 
 
 def wire_names(model: type[Model]) -> frozenset[str]:
@@ -269,7 +320,7 @@ def configure_converter(converter: cattrs.Converter) -> None:
     for enum in _words(OpenEnum):
         converter.register_structure_hook(enum, _word(enum))
         converter.register_unstructure_hook(enum, str)
-    converter.register_structure_hook_factory(_is_model, lambda m: _model_hook(m, converter))
+    converter.register_structure_hook_factory(_is_model, _model_hook)
     converter.register_structure_hook_factory(_is_list, lambda t: _list_hook(t, converter))
     converter.register_unstructure_hook_func(_is_model, _unstructure_model)
     converter.register_unstructure_hook(

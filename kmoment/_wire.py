@@ -55,7 +55,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Their names are looked up in lower case."""
     body: bytes
 
 
@@ -121,19 +121,29 @@ def _refuse_hidden_members(draft: AudienceDraft) -> None:
 
 def decode(call: Call[T], response: Response) -> T:
     """The value that *response* carries for *call*, or the error that it is."""
-    facts = facts_of(call) | {"status": response.status, "request_sent": True}
     data = _parse(response.body)
+    if 200 <= response.status < 300 and data is not _NOT_JSON and not _envelope(data):
+        return _value(call, data, response)
+    raise _error(call, data, response)
+
+
+def _error(call: Call[Any], data: Any, response: Response) -> APIError:
+    facts = _facts(call, response)
     if data is _NOT_JSON:
         facts["web_page"] = response.body.lstrip().startswith(b"<")
     if envelope := _envelope(data):
-        raise _kakao_error(envelope, response, facts)
+        return _kakao_error(envelope, response, facts)
     if response.status >= 400:
         error = _BY_STATUS.get(response.status, _by_hundred(response.status))
         facts |= {"message": _any_words(data)} | _retry_after(response)
-        raise error("an error without one of Kakao's codes", facts)
+        return error("an error without one of Kakao's codes", facts)
     if not 200 <= response.status < 300:
-        raise ProtocolError("a redirect or other status that the API does not use", facts)
-    return _value(call, data, facts)
+        return ProtocolError("a redirect or other status that the API does not use", facts)
+    return ProtocolError("the answer is not JSON", facts)
+
+
+def _facts(call: Call[Any], response: Response) -> dict[str, Any]:
+    return facts_of(call) | {"status": response.status, "request_sent": True}
 
 
 def facts_of(call: Call[Any]) -> dict[str, Any]:
@@ -166,7 +176,7 @@ _EMPTY: Final = _NotJson()
 
 
 def _parse(body: bytes) -> Any:
-    if not body.strip():
+    if not body or body.isspace():
         return _EMPTY
     try:
         return json.loads(body)
@@ -174,13 +184,11 @@ def _parse(body: bytes) -> Any:
         return _NOT_JSON
 
 
-def _value(call: Call[T], data: Any, facts: dict[str, Any]) -> T:
-    if data is _NOT_JSON:
-        raise ProtocolError("the answer is not JSON", facts)
+def _value(call: Call[T], data: Any, response: Response) -> T:
     if call.returns is NoneType:
         return cast("T", None)
     if data is _EMPTY:
-        return _empty(call, facts)
+        return _empty(call, response)
     if call.returns is object:
         return cast("T", data)
     try:
@@ -189,15 +197,15 @@ def _value(call: Call[T], data: Any, facts: dict[str, Any]) -> T:
         (path, rule), *_ = faults = unreadable.faults
         partial = unreadable.partial
     reason = f"{path or 'the answer'} {rule}"
-    raise DecodeError(reason, facts | {"faults": faults, "partial": partial})
+    raise DecodeError(reason, _facts(call, response) | {"faults": faults, "partial": partial})
 
 
-def _empty(call: Call[T], facts: dict[str, Any]) -> T:
+def _empty(call: Call[T], response: Response) -> T:
     if call.returns is object:
         return cast("T", None)
     if call.returns is BulkDeleteResult:
         return call.returns()
-    raise DecodeError("the answer is empty", facts)
+    raise DecodeError("the answer is empty", _facts(call, response))
 
 
 # -- Errors -----------------------------------------------------------------------------
