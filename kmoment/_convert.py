@@ -58,7 +58,7 @@ class Unreadable(ValueError):  # noqa: N818 - never seen outside: it becomes a D
 
 def read(data: Any, type_: type[T]) -> T:
     """*data* (parsed JSON) as *type_*, or :class:`Unreadable`."""
-    hook, is_list = _how(type_)
+    hook, is_list = _how(cast("Any", type_))
     wrapper = _wrapper(data) if is_list else ""
     value = data[wrapper] if wrapper else data
     try:
@@ -202,15 +202,13 @@ def _first(type_: Any) -> Any:
     return get_args(type_)[0] if get_origin(type_) in (UnionType, Union) else type_
 
 
-def _model_hook(model: type[Model]) -> Hook:
+def _model_hook(model: Any) -> Hook:
     read_all = _reader(model)
     return lambda value, _: read_all((value,))[0]
 
 
 @cache
-def _reader(
-    model: type[Model], converter: cattrs.Converter
-) -> Callable[[Iterable[Any]], list[Any]]:
+def _reader(model: Any) -> Callable[[Iterable[Any]], list[Any]]:
     """Write and compile the function that reads JSON objects as *model*.
 
     For a class with one required text ``value`` and one optional whole number ``size``:

@@ -22,10 +22,11 @@ from ._listeners import Listeners
 from ._retry import Action, Budget, Options, Outcome, Story
 from ._routes import Routes
 from ._secret import Secret, TokenSource
-from ._settle import find_created, list_call, read_back, unknown
+from ._settle import Ask, find_created, list_call, read_back, unknown
+from ._watch import Limit, Watch
 from ._wire import (
     Attempt,
-    Request,
+    NoAnswer,
     Response,
     decode,
     encode,
@@ -48,7 +49,7 @@ from .hooks import CallReport
 from .models import Audience
 
 if TYPE_CHECKING:
-    from ._transport import NoAnswer, Transport
+    from ._transport import Transport
 
 T = TypeVar("T")
 
@@ -62,6 +63,8 @@ class Shared:
     breakers: Breakers = attrs.Factory(Breakers)
     transport: "Transport | None" = None
     loop: asyncio.AbstractEventLoop | None = None
+    clock: Callable[[], float] = attrs.field(init=False)
+    watch: Watch = attrs.field(init=False)
     closed: bool = False
     live: int = 0
     quiet: asyncio.Event = attrs.Factory(asyncio.Event)
@@ -92,18 +95,20 @@ class Door:
     async def send(self, call: Call[T]) -> T:
         """Make *call*. Every method of every resource ends here."""
         self._open()
-        shared, story = self._shared, Story(asyncio.get_running_loop().time())
-        limit = asyncio.timeout(self._options.deadline)
+        shared = self._shared
+        life = shared.watch.begin(self._options.deadline)
+        story = Story(shared.clock(), life)
         shared.live += 1
         try:
-            async with limit:
-                return await self._make(call, story)
-        except TimeoutError:
-            if not limit.expired():
+            return await self._make(call, story)
+        except asyncio.CancelledError:
+            if not life.is_past(Limit.DEADLINE):
                 raise
         finally:
+            shared.watch.end(life)
             shared.live -= 1
-            shared.quiet.set()
+            if shared.closed:
+                shared.quiet.set()
         raise self._too_late(call, story)
 
     async def close_within(self, seconds: float) -> None:
@@ -116,6 +121,7 @@ class Door:
             try:
                 await self._drain(seconds)
             finally:
+                shared.watch.close()
                 await shared.transport.aclose()
 
     async def _make(self, call: Call[T], story: Story) -> T:
@@ -129,13 +135,13 @@ class Door:
         lock = self._shared.creating.setdefault((call.account, draft.name), asyncio.Lock())
         async with lock:
             story.attempt.phase = "listing what is there already"
-            rows = await self._ask(list_call(call.account))
+            rows = await self._asking(story)(list_call(call.account))
             story.known_ids = frozenset(row.id for row in rows)
             return await self._repeat(call, story)
 
-    async def _ask(self, call: Call[T]) -> T:
-        """A call of our own, within the deadline of the one it is made for."""
-        return await self._repeat(call, Story(asyncio.get_running_loop().time()))
+    def _asking(self, story: Story) -> Ask:
+        """Makes calls of our own, within the time of the one they are made for."""
+        return lambda call: self._repeat(call, Story(self._shared.clock(), story.life))
 
     async def _repeat(self, call: Call[T], story: Story) -> T:
         """Make a call with all its attempts, and tell how it ended."""
@@ -155,7 +161,8 @@ class Door:
                 self._listeners.call(self._report(call, story, outcome, error))
 
     async def _attempts(self, call: Call[T], story: Story) -> T:
-        clock, shared = asyncio.get_running_loop().time, self._shared
+        shared = self._shared
+        clock = shared.clock
         while True:
             story.begin(clock())
             if shared.breakers.tripped:
@@ -194,7 +201,7 @@ class Door:
             path=call.endpoint.path,
             ad_account_id=call.account,
             outcome=str(outcome),
-            seconds=asyncio.get_running_loop().time() - story.began,
+            seconds=self._shared.clock() - story.began,
             attempts=story.tried,
             error=error,
         )
@@ -205,7 +212,7 @@ class Door:
             return cast("T", None)
         if action is Action.READ_BACK:
             done = story.last_outcome is Outcome.DONE
-            return await read_back(self._ask, call, error, done=done)
+            return await read_back(self._asking(story), call, error, done=done)
         if action is Action.RECONCILE:
             return cast("T", await self._reconcile(call, story, error))
         if self._is_doubtful(call, story.in_doubt and story.last_outcome is not Outcome.FAILED):
@@ -218,7 +225,9 @@ class Door:
     async def _reconcile(self, call: Call[Any], story: Story, error: APIError) -> Audience:
         doubt = self._doubt(call, story, error)
         with suppress(APIError):
-            return await find_created(self._ask, doubt, self._options.reconcile_delays, self._sleep)
+            return await find_created(
+                self._asking(story), doubt, self._options.reconcile_delays, self._sleep
+            )
         raise doubt
 
     def _doubt(self, call: Call[Any], story: Story, error: APIError) -> OutcomeUnknownError:
@@ -229,16 +238,17 @@ class Door:
 
     async def _attempt(self, call: Call[T], story: Story) -> T:
         """Wait for a turn, send the call once, and read its answer."""
-        token = story.token = await self._token.token()
-        key, clock = (call.endpoint.quota, call.account), asyncio.get_running_loop().time
+        token = story.token = self._token.known or await self._token.token()
+        key, clock = (call.endpoint.quota, call.account), self._shared.clock
         lane = self._shared.lanes.lane(key, self._period(call), clock())
         spaced = lane.period > 0
         if spaced:
             story.attempt.phase = "waiting for its turn"
             await lane.enter()
         try:
-            await self._wait(call, story, lane.delay(clock()))
-            response = await self._timed(call, story.attempt, token, lane)
+            if (pause := lane.delay(clock())) > 0:
+                await self._wait(call, story, pause)
+            response = await self._timed(call, story, token, lane)
         finally:
             if spaced:
                 lane.leave()
@@ -253,23 +263,19 @@ class Door:
 
     async def _wait(self, call: Call[Any], story: Story, seconds: float) -> None:
         """Wait for the lane, unless that would be past the deadline."""
-        if seconds <= 0:
-            return
-        if seconds >= story.began + self._options.deadline - asyncio.get_running_loop().time():
+        if self._shared.clock() + seconds >= story.life.deadline:
             phase = "waiting for its turn"
             facts = facts_of(call) | {"request_sent": False, "phase": phase}
             reason = f"its turn comes in {seconds:.0f} s, past its deadline"
             raise DeadlineExceededError(reason, facts)
         await self._sleep(seconds)
 
-    async def _timed(
-        self, call: Call[Any], attempt: Attempt, token: Secret, lane: Lane
-    ) -> Response:
+    async def _timed(self, call: Call[Any], story: Story, token: Secret, lane: Lane) -> Response:
         """Send, and tell the lane how it went."""
-        clock = asyncio.get_running_loop().time
+        clock = self._shared.clock
         started = lane.started(clock())
         try:
-            response = await self._reach(call, attempt, token)
+            response = await self._reach(call, story, token)
         except BaseException:
             lane.ended(clock())
             raise
@@ -284,26 +290,26 @@ class Door:
             self._shared.made.append(answer.id)
         return answer
 
-    async def _reach(self, call: Call[Any], attempt: Attempt, token: Secret) -> Response:
+    async def _reach(self, call: Call[Any], story: Story, token: Secret) -> Response:
         """Ask at each path that the server may mean, until it knows one."""
+        paths = self._routes.candidates(call.endpoint)
+        if len(paths) == 1:
+            return await self._exchange(call, story, paths[0], token)
         answers: list[Response] = []
-        for path in self._routes.candidates(call.endpoint):
-            request = encode(call, path, self.base_url)
-            answers.append(await self._exchange(call, attempt, request, token))
+        for path in paths:
+            answers.append(await self._exchange(call, story, path, token))
             if knows_route(answers[-1]):
                 self._routes.settle(call.endpoint, path)
             if not no_such_route(answers[-1]):
                 return answers[-1]
         return answers[0]
 
-    async def _exchange(
-        self, call: Call[Any], attempt: Attempt, request: Request, token: Secret
-    ) -> Response:
-        from ._transport import NoAnswer
-
+    async def _exchange(self, call: Call[Any], story: Story, path: str, token: Secret) -> Response:
+        attempt, shared = story.attempt, self._shared
+        request = encode(call, path, self.base_url)
         attempt.phase, attempt.sent, attempt.status = "waiting for a free connection", False, None
-        shared = self._shared
-        await shared.slots.acquire(call.account)
+        if not shared.slots.take():
+            await shared.slots.acquire(call.account)
         try:
             return await cast("Transport", shared.transport).send(request, token, attempt)
         except NoAnswer as error:
@@ -332,15 +338,15 @@ class Door:
         twin._shared = Shared(FairSlots(self._max_connections))
         return twin
 
-    def _open(self) -> "Transport":
+    def _open(self) -> None:
         shared = self._shared
         if shared.closed:
             raise ClientClosedError("the client is closed; make a new one")
         if shared.transport is None:
-            shared.loop = _running_loop()
+            loop = shared.loop = _running_loop()
+            shared.clock, shared.watch = loop.time, Watch(loop)
             shared.transport = self._new_transport()
         self._check_loop()
-        return shared.transport
 
     def _new_transport(self) -> "Transport":
         from ._transport import Transport
@@ -367,13 +373,15 @@ class Door:
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
-    with suppress(RuntimeError):
+    try:
         return asyncio.get_running_loop()
-    raise WrongLoopError("kmoment's async client runs on asyncio, and no event loop is running")
+    except RuntimeError:
+        reason = "kmoment's async client runs on asyncio, and no event loop is running"
+    raise WrongLoopError(reason)
 
 
 def _error_of(
-    call: Call[Any], attempt: Attempt, failure: "NoAnswer"
+    call: Call[Any], attempt: Attempt, failure: NoAnswer
 ) -> APIConnectionError | ProtocolError:
     error = ProtocolError if failure.broken else APIConnectionError
     facts = {

@@ -34,10 +34,16 @@ class FairSlots:
         self._free = slots
         self._queues: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
-    async def acquire(self, key: Hashable) -> None:
-        """Take a slot, waiting for one where there is none."""
+    def take(self) -> bool:
+        """Take a slot, if one is free. Nobody waits then."""
         if self._free > 0:
             self._free -= 1
+            return True
+        return False
+
+    async def acquire(self, key: Hashable) -> None:
+        """Take a slot, waiting for one where there is none."""
+        if self.take():
             return
         turn = asyncio.get_running_loop().create_future()
         self._queues.setdefault(key, deque()).append(turn)

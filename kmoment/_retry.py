@@ -14,6 +14,7 @@ import attrs
 
 from ._call import Replay
 from ._secret import Secret
+from ._watch import Life
 from ._wire import Attempt
 from .errors import (
     APIConnectionError,
@@ -286,7 +287,8 @@ class Story:
     """What one call has been through. Times are the event loop's."""
 
     began: float
-    attempt: Attempt = attrs.Factory(Attempt)
+    life: Life
+    attempt: Attempt = attrs.Factory(lambda story: Attempt(story.life), takes_self=True)
     started: float = 0.0
     tried: tuple[Attempted, ...] = ()
     in_doubt: bool = False
@@ -299,7 +301,9 @@ class Story:
 
     def begin(self, now: float) -> None:
         """Another attempt starts."""
-        self.attempt, self.started = Attempt(), now
+        self.started = now
+        if self.tried:
+            self.attempt = Attempt(self.life)
 
     def outcome_if_stopped(self, replay: Replay) -> Outcome:
         """What the attempt under way may have done, when it is cancelled now."""
@@ -321,7 +325,7 @@ class Story:
         self.last_outcome = OUTCOMES[event]
         self.in_doubt |= self.last_outcome is Outcome.UNKNOWN
         if self.last_outcome in (Outcome.UNSENT, Outcome.REJECTED):
-            self.attempt = Attempt(phase="a pause before another attempt")
+            self.attempt = Attempt(self.life, "a pause before another attempt")
         tried = Tried(
             event=event,
             number=len(self.tried) + 1,

@@ -55,6 +55,11 @@ class TokenSource:
         self._known = None if callable(given.reveal()) else checked(given)
         self._asking = asyncio.Lock()
 
+    @property
+    def known(self) -> Secret | None:
+        """The token, if nobody need be asked for it."""
+        return self._known
+
     async def token(self) -> Secret:
         """The token, asking the callable for it where there is one."""
         if self._known is not None:

@@ -2,8 +2,8 @@
 
 What aiohttp does by itself and an SDK must not is switched off here:
 
-* It sends a PUT or DELETE twice when a connection drops. A client middleware that turns the
-  error into ours stops that (aio-libs/aiohttp#10790 and #7363 are open).
+* It sends a PUT or DELETE twice when a connection drops. Its own request and response classes,
+  which turn the error into ours, stop that (aio-libs/aiohttp#10790 and #7363 are open).
 * It queues for its pool inside its own timeouts (#10313). The pool is unbounded; the client
   keeps the count in front of it.
 * It decompresses without a limit and takes a gzip body that is cut off for a whole one. Bodies
@@ -17,13 +17,16 @@ import warnings
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from typing import Any, Final, NoReturn, cast
 
 import aiohttp
 
 from ._secret import Secret
-from ._wire import Attempt, Request, Response
+from ._watch import Life, Limit
+from ._wire import Attempt, NoAnswer, Request, Response
 
 BODY_LIMIT: Final = 8 * 2**20
 """Bytes of one answer, before and after decompression."""
@@ -31,25 +34,36 @@ BODY_LIMIT: Final = 8 * 2**20
 CONNECT_TIMEOUT: Final = 10.0
 
 
-class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises its own
-    """No usable answer came. *broken*: one came, but no HTTP. *final*: another try is no use."""
+_attempt: ContextVar[Attempt] = ContextVar("kmoment_attempt")
+"""The attempt that the running task makes: aiohttp has no way to hand it on."""
 
-    def __init__(self, reason: str, *, broken: bool = False, final: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.broken = broken
-        self.final = final
+_LOST: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+"""What aiohttp takes for a reason to send again; it must not see them."""
 
 
-class _MarkedRequest(aiohttp.ClientRequest):
+class _Request(aiohttp.ClientRequest):
     """Marks its attempt as sent before the first byte is written."""
 
-    attempt = Attempt()  # every request gets its own in `guard`
-
     async def send(self, conn: Any) -> Any:
-        self.attempt.sent = True
-        self.attempt.phase = "waiting for the answer"
-        return await super().send(conn)
+        attempt = _attempt.get()
+        attempt.sent = True
+        attempt.phase = "waiting for the answer"
+        try:
+            return await super().send(conn)
+        except _LOST as error:
+            failure = _explain(error)
+        raise failure
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer that does not come is an error of ours."""
+
+    async def start(self, connection: Any) -> Any:
+        try:
+            return await super().start(connection)
+        except _LOST as error:
+            failure = _explain(error)
+        raise failure
 
 
 class Transport:
@@ -73,7 +87,8 @@ class Transport:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl, force_close=force_close),
             cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=_MarkedRequest,
+            request_class=_Request,
+            response_class=_Response,
             auto_decompress=False,
             trust_env=False,
             headers={
@@ -81,38 +96,38 @@ class Transport:
                 "Accept-Encoding": "gzip",
                 "User-Agent": _user_agent(),
             },
-            # The threshold keeps aiohttp from rounding timeouts up to whole seconds.
+            # Silence is the watch's. The threshold keeps aiohttp from rounding up to seconds.
             timeout=aiohttp.ClientTimeout(
-                sock_connect=min(timeout, CONNECT_TIMEOUT), sock_read=timeout, ceil_threshold=1e9
+                sock_connect=min(timeout, CONNECT_TIMEOUT), ceil_threshold=1e9
             ),
         )
 
     async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
         """Send *request* once, and read its answer to the end. Raises :class:`NoAnswer`."""
+        life = attempt.life
+        assert life is not None
         attempt.phase = "connecting"
+        _attempt.set(attempt)
+        life.expect(self._timeout)
         try:
-            return await self._exchange(request, token, attempt)
+            return await self._exchange(request, token, attempt, life)
         except NoAnswer as error:
             failure = error
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             failure = _explain(error)
         except BaseException as error:
-            # A cancellation comes through aiohttp's frames, whose locals hold the token.
-            raise error.with_traceback(None) from None
+            if not life.is_past(Limit.SILENCE):
+                # A cancellation comes through aiohttp's frames, whose locals hold the token.
+                raise error.with_traceback(None) from None
+            failure = NoAnswer("the server fell silent for longer than the timeout")
+        finally:
+            life.silence = inf
         # Outside of any `except`, so that the error carries no context to print.
         raise failure
 
-    async def _exchange(self, request: Request, token: Secret, attempt: Attempt) -> Response:
-        async def guard(
-            req: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-        ) -> aiohttp.ClientResponse:
-            cast("_MarkedRequest", req).attempt = attempt
-            try:
-                return await handler(req)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                failure = _explain(error)
-            raise failure
-
+    async def _exchange(
+        self, request: Request, token: Secret, attempt: Attempt, life: Life
+    ) -> Response:
         session = self._fresh if request.fresh else self._kept
         response = await session.request(
             request.method,
@@ -121,13 +136,18 @@ class Transport:
             data=request.body,
             allow_redirects=False,
             proxy=self._proxy.reveal() if self._proxy else None,
-            middlewares=(guard,),
         )
         try:
             attempt.phase, attempt.status = "reading the answer", response.status
-            body = await _read(response.content)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status, headers, _decompress(body, headers))
+            chunks, size = [], 0
+            while chunk := await response.content.readany():
+                life.expect(self._timeout)
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > BODY_LIMIT:
+                    _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return Response(response.status, response.headers, _decompress(body, response.headers))
         except BaseException:
             response.close()
             raise
@@ -166,19 +186,9 @@ def _user_agent() -> str:
         return "kmoment"
 
 
-async def _read(stream: aiohttp.StreamReader) -> bytes:
-    chunks, size = [], 0
-    while chunk := await stream.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
-    return b"".join(chunks)
-
-
 def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("identity", "") or not body:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity") or not body:
         return body
     if encoding != "gzip":
         _refuse("the answer is compressed in a way that was not asked for")
@@ -214,7 +224,6 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientHttpProxyError, "the proxy did not let the request through"),
     (aiohttp.ConnectionTimeoutError, "no connection within the timeout"),
     (aiohttp.ClientConnectorError, "the connection was refused"),
-    (aiohttp.SocketTimeoutError, "the server fell silent for longer than the timeout"),
     (aiohttp.ClientPayloadError, "the answer was cut off"),
     (aiohttp.ClientConnectionError, "the connection was lost"),
     (OSError, "the connection was lost"),

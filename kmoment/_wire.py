@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import NoneType
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import attrs
 from yarl import URL
@@ -34,11 +34,13 @@ from .errors import (
 )
 from .models import AudienceDraft, BulkDeleteResult
 
+if TYPE_CHECKING:
+    from ._watch import Life
+
 T = TypeVar("T")
 
 
-@attrs.frozen
-class Request:
+class Request(NamedTuple):
     """What goes over the wire, less the token."""
 
     method: str
@@ -49,8 +51,7 @@ class Request:
     """Whether it wants a new connection: a kept one may die under it, and leave it in doubt."""
 
 
-@attrs.frozen
-class Response:
+class Response(NamedTuple):
     """What came back, decompressed."""
 
     status: int
@@ -63,11 +64,22 @@ class Response:
 class Attempt:
     """How far one attempt has come: readable at any moment, also after it was cancelled."""
 
+    life: "Life | None" = None
     phase: str = "waiting for the token"
     sent: bool = False
     """False only while the request provably has not left."""
     status: int | None = None
     """The HTTP status, from the moment it is known."""
+
+
+class NoAnswer(Exception):  # noqa: N818 - never seen outside: the client raises its own
+    """No usable answer came. *broken*: one came, but no HTTP. *final*: another try is no use."""
+
+    def __init__(self, reason: str, *, broken: bool = False, final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.broken = broken
+        self.final = final
 
 
 # -- Requests ---------------------------------------------------------------------------

@@ -18,11 +18,8 @@ import json as json_module
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import attrs
-
 from ._secret import Secret
-from ._transport import NoAnswer
-from ._wire import Attempt, Request, Response
+from ._wire import Attempt, NoAnswer, Request, Response
 from .client import AsyncClient
 from .sync.client import Client
 
@@ -149,7 +146,7 @@ def error(
 def throttled(retry_after: float | None = None) -> Response:
     """429: too many calls to this endpoint."""
     seconds = {} if retry_after is None else {"retry-after": f"{retry_after:.0f}"}
-    return attrs.evolve(error(-813, 429, message="too many calls"), headers=seconds)
+    return error(-813, 429, message="too many calls")._replace(headers=seconds)
 
 
 def quota_exceeded() -> Response:

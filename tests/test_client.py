@@ -22,7 +22,7 @@ from faultserver import Answer, CloseAfter, FaultServer, Silence
 from kmoment import _transport
 from kmoment._breakers import Breakers
 from kmoment._secret import Secret, TokenSource
-from kmoment._transport import NoAnswer
+from kmoment._wire import NoAnswer
 from kmoment.sandbox import Fault, Sandbox
 from scripted import ok, scripted
 
@@ -311,7 +311,7 @@ def test_a_forgotten_client_says_so_once(sandbox: Sandbox, loop_runs: bool) -> N
             asyncio.run(used())
         gc.collect()
     texts = [str(warning.message) for warning in heard]
-    (said,) = [text for text in texts if not text.startswith("unclosed transport")]
+    (said,) = [text for text in texts if not text.startswith("unclosed ")]
     assert "aclose()" in said
     assert not loop_runs or texts == [said]
     assert {warning.category for warning in heard} == {ResourceWarning}

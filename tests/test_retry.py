@@ -26,8 +26,7 @@ from kmoment._retry import (
     decide,
     event_of,
 )
-from kmoment._transport import NoAnswer
-from kmoment._wire import Response
+from kmoment._wire import NoAnswer, Response
 from kmoment.sandbox import Fault, Sandbox
 from scripted import ScriptedTransport, ok, scripted
 

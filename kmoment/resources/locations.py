@@ -92,6 +92,8 @@ class AsyncLocations:
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return self._client.each(
             self.depth2,
@@ -115,6 +117,8 @@ class AsyncLocations:
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return self._client.each(
             self.depth3,

@@ -93,6 +93,8 @@ class Locations:
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return self._client.each(
             self.depth2,
@@ -116,6 +118,8 @@ class Locations:
                 print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
         See ``client.each`` for the parameters. A keyword that is refused is one outcome.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return self._client.each(
             self.depth3,

@@ -1,0 +1,103 @@
+"""Ending what takes too long, with one timer for all calls.
+
+A timer for each call and each read costs more than the rest of the bookkeeping together; nearly
+all of them are cancelled unused. Here a call only writes down until when it may take, and one
+timer, set to the earliest of these moments, looks at all calls that are alive then.
+"""
+
+import asyncio
+from enum import Enum
+from math import inf
+
+
+class Limit(Enum):
+    """Which time is over."""
+
+    DEADLINE = "the call's"
+    SILENCE = "the server's, for its next byte"
+
+
+class Life:
+    """One call's limits, as times of the event loop. When one is past, its task is cancelled."""
+
+    __slots__ = ("_cancelling", "_task", "_watch", "deadline", "past", "silence")
+
+    def __init__(self, watch: "Watch", deadline: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._watch = watch
+        self._task = task
+        self._cancelling = task.cancelling()
+        self.deadline = deadline
+        self.silence = inf
+        self.past: Limit | None = None
+
+    def expect(self, seconds: float) -> None:
+        """The server has so long from now on for its next byte."""
+        self._watch.expect(self, seconds)
+
+    @property
+    def due(self) -> float:
+        """The earlier limit."""
+        return min(self.deadline, self.silence)
+
+    def stop(self, now: float) -> None:
+        """Cancel the call: a limit is past."""
+        self.past = Limit.DEADLINE if self.deadline <= now else Limit.SILENCE
+        self.deadline, self.silence = inf if self.deadline <= now else self.deadline, inf
+        self._task.cancel()
+
+    def is_past(self, limit: Limit) -> bool:
+        """Whether a cancellation that has just come was for this limit, and nobody else's."""
+        if self.past is not limit:
+            return False
+        self.past = None
+        return self._task.uncancel() <= self._cancelling
+
+
+class Watch:
+    """All calls of one client."""
+
+    __slots__ = ("_lives", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lives: set[Life] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, seconds: float) -> Life:
+        """The running task's call has so long from now on."""
+        life = Life(self, self._loop.time() + seconds)
+        self._lives.add(life)
+        self._hurry(life.deadline)
+        return life
+
+    def end(self, life: Life) -> None:
+        """The call has ended."""
+        self._lives.discard(life)
+
+    def expect(self, life: Life, seconds: float) -> None:
+        """See :meth:`Life.expect`."""
+        life.silence = self._loop.time() + seconds
+        self._hurry(life.silence)
+
+    def close(self) -> None:
+        """Let go of the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _hurry(self, due: float) -> None:
+        if self._timer is None or due < self._timer.when():
+            self.close()
+            self._timer = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for life in tuple(self._lives):
+            if life.due <= now:
+                life.stop(now)
+        due = min((life.due for life in self._lives), default=inf)
+        if due < inf:
+            self._hurry(due)
