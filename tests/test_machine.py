@@ -255,7 +255,7 @@ class Machine(RuleBasedStateMachine):
 
     def a_bulk(self, **how: Any) -> Write:
         idents = {self.pick(how["account"], how["pick"] + more) for more in (0, 1, 3)}
-        plan = [name for name in how.pop("plan") if name != "stale list"]
+        plan = [name for name in how.pop("plan") if not name.startswith(("late", "stale"))]
         return DeleteMany(idents=sorted(idents), plan=plan, **how)
 
     def an_unlink(self, **how: Any) -> Write:

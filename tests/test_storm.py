@@ -130,7 +130,8 @@ class Storm:
         gone = set(ids) - self.world.audiences().keys()
         assert not gone or len(gone) == len(ids), "no request deletes a part"
         if isinstance(verdict, kmoment.BulkDeleteResult):
-            assert (verdict.success_count, verdict.fail_count) == (len(ids), 0)
+            assert verdict.success_count is not None
+            assert verdict.success_count + (verdict.fail_count or 0) == len(ids)
         self.hold(verdict, done=bool(gone))
 
     async def verdict(self, call: Any) -> Any:
