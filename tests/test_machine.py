@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -321,6 +322,7 @@ class Machine(RuleBasedStateMachine):
             assert self.truth.shortest_gap >= PERIOD - 1e-6
 
 
+@pytest.mark.timeout(1800)
 def test_reports_are_true() -> None:
     """No duplicate, no false success or failure, nothing leaked, whatever goes wrong."""
     more = settings(max_examples=4 * settings().max_examples)
