@@ -123,9 +123,9 @@ async def call(client: kmoment.AsyncClient, times: int) -> None:
 
 def test_opening_and_closing(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """100 async clients, one after the other, leave nothing."""
-    asyncio.run(open_and_close(url, 10))
+    asyncio.run(open_and_close(url, 10), debug=False)
     with nothing_left(capsys):
-        asyncio.run(open_and_close(url, CYCLES))
+        asyncio.run(open_and_close(url, CYCLES), debug=False)
 
 
 def test_opening_and_closing_sync(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,4 +148,4 @@ def test_calling(url: str, capsys: pytest.CaptureFixture[str]) -> None:
                 await call(client, CALLS)
             assert open_sockets() <= before
 
-    asyncio.run(work())
+    asyncio.run(work(), debug=False)  # debug mode makes it six times as long

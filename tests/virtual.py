@@ -34,6 +34,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _Jumping()
         super().__init__(self._jumping)
+        self.set_debug(False)  # in dev mode, nearly all of the time would go there
 
     def time(self) -> float:
         return self._jumping.now
