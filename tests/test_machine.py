@@ -23,16 +23,15 @@ from hypothesis.stateful import (
 import kmoment
 from conftest import TOKEN
 from kmoment.hooks import CallReport
-from truth import AD_GROUPS, HOLDING, TROUBLES, WRITING, Kakao, Truth, Writing, under
+from truth import AD_GROUPS, TROUBLES, WRITING, Kakao, Truth, Writing, under
 from virtual import VirtualLoop
 
 PERIOD: Final = 0.5
 ACCOUNT: Final = st.sampled_from([1, 2])
-CALM: Final = ("fine", "unreached", "429", "429 for 3 s", "429 for 90 s")
-"""What leaves no doubt."""
-PLAN: Final = st.lists(st.sampled_from(sorted(TROUBLES.keys() - HOLDING.keys())), max_size=6)
-TWIN_PLAN: Final = PLAN.map(
-    lambda plan: [name for name in plan if not name.startswith(("late", "stale"))]
+PLAN: Final = st.lists(st.sampled_from(sorted(TROUBLES)), max_size=6)
+TWIN_PLAN: Final = st.lists(
+    st.sampled_from([name for name in sorted(TROUBLES) if not name.startswith(("late", "stale"))]),
+    max_size=6,
 )
 PATIENCE: Final = st.none() | st.floats(0, 3) | st.floats(0, 30)
 PICK: Final = st.integers(0, 30)
@@ -150,12 +149,6 @@ class Unlink(Write):
         assert (self.ident, self.group) not in kakao.links
 
 
-def tamed(how: dict[str, Any]) -> dict[str, Any]:
-    """What is given up leaves no doubt: it is not always told of."""
-    plan = [name for name in how["plan"] if how["patience"] is None or name in CALM]
-    return how | {"plan": plan}
-
-
 class Machine(RuleBasedStateMachine):
     """Some writes after each other or at once, on one client, with a look at the truth after."""
 
@@ -215,7 +208,7 @@ class Machine(RuleBasedStateMachine):
     @rule(
         writes=st.lists(
             st.tuples(
-                st.sampled_from(["create", "delete", "bulk", "unlink"]),
+                st.sampled_from(["create", "update", "delete", "bulk", "unlink"]),
                 st.fixed_dictionaries(
                     {"account": ACCOUNT, "plan": PLAN, "patience": PATIENCE, "pick": PICK}
                 ),
@@ -227,6 +220,7 @@ class Machine(RuleBasedStateMachine):
     def together(self, writes: list[tuple[str, dict[str, Any]]]) -> None:
         kinds: dict[str, Callable[..., Write]] = {
             "create": lambda **how: Create(name=next(self.names), **how),
+            "update": self.an_update,
             "delete": self.a_delete,
             "bulk": self.a_bulk,
             "unlink": self.an_unlink,
@@ -248,20 +242,18 @@ class Machine(RuleBasedStateMachine):
         return there[pick % len(there)]
 
     def an_update(self, **how: Any) -> Write:
-        ident = self.pick(how["account"], how["pick"])
-        return Update(ident=ident, name=next(self.names), **tamed(how))
+        return Update(ident=self.pick(how["account"], how["pick"]), name=next(self.names), **how)
 
     def a_delete(self, **how: Any) -> Write:
-        return Delete(ident=self.pick(how["account"], how["pick"]), **tamed(how))
+        return Delete(ident=self.pick(how["account"], how["pick"]), **how)
 
     def a_bulk(self, **how: Any) -> Write:
         idents = {self.pick(how["account"], how["pick"] + more) for more in (0, 1, 3)}
-        plan = [name for name in how.pop("plan") if not name.startswith(("late", "stale"))]
-        return DeleteMany(idents=sorted(idents), plan=plan, **how)
+        return DeleteMany(idents=sorted(idents), **how)
 
     def an_unlink(self, **how: Any) -> Write:
         group = AD_GROUPS[how["pick"] % len(AD_GROUPS)]
-        return Unlink(ident=self.pick(how["account"], how["pick"]), group=group, **tamed(how))
+        return Unlink(ident=self.pick(how["account"], how["pick"]), group=group, **how)
 
     # -- What must hold
 

@@ -17,14 +17,13 @@ import pytest
 import kmoment
 from calls import DRAFT
 from conftest import TOKEN
-from faultserver import Answer, FaultServer, HangUpOnConnect, Redirect, Step
+from faultserver import Answer, FaultServer, HangUpOnConnect, Step
 from test_client import with_locals
 from test_storm import STEPS
 
 KINDS: Final[tuple[Step, ...]] = (
     *STEPS,
     HangUpOnConnect(),
-    Redirect("https://elsewhere.example/"),
     Answer(401, b'{"code": -401, "msg": "no"}'),
     Answer(400, b'{"code": -813, "msg": "KakaoMomentException", "extras": {"detailCode": 1}}'),
     Answer(200, b'{"content": [{"id": "no number"}]}'),

@@ -37,6 +37,7 @@ from faultserver import (
     LateCommit,
     Partial,
     Received,
+    Redirect,
     ResetAfter,
     ResetBefore,
     Silence,
@@ -130,8 +131,7 @@ class Storm:
         gone = set(ids) - self.world.audiences().keys()
         assert not gone or len(gone) == len(ids), "no request deletes a part"
         if isinstance(verdict, kmoment.BulkDeleteResult):
-            assert verdict.success_count is not None
-            assert verdict.success_count + (verdict.fail_count or 0) == len(ids)
+            assert (verdict.success_count, verdict.fail_count) == (len(ids), 0)
         self.hold(verdict, done=bool(gone))
 
     async def verdict(self, call: Any) -> Any:
@@ -237,6 +237,8 @@ STEPS: Final[tuple[Step, ...]] = (
     Html(200, acts=True),
     Garbage(),
     Garbage(acts=True),
+    Redirect("https://elsewhere.example/"),
+    Answer(403),
     Silence(5),
     Silence(5, acts=True),
 )
