@@ -16,7 +16,7 @@ from kmoment.sandbox import Sandbox
 TOKEN = "canary-token-5b1f"
 
 # A machine may be busy: an example that takes long is no failure.
-settings.register_profile("default", deadline=None, max_examples=40)
+settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

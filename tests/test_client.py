@@ -423,7 +423,7 @@ async def test_a_missing_audience_is_not_a_missing_route() -> None:
 # -- Secrecy ----------------------------------------------------------------------------
 
 
-def _with_locals(error: BaseException) -> str:
+def with_locals(error: BaseException) -> str:
     """A traceback as crash reporters write it: every frame with its locals."""
     report = traceback.TracebackException.from_exception(error, capture_locals=True)
     return "".join(report.format())
@@ -453,7 +453,7 @@ async def test_the_token_shows_nowhere(
     )
     with pytest.raises(kmoment.APIError) as caught:
         await client.account(1).audiences.create(DRAFT)
-    reports = _with_locals(caught.value) + repr(caught.value) + str(caught.value)
+    reports = with_locals(caught.value) + repr(caught.value) + str(caught.value)
     assert not _canary(reports)
     assert not _canary(repr(vars(caught.value)) + repr(pickle.dumps(caught.value)))
     assert not _canary(repr(client) + repr(vars(client)) + repr(client.account(1)))
@@ -473,7 +473,7 @@ async def test_a_cancelled_calls_traceback_hides_the_token(server: FaultServer) 
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
-    assert not _canary(_with_locals(caught.value))
+    assert not _canary(with_locals(caught.value))
 
 
 @pytest.mark.parametrize("settings", [{"token": "canary 1"}, {"token": b"canary"}])
@@ -483,7 +483,7 @@ async def test_a_bad_token_is_refused_without_showing_it(settings: dict[str, Any
         kmoment.AsyncClient(**settings)
     except kmoment.InvalidArgumentError as error:
         inner = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-        assert not _canary(_with_locals(inner) + repr(error))
+        assert not _canary(with_locals(inner) + repr(error))
     else:
         pytest.fail("not refused")
 
@@ -495,7 +495,7 @@ async def test_a_bad_setting_does_not_show_a_good_token() -> None:
         kmoment.AsyncClient(**holder, timeout=-1)  # type: ignore[arg-type]
     except kmoment.InvalidArgumentError as error:
         inner = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-        assert not _canary(_with_locals(inner))
+        assert not _canary(with_locals(inner))
     else:
         pytest.fail("not refused")
 

@@ -1,7 +1,10 @@
 """Turns, spacing, breakers and hooks: what stands between a call and the network."""
 
 import asyncio
+import contextlib
 import logging
+import random
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +18,11 @@ from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment._breakers import PROBE_SECONDS, Breaker, Breakers
 from kmoment._lanes import FairSlots, Lane, MemoryLanes
+from kmoment._secret import Secret
+from kmoment._wire import Attempt, Request, Response
 from kmoment.hooks import CallReport
 from scripted import ok, scripted
+from virtual import run
 
 pytestmark = pytest.mark.anyio
 
@@ -192,32 +198,133 @@ async def test_a_429_slows_that_lane_only() -> None:
     assert (caught.value.phase, caught.value.request_sent) == ("waiting for its turn", False)
 
 
-async def test_a_declared_period_spaces_calls() -> None:
-    """``periods`` names a limit the caller knows: calls of one account wait, others do not."""
-    client = kmoment.AsyncClient(TOKEN, periods={"locations.depth1": 0.05})
-    scripted(client, ok([]))
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    await asyncio.gather(*(client.locations.depth1() for _ in range(4)))
-    assert loop.time() - begin >= 0.15
+def test_a_declared_period_is_checked() -> None:
+    """A period is a number of seconds above zero."""
     with pytest.raises(kmoment.InvalidArgumentError, match="periods"):
         kmoment.AsyncClient(TOKEN, periods={"audiences": 0})
 
 
-async def test_three_hundred_accounts_share_one_client() -> None:
-    """300 accounts × 20 calls, each account spaced by itself, in the time of one account."""
-    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 0.02}, max_connections=400)
-    scripted(client, ok([]))
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
+# -- Lanes and slots under a client, in virtual time ------------------------------------
+
+
+class Limits:
+    """A transport that takes its time, and a server with a limit for each account."""
+
+    def __init__(self, trip: Callable[[], float], period: Callable[[str], float]) -> None:
+        self.trip, self.period = trip, period
+        self.servers: dict[str, Server] = {}
+        self.spent = defaultdict[str, float](float)
+        self.arrivals: list[tuple[str, str, float]] = []
+
+    async def send(self, request: Request, _: Secret, attempt: Attempt) -> Response:
+        account, trip = request.headers["adAccountId"], self.trip()
+        server = self.servers.setdefault(account, Server(self.period(account)))
+        attempt.sent = True
+        self.spent[account] += trip
+        await asyncio.sleep(trip / 2)
+        now = asyncio.get_running_loop().time()
+        self.arrivals.append((account, request.url.name, now))
+        fine = server.take(now)
+        await asyncio.sleep(trip / 2)
+        return ok([]) if fine else ok(b"", 429)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    @property
+    def rejected(self) -> int:
+        return sum(server.rejected for server in self.servers.values())
+
+
+def limited(client: kmoment.AsyncClient, limits: Limits) -> Limits:
+    client._new_transport = lambda: limits  # type: ignore[method-assign,return-value,assignment]
+    return limits
+
+
+def jitter(seed: int = 1) -> Callable[[], float]:
+    """Trips of 20 ms to a second."""
+    draw = random.Random(seed)
+    return lambda: draw.uniform(0.02, 1.0)
+
+
+def test_three_hundred_accounts_share_one_client() -> None:
+    """300 accounts x 20 calls at a strict limit: none is rejected, no time is lost."""
+    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 5.0})
+    limits = limited(client, Limits(jitter(), lambda _: 5.0))
 
     async def work(account: int) -> None:
         for _ in range(20):
             await client.account(account).targeting.cohorts()
 
-    await asyncio.gather(*(work(account) for account in range(1, 301)))
+    async def everyone() -> float:
+        await asyncio.gather(*(work(account) for account in range(1, 301)))
+        return asyncio.get_running_loop().time()
+
+    took = run(everyone())
+    assert limits.rejected == 0
+    assert sum(server.accepted for server in limits.servers.values()) == 300 * 20
+    assert took < 1.05 * (19 * 5.0 + max(limits.spent.values()))
     assert len(client._shared.lanes) == 300  # type: ignore[arg-type]
-    assert loop.time() - begin < 0.02 * 20 * 300 / 10
+
+
+def test_hidden_limits_are_learnt_by_account() -> None:
+    """After learning, under 1 % is rejected, at no less than 85 % of each account's rate."""
+    hidden = {str(account): 0.2 * 1.5**account for account in range(1, 11)}
+    client = kmoment.AsyncClient(TOKEN, deadline=600)
+    limits = limited(client, Limits(lambda: 0.02, hidden.__getitem__))
+
+    async def work(account: int) -> tuple[int, float]:
+        await calls(account, 120)
+        server = limits.servers[str(account)]
+        before, begin = server.rejected, asyncio.get_running_loop().time()
+        await calls(account, 300)
+        return server.rejected - before, asyncio.get_running_loop().time() - begin
+
+    async def calls(account: int, count: int) -> None:
+        for _ in range(count):
+            with contextlib.suppress(kmoment.RateLimitedError):
+                await client.account(account).targeting.cohorts()
+
+    async def everyone() -> list[tuple[int, float]]:
+        return await asyncio.gather(*(work(account) for account in range(1, 11)))
+
+    for (rejected, took), period in zip(run(everyone()), hidden.values(), strict=True):
+        assert rejected < 0.01 * 300
+        assert 300 / took > 0.85 / (period + 0.02)
+
+
+def test_a_flood_delays_others_by_less_than_one_slot() -> None:
+    """1,000 calls of one account wait; another account's call goes next."""
+    client = kmoment.AsyncClient(TOKEN, max_connections=4)
+    limited(client, Limits(lambda: 0.1, lambda _: 0.0))
+    call = client.account(1).targeting.cohorts
+
+    async def work() -> float:
+        flood = [asyncio.ensure_future(call()) for _ in range(1000)]
+        await asyncio.sleep(1.05)
+        begin = asyncio.get_running_loop().time()
+        await client.account(2).targeting.cohorts()
+        took = asyncio.get_running_loop().time() - begin
+        await asyncio.gather(*flood)
+        return took
+
+    assert run(work()) <= 0.1 + 0.1, "more than one slot and its own trip"
+
+
+def test_a_declared_period_spaces_its_own_account_only() -> None:
+    """Calls of one group and account wait for each other; other accounts and groups do not."""
+    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 5.0})
+    limits = limited(client, Limits(lambda: 0.1, lambda _: 0.0))
+
+    async def work() -> None:
+        one, two = client.account(1).targeting, client.account(2).targeting
+        spaced = [one.cohorts() for _ in range(4)]
+        await asyncio.gather(*spaced, two.cohorts(), one.customer_files(), one.customer_files())
+
+    run(work())
+    times = [(account, round(at, 6)) for account, _, at in limits.arrivals]
+    free = [("1", 0.05)] * 3 + [("2", 0.05)]
+    assert sorted(times) == sorted([*free, ("1", 5.15), ("1", 10.25), ("1", 15.35)])
 
 
 # -- Breakers ---------------------------------------------------------------------------
