@@ -63,12 +63,13 @@ class Breakers:
             AuthenticationError: Breaker(60.0),
         }
 
-    def check(self, now: float, facts: dict[str, Any]) -> None:
-        """Raise where a call may not be sent now; *facts* are the call's."""
+    def refusal(self, now: float, facts: dict[str, Any]) -> APIError | None:
+        """The error of a call that may not be sent now; *facts* are the call's."""
         for breaker in self._all.values():
             if error := breaker.refusal(now):
                 vars(error).update(facts)
-                raise error
+                return error
+        return None
 
     def note(self, error: APIError, now: float) -> None:
         """An attempt failed for good: trip what it speaks of. Any other answer closes the rest."""

@@ -1,14 +1,14 @@
 """What became of each id of a bulk delete, of which Kakao answers with counts only.
 
 Nothing says how many ids one request may carry: they go in parts that fit any server's limit on
-a URL. A part that was not a full success is told apart by what was listed before and after.
+a URL. A part that was not a full success is told apart by what was listed before and after. An
+id that was listed before and is not any more is gone; one that never was may be too new for the
+list, so it is asked for by itself. What is left of a part in doubt is asked for once more.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
-
-import attrs
 
 from .errors import APIError, OutcomeUnknownError
 from .models import BulkDeleteResult, DeleteOutcome, DeleteStatus
@@ -17,71 +17,112 @@ PART: Final = 50
 """Ids in one request: 50 of the longest, with their commas, are 1,000 characters."""
 
 Answer = BulkDeleteResult | APIError
-Ids = frozenset[int] | None
+_GONE: Final = (DeleteStatus.DELETED, DeleteStatus.ALREADY_ABSENT)
 
 
-def parts(ids: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+def parts(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """*ids*, so many at a time."""
     rest = iter(ids)
     while part := tuple(islice(rest, PART)):
         yield part
 
 
-def is_clean(part: tuple[int, ...], answer: Answer) -> bool:
-    """Whether every id of *part* was deleted."""
-    return isinstance(answer, BulkDeleteResult) and answer.success_count == len(part)
+class Deletion:
+    """What is known of a bulk delete, and what it means. Knows no network."""
 
+    def __init__(self, ids: Sequence[int], before: frozenset[int] | None) -> None:
+        self._ids = ids
+        self._before = before or frozenset()
+        self._first: list[tuple[tuple[int, ...], Answer]] = []
+        self._last: dict[int, Answer] = {}
+        self._clean: set[int] = set()
+        self._there: frozenset[int] | None = None
 
-def summed(
-    answers: Sequence[tuple[tuple[int, ...], Answer]], before: Ids, after: Ids
-) -> BulkDeleteResult:
-    """One result of all parts, or the error where nothing was done, or nobody knows."""
-    outcomes = tuple(
-        DeleteOutcome(
-            audience_id, _status(audience_id, part, answer, before, after), _error(answer)
+    def answered(self, part: tuple[int, ...], answer: Answer) -> None:
+        """What came for *part*."""
+        if part[0] not in self._last:
+            self._first.append((part, answer))
+        self._last |= dict.fromkeys(part, answer)
+        if isinstance(answer, BulkDeleteResult) and answer.success_count == len(part):
+            self._clean.update(part)
+
+    def listed(self, there: frozenset[int] | None) -> None:
+        """What is there now; ``None`` where that could not be found out."""
+        self._there = there
+
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Ids of requests that were no full success."""
+        return tuple(one for one in self._ids if one not in self._clean)
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Those of them whose request is in doubt, and that are still there."""
+        return tuple(one for one in self.open if self._doubt(one) and one in (self._there or ()))
+
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """Those of them that no list has shown, so that a list says nothing of them."""
+        if self._there is None:
+            return ()
+        return tuple(one for one in self.open if one not in self._before | self._there)
+
+    def found(self, one: int) -> None:
+        """An unseen one is there all the same."""
+        self._there = (self._there or frozenset()) | {one}
+
+    def result(self) -> BulkDeleteResult:
+        """One result of all, or the error where nothing was done, or nobody knows."""
+        statuses = {one: self._status(one) for one in self._ids}
+        errors = [answer for _, answer in self._first if isinstance(answer, APIError)]
+        if len(errors) == len(self._first) and not any(s in _GONE for s in statuses.values()):
+            raise max(errors, key=lambda error: isinstance(error, OutcomeUnknownError))
+        counts = [_counts(part, answer, statuses) for part, answer in self._first]
+        return BulkDeleteResult(
+            success_count=_total([success for success, _ in counts]),
+            fail_count=_total([fail for _, fail in counts]),
+            error_messages=_messages([answer for _, answer in self._first]),
+            outcomes=tuple(
+                DeleteOutcome(one, statuses[one], _error(self._last[one])) for one in self._ids
+            ),
         )
-        for part, answer in answers
-        for audience_id in part
-    )
-    errors = [answer for _, answer in answers if isinstance(answer, APIError)]
-    gone = {outcome.status for outcome in outcomes} & {
-        DeleteStatus.DELETED,
-        DeleteStatus.ALREADY_ABSENT,
-    }
-    if len(errors) == len(answers) and not gone:
-        raise max(errors, key=lambda error: isinstance(error, OutcomeUnknownError))
-    return attrs.evolve(
-        _totals([answer for _, answer in answers if isinstance(answer, BulkDeleteResult)], errors),
-        outcomes=outcomes,
-    )
+
+    def _status(self, one: int) -> DeleteStatus:
+        if one in self._clean:
+            return DeleteStatus.DELETED
+        refused = isinstance(self._last[one], APIError) and not self._doubt(one)
+        if self._there is None:
+            return DeleteStatus.FAILED if refused else DeleteStatus.UNKNOWN
+        if one in self._there:
+            return DeleteStatus.UNKNOWN if self._doubt(one) else DeleteStatus.FAILED
+        ours = one in self._before and not refused
+        return DeleteStatus.DELETED if ours else DeleteStatus.ALREADY_ABSENT
+
+    def _doubt(self, one: int) -> bool:
+        return isinstance(self._last[one], OutcomeUnknownError)
 
 
-def _status(
-    audience_id: int, part: tuple[int, ...], answer: Answer, before: Ids, after: Ids
-) -> DeleteStatus:
-    if is_clean(part, answer):
-        return DeleteStatus.DELETED
-    refused = isinstance(answer, APIError) and not isinstance(answer, OutcomeUnknownError)
-    if after is None:
-        return DeleteStatus.FAILED if refused else DeleteStatus.UNKNOWN
-    if audience_id in after:
-        in_doubt = isinstance(answer, OutcomeUnknownError)
-        return DeleteStatus.UNKNOWN if in_doubt else DeleteStatus.FAILED
-    ours = audience_id in (before or ()) and not refused
-    return DeleteStatus.DELETED if ours else DeleteStatus.ALREADY_ABSENT
+def _counts(
+    part: tuple[int, ...], answer: Answer, statuses: dict[int, DeleteStatus]
+) -> tuple[int | None, int | None]:
+    """Kakao's counts of a part; where its answer was lost, what was found out."""
+    if isinstance(answer, BulkDeleteResult):
+        return answer.success_count, answer.fail_count
+    found = [statuses[one] for one in part]
+    if DeleteStatus.UNKNOWN in found:
+        return None, None
+    success = found.count(DeleteStatus.DELETED)
+    return success, len(found) - success
+
+
+def _messages(answers: Sequence[Answer]) -> tuple[str, ...] | None:
+    said = [a.error_messages for a in answers if isinstance(a, BulkDeleteResult)]
+    return tuple(text for texts in said for text in texts or ()) if any(said) else None
+
+
+def _total(counts: list[int | None]) -> int | None:
+    return None if None in counts else sum(filter(None, counts))
 
 
 def _error(answer: Answer) -> APIError | None:
     return answer if isinstance(answer, APIError) else None
-
-
-def _totals(answers: Sequence[BulkDeleteResult], errors: Sequence[APIError]) -> BulkDeleteResult:
-    """Kakao's counts together; ``None`` where a part came without."""
-    successes = [answer.success_count for answer in answers]
-    failures = [answer.fail_count for answer in answers]
-    messages = [answer.error_messages for answer in answers if answer.error_messages is not None]
-    return BulkDeleteResult(
-        success_count=None if errors or None in successes else sum(filter(None, successes)),
-        fail_count=None if errors or None in failures else sum(filter(None, failures)),
-        error_messages=tuple(text for texts in messages for text in texts) if messages else None,
-    )

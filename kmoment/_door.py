@@ -165,8 +165,10 @@ class Door:
         clock = shared.clock
         while True:
             story.begin(clock())
-            if shared.breakers.tripped:
-                shared.breakers.check(story.started, facts_of(call))
+            if shared.breakers.tripped and (
+                held := shared.breakers.refusal(story.started, facts_of(call))
+            ):
+                return await self._settle(call, story, held, Action.RAISE)
             try:
                 answer = await self._attempt(call, story)
             except APIError as failed:
@@ -215,7 +217,7 @@ class Door:
             return await read_back(self._asking(story), call, error, done=done)
         if action is Action.RECONCILE:
             return cast("T", await self._reconcile(call, story, error))
-        if self._is_doubtful(call, story.in_doubt and story.last_outcome is not Outcome.FAILED):
+        if self._is_doubtful(call, story.in_doubt or story.last_outcome is Outcome.DONE):
             raise self._doubt(call, story, error)
         raise error
 

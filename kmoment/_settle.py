@@ -5,7 +5,7 @@
   reported: a hit can be sound, a miss never is (the commit may come late, the list be stale).
 * An **update** whose answer was lost is read; where it is in doubt, it is read and compared.
 * A **delete** or **unlink** in doubt is done when what it removes is gone.
-* Of a **bulk delete**, what is gone is done, and what is left is asked for once more.
+* A **bulk delete** is found out by ``_bulk.py``, which knows what was there before.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from ._call import Call, Replay
 from ._convert import write
 from ._endpoints import AUDIENCE_AD_GROUPS, GET_AUDIENCE, LIST_AUDIENCES, UNLINK_AD_GROUP
 from .errors import APIError, NotFoundError, OutcomeUnknownError
-from .models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
+from .models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -116,28 +116,12 @@ async def _is_gone(ask: Ask, account: int | None, audience_id: int) -> bool:
     return False
 
 
-async def _read_bulk(ask: Ask, call: Call[Any], done: bool) -> Any:
-    asked = [int(text) for text in str(call.query["audienceIds"]).split(",")]
-    there = {row.id for row in await ask(list_call(call.account))}
-    left = [audience_id for audience_id in asked if audience_id in there]
-    gone = len(asked) - len(left)
-    if not left:
-        return BulkDeleteResult(success_count=gone, fail_count=0, error_messages=())
-    if done:
-        return BulkDeleteResult(success_count=gone, fail_count=len(left))
-    again = attrs.evolve(
-        call,
-        endpoint=attrs.evolve(call.endpoint, replay=Replay.ONCE),
-        query={"audienceIds": ",".join(map(str, left))},
-    )
-    rest = await ask(again)
-    if rest.success_count is None:
-        return BulkDeleteResult()
-    return attrs.evolve(rest, success_count=rest.success_count + gone)
+async def _leave_to_its_maker(ask: Ask, call: Call[Any], done: bool) -> Any:
+    raise _InDoubtError
 
 
 _READERS: dict[Replay, Callable[[Ask, Call[Any], bool], Awaitable[Any]]] = {
     Replay.REPLACE: _read_update,
     Replay.IDEMPOTENT: _read_removal,
-    Replay.BULK: _read_bulk,
+    Replay.BULK: _leave_to_its_maker,
 }

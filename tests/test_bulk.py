@@ -86,7 +86,7 @@ async def test_a_part_that_is_refused(sandbox: Sandbox) -> None:
     assert by_status(result) == {"failed": PART, "deleted": COUNT - PART}
     assert there(sandbox) >= set(ids[:PART])
     assert isinstance(result.outcomes[0].error, kmoment.PermissionDeniedError)
-    assert result.success_count is None
+    assert (result.success_count, result.fail_count) == (COUNT - PART, PART)
 
 
 async def test_nothing_done_is_an_error(sandbox: Sandbox) -> None:
@@ -98,10 +98,11 @@ async def test_nothing_done_is_an_error(sandbox: Sandbox) -> None:
     assert {1, 2} <= there(sandbox)
 
 
+ABSENT = testing.error(-813, detail_code=75014)
 SHOWN = {"id": 1, "name": "x"}, {"id": 2, "name": "x"}
 CASES: dict[str, tuple[list[Any], list[str]]] = {
     "an answer with nothing in it": (
-        [testing.answer(list(SHOWN)), testing.answer(), testing.answer([SHOWN[1]])],
+        [testing.answer(list(SHOWN)), testing.answer(), testing.answer([SHOWN[1]]), ABSENT],
         ["deleted", "failed", "already absent"],
     ),
     "a look that fails": (
@@ -109,10 +110,59 @@ CASES: dict[str, tuple[list[Any], list[str]]] = {
         ["unknown"] * 3,
     ),
     "refused, and gone all the same": (
-        [testing.answer(list(SHOWN)), testing.error(-2), testing.answer([SHOWN[0]])],
+        [testing.answer(list(SHOWN)), testing.error(-2), testing.answer([SHOWN[0]]), ABSENT],
         ["failed", "already absent", "already absent"],
     ),
 }
+
+
+LOST = testing.answer(b"{")
+DOUBT = testing.broken()
+REST = testing.answer({"successCount": 0, "failCount": 1, "errorMessages": ["x"]})
+DOUBTS: dict[str, tuple[list[Any], list[str], tuple[int | None, int | None]]] = {
+    "its counts are lost": (
+        [testing.answer(list(SHOWN)), LOST, testing.answer([]), ABSENT],
+        ["deleted", "deleted", "already absent"],
+        (2, 1),
+    ),
+    "what is left is asked for once more": (
+        [
+            testing.answer(list(SHOWN)),
+            DOUBT,
+            testing.answer([SHOWN[1]]),
+            REST,
+            testing.answer([SHOWN[1]]),
+            ABSENT,
+        ],
+        ["deleted", "failed", "already absent"],
+        (1, 2),
+    ),
+    "twice in doubt": (
+        [
+            testing.answer(list(SHOWN)),
+            DOUBT,
+            testing.answer([SHOWN[1]]),
+            DOUBT,
+            testing.answer([SHOWN[1]]),
+            testing.answer({"id": 3, "name": "new", "type": "DISPLAY"}),
+        ],
+        ["deleted", "unknown", "unknown"],
+        (None, None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+async def test_a_request_in_doubt(name: str) -> None:
+    """What is left is asked for once more, what no list shows by itself; counts are true."""
+    steps, statuses, counts = DOUBTS[name]
+    script = testing.Script(*steps)
+    async with script.async_client() as moment:
+        result = await moment.account(1).audiences.delete_many([1, 2, 3])
+    assert [str(outcome.status) for outcome in result.outcomes] == statuses
+    assert (result.success_count, result.fail_count) == counts
+    asked = [request.url.query.get("audienceIds") for request in script.requests]
+    assert [ids for ids in asked if ids] == ["1,2,3", "2"][: 1 if name.startswith("its") else 2]
 
 
 @pytest.mark.parametrize("name", CASES)

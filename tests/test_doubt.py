@@ -102,7 +102,7 @@ def test_cancelled_while_reading_back() -> None:
         client, _, ear = moment()
         with writing("502 after") as told:
             task = asyncio.ensure_future(client.account(1).audiences.unlink(101, 1))
-            while "audiences.unlink" not in {report.operation for _, report in ear.heard}:
+            while len(ear.attempts) < 2:
                 await asyncio.sleep(0.001)
             task.cancel()
             await asyncio.wait([task])

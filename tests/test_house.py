@@ -103,6 +103,7 @@ THEIRS = {
         "_lanes",
         "_secret",
         "_transport",
+        "_watch",
         "client",
         "sandbox",
         "sync",

@@ -355,11 +355,11 @@ def test_an_answer_of_another_kind_closes_breakers() -> None:
     breakers = Breakers()
     breakers.note(kmoment.MaintenanceError("x", {"status": 503}), 0)
     breakers.note(kmoment.APIConnectionError("x"), 1)
-    with pytest.raises(kmoment.MaintenanceError) as caught:
-        breakers.check(2, {"operation": "audiences.get"})
-    assert caught.value.operation == "audiences.get"
+    held = breakers.refusal(2, {"operation": "audiences.get"})
+    assert isinstance(held, kmoment.MaintenanceError)
+    assert held.operation == "audiences.get"
     breakers.note(kmoment.NotFoundError("x", {"status": 400}), 3)
-    breakers.check(4, {})
+    assert breakers.refusal(4, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -465,4 +465,4 @@ def test_a_success_closes_every_breaker() -> None:
     assert breakers.tripped
     breakers.close()
     assert not breakers.tripped
-    breakers.check(1, {})
+    assert breakers.refusal(1, {}) is None

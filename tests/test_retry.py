@@ -477,43 +477,6 @@ async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer)
             await client.account(1).audiences.delete_many([1])
 
 
-ROW = {"name": "x", "type": "DISPLAY"}
-
-
-async def test_a_bulk_delete_whose_counts_were_lost_says_what_is_left() -> None:
-    """It was done, its answer lost: what is still there has failed, the rest succeeded."""
-    client, _ = script(ok(b"{", 200), ok([{"id": 3, **ROW}]), reconcile_delays=())
-    result = await client.account(1).audiences.delete_many([1, 2, 3])
-    assert (result.success_count, result.fail_count, result.error_messages) == (2, 1, None)
-
-
-@pytest.mark.parametrize(
-    ("rest", "counts"),
-    [
-        (ok({"successCount": 0, "failCount": 1, "errorMessages": ["x"]}), (2, 1)),
-        (ok(b""), (None,) * 2),
-    ],
-)
-async def test_a_bulk_delete_in_doubt_asks_for_the_rest_once_more(
-    rest: Response, counts: tuple[int | None, ...]
-) -> None:
-    """Only what is left goes into the second request, and the counts are added up."""
-    client, transport = script(ok(b"", 502), ok([{"id": 3, **ROW}]), rest, reconcile_delays=())
-    result = await client.account(1).audiences.delete_many([1, 2, 3])
-    assert (result.success_count, result.fail_count) == counts
-    assert transport.requests[-1].url.query["audienceIds"] == "3"
-
-
-async def test_a_bulk_delete_twice_in_doubt_is_reported() -> None:
-    """The second doubt is not looked into for ever."""
-    client, transport = script(
-        ok(b"", 502), ok([{"id": 3, **ROW}]), ok(b"", 502), reconcile_delays=()
-    )
-    with pytest.raises(kmoment.OutcomeUnknownError):
-        await client.account(1).audiences.delete_many([1, 3])
-    assert len(transport.requests) == 3
-
-
 def test_reconciling_later_through_the_sync_client() -> None:
     """The error of one client is enough to look again with another, blocking one."""
     row = {"id": 7, "name": DRAFT.name, "type": "DISPLAY"}

@@ -19,8 +19,7 @@ from yarl import URL
 from faultserver import Received
 from kmoment import AsyncClient
 from kmoment._secret import Secret
-from kmoment._transport import NoAnswer
-from kmoment._wire import Attempt, Request, Response
+from kmoment._wire import Attempt, NoAnswer, Request, Response
 
 Json = dict[str, Any]
 
@@ -202,7 +201,7 @@ def instead(response: Response) -> Callable[[Response], Response]:
 
 
 def broken(true: Response) -> Response:
-    return attrs.evolve(true, body=true.body[:-1] or b"{")
+    return true._replace(body=true.body[:-1] or b"{")
 
 
 PAGE: Final = Response(200, {}, b"<html>Sign in</html>")

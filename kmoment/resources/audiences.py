@@ -10,7 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from .. import _checks
-from .._bulk import is_clean, parts, summed
+from .._bulk import Deletion, parts
 from .._call import Call
 from .._endpoints import (
     AUDIENCE_AD_GROUPS,
@@ -22,7 +22,7 @@ from .._endpoints import (
     UNLINK_AD_GROUP,
     UPDATE_AUDIENCE,
 )
-from ..errors import APIError
+from ..errors import APIError, NotFoundError
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
 
 if TYPE_CHECKING:
@@ -162,9 +162,10 @@ class AsyncAudiences:
 
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
-        before, and after anything but a full success. A request that fails does not keep the
-        next from being made. ``reconcile_delays=()`` does without the lists; what was no full
-        success is then ``unknown``.
+        before, and after anything but a full success; what is left of a request in doubt is
+        asked for once more. A request that fails does not keep the next from being made.
+        ``reconcile_delays=()`` does without the lists; what was no full success is then
+        ``unknown``.
 
         :returns: Kakao's counts and messages, and an outcome for each id: deleted, already
             absent, failed or unknown.
@@ -179,9 +180,22 @@ class AsyncAudiences:
         ids = _checks.idents("audience_ids", audience_ids)
         looks = self._client._looks
         before = frozenset(row.id for row in await self.list()) if looks else None
-        answers = [(part, await self._delete_part(part)) for part in parts(ids)]
-        done = all(is_clean(part, answer) for part, answer in answers)
-        return summed(answers, before, await self._ids_now() if looks and not done else None)
+        deletion = Deletion(ids, before)
+        for part in parts(ids):
+            deletion.answered(part, await self._delete_part(part))
+        if looks and deletion.open:
+            await self._find_out(deletion)
+        return deletion.result()
+
+    async def _find_out(self, deletion: Deletion) -> None:
+        deletion.listed(await self._ids_now())
+        if left := deletion.left:
+            for part in parts(left):
+                deletion.answered(part, await self._delete_part(part))
+            deletion.listed(await self._ids_now())
+        for audience_id in deletion.unseen:
+            if not await self._is_gone(audience_id):
+                deletion.found(audience_id)
 
     async def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
         try:
@@ -201,6 +215,15 @@ class AsyncAudiences:
             return frozenset(row.id for row in await self.list())
         except APIError:
             return None
+
+    async def _is_gone(self, audience_id: int) -> bool:
+        try:
+            await self.get(audience_id)
+        except NotFoundError:
+            return True
+        except APIError:
+            return False
+        return False
 
     async def ad_groups(self, audience_id: int) -> AudienceAdGroups:
         """List the ad groups that use an audience: its links.

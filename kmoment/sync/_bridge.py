@@ -282,9 +282,13 @@ class Stream:
         await self._moved.wait()
 
 
+_cancelling = threading.Lock()
+
+
 def _cancel(answer: Future[Any]) -> None:
-    if answer.cancel():
-        answer.set_running_or_notify_cancel()  # without it, `wait` does not count it as done
+    with _cancelling:  # two threads may mean the same answer
+        if not answer.done() and answer.cancel():
+            answer.set_running_or_notify_cancel()  # without it, `wait` does not count it as done
 
 
 def _close_all() -> None:
@@ -294,6 +298,8 @@ def _close_all() -> None:
 
 
 def _forget_all() -> None:
+    global _cancelling
+    _cancelling = threading.Lock()  # whoever held it is not here to release it
     _inherited.extend(_open)
     _open.clear()
 

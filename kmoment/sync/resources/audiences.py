@@ -11,7 +11,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from ... import _checks
-from ..._bulk import is_clean, parts, summed
+from ..._bulk import Deletion, parts
 from ..._call import Call
 from ..._endpoints import (
     AUDIENCE_AD_GROUPS,
@@ -23,7 +23,7 @@ from ..._endpoints import (
     UNLINK_AD_GROUP,
     UPDATE_AUDIENCE,
 )
-from ...errors import APIError
+from ...errors import APIError, NotFoundError
 from ...models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
 
 if TYPE_CHECKING:
@@ -163,9 +163,10 @@ class Audiences:
 
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
-        before, and after anything but a full success. A request that fails does not keep the
-        next from being made. ``reconcile_delays=()`` does without the lists; what was no full
-        success is then ``unknown``.
+        before, and after anything but a full success; what is left of a request in doubt is
+        asked for once more. A request that fails does not keep the next from being made.
+        ``reconcile_delays=()`` does without the lists; what was no full success is then
+        ``unknown``.
 
         :returns: Kakao's counts and messages, and an outcome for each id: deleted, already
             absent, failed or unknown.
@@ -180,9 +181,22 @@ class Audiences:
         ids = _checks.idents("audience_ids", audience_ids)
         looks = self._client._looks
         before = frozenset(row.id for row in self.list()) if looks else None
-        answers = [(part, self._delete_part(part)) for part in parts(ids)]
-        done = all(is_clean(part, answer) for part, answer in answers)
-        return summed(answers, before, self._ids_now() if looks and not done else None)
+        deletion = Deletion(ids, before)
+        for part in parts(ids):
+            deletion.answered(part, self._delete_part(part))
+        if looks and deletion.open:
+            self._find_out(deletion)
+        return deletion.result()
+
+    def _find_out(self, deletion: Deletion) -> None:
+        deletion.listed(self._ids_now())
+        if left := deletion.left:
+            for part in parts(left):
+                deletion.answered(part, self._delete_part(part))
+            deletion.listed(self._ids_now())
+        for audience_id in deletion.unseen:
+            if not self._is_gone(audience_id):
+                deletion.found(audience_id)
 
     def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
         try:
@@ -202,6 +216,15 @@ class Audiences:
             return frozenset(row.id for row in self.list())
         except APIError:
             return None
+
+    def _is_gone(self, audience_id: int) -> bool:
+        try:
+            self.get(audience_id)
+        except NotFoundError:
+            return True
+        except APIError:
+            return False
+        return False
 
     def ad_groups(self, audience_id: int) -> AudienceAdGroups:
         """List the ad groups that use an audience: its links.
