@@ -95,7 +95,10 @@ class Deletion:
             return DeleteStatus.FAILED if refused else DeleteStatus.UNKNOWN
         if one in self._there:
             return DeleteStatus.UNKNOWN if self._doubt(one) else DeleteStatus.FAILED
-        ours = one in self._before and not refused
+        if refused:
+            return DeleteStatus.ALREADY_ABSENT
+        # After a doubt, what is gone counts as done, as it does for a single delete.
+        ours = one in self._before or self._doubt(one)
         return DeleteStatus.DELETED if ours else DeleteStatus.ALREADY_ABSENT
 
     def _doubt(self, one: int) -> bool:
