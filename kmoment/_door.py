@@ -97,10 +97,12 @@ class Door:
         self._open()
         shared = self._shared
         life = shared.watch.begin(self._options.deadline)
-        story = Story(shared.clock(), life)
+        story = Story(life.began, life)
         shared.live += 1
         try:
-            return await self._make(call, story)
+            if call.endpoint.replay is Replay.CREATE and self._options.reconcile_delays:
+                return await self._create(call, story)
+            return await self._repeat(call, story)
         except asyncio.CancelledError:
             if not life.is_past(Limit.DEADLINE):
                 raise
@@ -123,11 +125,6 @@ class Door:
             finally:
                 shared.watch.close()
                 await shared.transport.aclose()
-
-    async def _make(self, call: Call[T], story: Story) -> T:
-        if call.endpoint.replay is Replay.CREATE and self._options.reconcile_delays:
-            return await self._create(call, story)
-        return await self._repeat(call, story)
 
     async def _create(self, call: Call[T], story: Story) -> T:
         """One at a time of a name, and first a look at what is there already."""
@@ -239,26 +236,28 @@ class Door:
         return unknown(error, draft=call.body, known_ids=known)
 
     async def _attempt(self, call: Call[T], story: Story) -> T:
-        """Wait for a turn, send the call once, and read its answer."""
+        """Send the call once, in its turn, and read its answer."""
         token = story.token = self._token.known or await self._token.token()
-        key, clock = (call.endpoint.quota, call.account), self._shared.clock
-        lane = self._shared.lanes.lane(key, self._period(call), clock())
-        spaced = lane.period > 0
-        if spaced:
-            story.attempt.phase = "waiting for its turn"
-            await lane.enter()
-        try:
-            if (pause := lane.delay(clock())) > 0:
-                await self._wait(call, story, pause)
-            response = await self._timed(call, story, token, lane)
-        finally:
-            if spaced:
-                lane.leave()
+        key = (call.endpoint.quota, call.account)
+        lane = self._shared.lanes.lane(key, self._period(call), story.started)
+        way = self._in_turn if lane.period > 0 else self._timed
+        response = await way(call, story, token, lane)
         try:
             return self._noted(decode(call, response))
         except AuthenticationError:
             self._token.forget(token)
             raise
+
+    async def _in_turn(self, call: Call[Any], story: Story, token: Secret, lane: Lane) -> Response:
+        """Wait for the call before, and for the time after it."""
+        story.attempt.phase = "waiting for its turn"
+        await lane.enter()
+        try:
+            if (pause := lane.delay(self._shared.clock())) > 0:
+                await self._wait(call, story, pause)
+            return await self._timed(call, story, token, lane)
+        finally:
+            lane.leave()
 
     def _period(self, call: Call[Any]) -> float:
         return self._periods.get(call.endpoint.quota, call.endpoint.period)
@@ -277,7 +276,7 @@ class Door:
         clock = self._shared.clock
         started = lane.started(clock())
         try:
-            response = await self._reach(call, story, token)
+            response = await self._reached(call, story, token)
         except BaseException:
             lane.ended(clock())
             raise
@@ -292,11 +291,16 @@ class Door:
             self._shared.made.append(answer.id)
         return answer
 
-    async def _reach(self, call: Call[Any], story: Story, token: Secret) -> Response:
-        """Ask at each path that the server may mean, until it knows one."""
+    def _reached(self, call: Call[Any], story: Story, token: Secret) -> Awaitable[Response]:
         paths = self._routes.candidates(call.endpoint)
         if len(paths) == 1:
-            return await self._exchange(call, story, paths[0], token)
+            return self._exchange(call, story, paths[0], token)
+        return self._search(call, story, paths, token)
+
+    async def _search(
+        self, call: Call[Any], story: Story, paths: tuple[str, ...], token: Secret
+    ) -> Response:
+        """Ask at each path that the server may mean, until it knows one."""
         answers: list[Response] = []
         for path in paths:
             answers.append(await self._exchange(call, story, path, token))

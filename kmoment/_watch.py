@@ -20,21 +20,24 @@ class Limit(Enum):
 class Life:
     """One call's limits, as times of the event loop. When one is past, its task is cancelled."""
 
-    __slots__ = ("_cancelling", "_task", "_watch", "deadline", "past", "silence")
+    __slots__ = ("_cancelling", "_task", "_watch", "began", "deadline", "past", "silence")
 
-    def __init__(self, watch: "Watch", deadline: float) -> None:
+    def __init__(self, watch: "Watch", seconds: float) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._watch = watch
         self._task = task
         self._cancelling = task.cancelling()
-        self.deadline = deadline
+        self.began = watch.clock()
+        self.deadline = self.began + seconds
         self.silence = inf
         self.past: Limit | None = None
 
     def expect(self, seconds: float) -> None:
         """The server has so long from now on for its next byte."""
-        self._watch.expect(self, seconds)
+        watch = self._watch
+        self.silence = watch.clock() + seconds
+        watch.hurry(self.silence)
 
     @property
     def due(self) -> float:
@@ -58,46 +61,44 @@ class Life:
 class Watch:
     """All calls of one client."""
 
-    __slots__ = ("_lives", "_loop", "_timer")
+    __slots__ = ("_lives", "_loop", "_timer", "_when", "clock")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.clock = loop.time
+        self._when = inf
         self._lives: set[Life] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, seconds: float) -> Life:
         """The running task's call has so long from now on."""
-        life = Life(self, self._loop.time() + seconds)
+        life = Life(self, seconds)
         self._lives.add(life)
-        self._hurry(life.deadline)
+        self.hurry(life.deadline)
         return life
 
     def end(self, life: Life) -> None:
         """The call has ended."""
         self._lives.discard(life)
 
-    def expect(self, life: Life, seconds: float) -> None:
-        """See :meth:`Life.expect`."""
-        life.silence = self._loop.time() + seconds
-        self._hurry(life.silence)
-
     def close(self) -> None:
         """Let go of the timer."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._when = None, inf
 
-    def _hurry(self, due: float) -> None:
-        if self._timer is None or due < self._timer.when():
+    def hurry(self, due: float) -> None:
+        """Look at all calls at this moment, if not before."""
+        if due < self._when:
             self.close()
-            self._timer = self._loop.call_at(due, self._look)
+            self._timer, self._when = self._loop.call_at(due, self._look), due
 
     def _look(self) -> None:
-        self._timer = None
-        now = self._loop.time()
+        self._timer, self._when = None, inf
+        now = self.clock()
         for life in tuple(self._lives):
             if life.due <= now:
                 life.stop(now)
         due = min((life.due for life in self._lives), default=inf)
         if due < inf:
-            self._hurry(due)
+            self.hurry(due)

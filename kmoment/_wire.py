@@ -34,6 +34,11 @@ from .errors import (
 )
 from .models import AudienceDraft, BulkDeleteResult
 
+try:  # twice as fast, and refused by some interpreters: never required
+    from orjson import loads as _loads
+except ImportError:
+    _loads = json.loads  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from ._watch import Life
 
@@ -191,7 +196,7 @@ def _parse(body: bytes) -> Any:
     if not body or body.isspace():
         return _EMPTY
     try:
-        return json.loads(body)
+        return _loads(body)
     except (ValueError, RecursionError):
         return _NOT_JSON
 

@@ -130,11 +130,16 @@ class DeleteMany(Write):
         return account.audiences.delete_many(self.idents)
 
     def hold(self, value: Any, kakao: Kakao, writing: Writing) -> None:
-        left = kakao.of(self.account).keys() & set(self.idents)
-        gone = len(self.idents) - len(left)
-        assert value.success_count <= gone
-        assert value.success_count + value.fail_count == len(self.idents)
-        assert value.fail_count <= len(self.idents) - writing.changes
+        there = kakao.of(self.account).keys()
+        for ident, status, _ in value.outcomes:
+            if status in (kmoment.DeleteStatus.DELETED, kmoment.DeleteStatus.ALREADY_ABSENT):
+                assert ident not in there, "a success that did not happen"
+            if status is kmoment.DeleteStatus.FAILED:
+                assert ident in there, "a failure that did happen"
+        if not any(it.status is kmoment.DeleteStatus.UNKNOWN for it in value.outcomes):
+            assert value.success_count <= len(set(self.idents) - there)
+            assert value.success_count + value.fail_count == len(self.idents)
+            assert value.fail_count <= len(self.idents) - writing.changes
 
 
 @attrs.frozen(kw_only=True)

@@ -93,4 +93,8 @@ def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | Non
 
 def encodable(text: str) -> bool:
     """Whether *text* can be sent: a lone surrogate cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
