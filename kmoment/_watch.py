@@ -6,6 +6,7 @@ timer, set to the earliest of these moments, looks at all calls that are alive t
 """
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from math import inf
 
@@ -28,9 +29,9 @@ class Life:
         self._watch = watch
         self._task = task
         self._cancelling = task.cancelling()
-        self.began = watch.clock()
-        self.deadline = self.began + seconds
-        self.silence = inf
+        self.began: float = watch.clock()
+        self.deadline: float = self.began + seconds
+        self.silence: float = inf
         self.past: Limit | None = None
 
     def expect(self, seconds: float) -> None:
@@ -65,7 +66,7 @@ class Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.clock = loop.time
+        self.clock: Callable[[], float] = loop.time
         self._when = inf
         self._lives: set[Life] = set()
         self._timer: asyncio.TimerHandle | None = None

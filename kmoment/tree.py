@@ -94,10 +94,10 @@ class LocationTree:
 
         :param date: When Kakao was asked. Default: now.
         """
-        self.date = date or datetime.now(SEOUL)
-        self.locations = _distinct(locations)
-        self.depth2_locations = _distinct(depth2_locations)
-        self.depth3_locations = _distinct(depth3_locations)
+        self.date: datetime = date or datetime.now(SEOUL)
+        self.locations: tuple[Location, ...] = _distinct(locations)
+        self.depth2_locations: tuple[Depth2Location, ...] = _distinct(depth2_locations)
+        self.depth3_locations: tuple[Depth3Location, ...] = _distinct(depth3_locations)
         places: tuple[Place, ...] = (
             *self.locations,
             *self.depth2_locations,

@@ -123,11 +123,11 @@ def room(module: str) -> str:
     return module.split(".")[0]
 
 
-def type_checking_blocks(tree: ast.AST) -> set[ast.AST]:
+def type_checking_blocks(tree: ast.AST, name: str = "TYPE_CHECKING") -> set[ast.AST]:
     blocks = (
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if isinstance(node, ast.If) and ast.unparse(node.test) == name
     )
     return {inner for block in blocks for inner in ast.walk(block)}
 
@@ -168,7 +168,7 @@ def test_the_walls_are_tested() -> None:
 
 def test_public_names() -> None:
     """``__all__`` is sorted, complete and true, for the package and its parts."""
-    for module in (kmoment, kmoment.errors, kmoment.models):
+    for module in (kmoment.errors, kmoment.models):
         names = module.__all__
         assert names == sorted(names)
         public = {
@@ -178,6 +178,7 @@ def test_public_names() -> None:
             if value.__module__.startswith("kmoment")
         }
         assert public == set(names)
+    assert kmoment.__all__ == sorted(kmoment.__all__)
     assert set(kmoment.__all__) == {
         *kmoment.errors.__all__,
         *kmoment.models.__all__,
@@ -192,6 +193,22 @@ def test_public_names() -> None:
         "LocationTree",
         "TreeChanges",
     }
+
+
+def test_public_names_are_loaded_when_used() -> None:
+    """Importing loads nothing, and each name is there for type checkers, completion and use."""
+    code = "import sys, kmoment; print(*[m for m in sys.modules if m.startswith('kmoment.')])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    told = {
+        alias.asname or alias.name
+        for node in type_checking_blocks(tree, "_TYPE_CHECKING")
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert told == set(kmoment.__all__)
+    assert told <= set(dir(kmoment))
+    assert all(getattr(kmoment, name).__name__ == name for name in told)
 
 
 def test_version() -> None:
@@ -210,6 +227,6 @@ def test_every_module_imports() -> None:
 
 def test_importing_is_light() -> None:
     """Neither aiohttp nor anyio is imported before a client is made."""
-    code = "import sys, kmoment; print('aiohttp' in sys.modules, 'anyio' in sys.modules)"
+    code = "import sys, kmoment; kmoment.Client; print('aiohttp' in sys.modules, 'anyio' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
