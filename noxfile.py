@@ -10,7 +10,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
-BENCHMARKS = ["sync", "request", "decode", "imports", "memory"]
+BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

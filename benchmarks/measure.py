@@ -90,11 +90,11 @@ _CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager
-def server(rows: int, core: int | None = None) -> Iterator[str]:
+def server(rows: int, core: int | None = None, seconds: float = 0.0) -> Iterator[str]:
     """The URL of a fast server in a process of its own, on a *core* of its own if given."""
     script = str(Path(__file__).with_name("server.py"))
     process = subprocess.Popen(
-        [sys.executable, script, str(rows)],
+        [sys.executable, script, str(rows), str(seconds)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -21,9 +21,11 @@ from statistics import median
 
 import aiohttp
 import httpx
+import orjson
 from yarl import URL
 
 import kmoment
+from kmoment import _wire
 from measure import Taken, heading, pin, rounds, server, table
 from readers import PYDANTIC_ROWS, by_hand, check
 from rows import locations
@@ -32,7 +34,8 @@ Call = Callable[[], Awaitable[object]]
 
 PATH = "/openapi/v4/targetings/location/depth3"
 HEADERS = {"Authorization": "Bearer token"}
-KMOMENT, RAW, BY_HAND = "kmoment", "aiohttp, raw bytes", "aiohttp, by hand"
+KMOMENT, KMOMENT_ORJSON = "kmoment", "kmoment, orjson"
+RAW, BY_HAND = "aiohttp, raw bytes", "aiohttp, by hand"
 DATACLASSES, HTTPX = "aiohttp + dataclasses", "httpx + pydantic"
 ROUNDS = 7
 SLOW = 15
@@ -56,6 +59,7 @@ class Contestants:
         self._httpx = await enter(httpx.AsyncClient())
         return {
             KMOMENT: self.kmoment,
+            KMOMENT_ORJSON: self.kmoment_orjson,
             RAW: self.raw,
             BY_HAND: self.by_hand,
             DATACLASSES: self.dataclasses,
@@ -66,6 +70,11 @@ class Contestants:
         return {"keyword": next(self._words)}
 
     async def kmoment(self) -> object:
+        _wire._loads = json.loads  # as where orjson is not installed
+        return await self._moment.locations.depth3(next(self._words))
+
+    async def kmoment_orjson(self) -> object:
+        _wire._loads = orjson.loads
         return await self._moment.locations.depth3(next(self._words))
 
     async def raw(self) -> bytes:

@@ -1,6 +1,7 @@
 """A server that costs next to nothing: one fixed answer to every request, kept alive.
 
-``python benchmarks/server.py ROWS`` prints its URL and runs until its standard input closes.
+``python benchmarks/server.py ROWS SECONDS`` prints its URL and runs until its standard input
+closes. Each answer comes so many seconds late.
 """
 
 import asyncio
@@ -21,8 +22,10 @@ def answer(rows: int) -> bytes:
 class Answering(asyncio.Protocol):
     """Answers whenever a request without a body has come in whole."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, seconds: float) -> None:
         self._answer = answer
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
         self._seen = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -32,16 +35,19 @@ class Answering(asyncio.Protocol):
         self._seen += data
         while b"\r\n\r\n" in self._seen:
             self._seen = self._seen.partition(b"\r\n\r\n")[2]
-            self._transport.write(self._answer)
+            if self._seconds:
+                self._loop.call_later(self._seconds, self._transport.write, self._answer)
+            else:
+                self._transport.write(self._answer)
 
 
-async def main(rows: int) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Answering(answer(rows)), "127.0.0.1", 0)
+async def main(rows: int, seconds: float) -> None:
+    loop, body = asyncio.get_running_loop(), answer(rows)
+    server = await loop.create_server(lambda: Answering(body, seconds), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))

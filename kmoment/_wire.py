@@ -6,9 +6,11 @@ error envelope, a missing permission as HTTP 400, and a proxy's page as anything
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from importlib import import_module
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
@@ -34,15 +36,14 @@ from .errors import (
 )
 from .models import AudienceDraft, BulkDeleteResult
 
-try:  # twice as fast, and refused by some interpreters: never required
-    from orjson import loads as _loads
-except ImportError:
-    _loads = json.loads  # type: ignore[assignment]
-
 if TYPE_CHECKING:
     from ._watch import Life
 
 T = TypeVar("T")
+
+_loads: Callable[[bytes], Any] = json.loads
+with suppress(ImportError):  # twice as fast, and not for every interpreter: never required
+    _loads = import_module("orjson").loads
 
 
 class Request(NamedTuple):

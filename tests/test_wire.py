@@ -24,7 +24,16 @@ from kmoment._endpoints import (
     LIST_AUDIENCES,
     unlisted,
 )
-from kmoment._wire import Response, decode, encode, no_such_route, retry_after
+from kmoment._wire import (
+    _EMPTY,
+    _NOT_JSON,
+    Response,
+    _parse,
+    decode,
+    encode,
+    no_such_route,
+    retry_after,
+)
 from samples import SAMPLES, Sample, sample
 from strategies import JSON
 
@@ -404,3 +413,17 @@ def test_endpoints() -> None:
         assert endpoint.account == (endpoint.name.split(".")[0] in ("audiences", "targeting"))
     assert CREATE_AUDIENCE.replay == "create"
     assert attrs.evolve(DEPTH1) == DEPTH1
+
+
+@pytest.mark.parametrize("parser", ["json", "orjson"])
+@given(data=JSON)
+def test_either_parser_reads_the_same(parser: str, data: Any) -> None:
+    """orjson is picked up where it is installed; an answer means the same without it."""
+    loads = pytest.importorskip(parser).loads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kmoment._wire._loads", loads)
+        body = json.dumps(data).encode()
+        assert _parse(body) == data
+        assert _parse(b" \n") is _EMPTY
+        for broken in (b"{", b"[1,]", b"\xff", body + b"}"):
+            assert _parse(broken) is _NOT_JSON

@@ -1,0 +1,76 @@
+"""What does a call pay for its reports, when nobody listens and when somebody does?
+
+The client's own work alone: a transport that answers at once, no network. CPU time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import kmoment
+from kmoment._listeners import Listeners
+from kmoment.hooks import CallReport
+from kmoment.testing import Script, answer
+from measure import heading, repeated, rounds, table
+from rows import encoded, locations
+
+CALLS = 2_000
+ROUNDS = 9
+NOBODY, HOOK, LOG = "nobody listens", "a hook", "the log at DEBUG"
+
+
+class Hook:
+    """Hears, and does nothing."""
+
+    def on_attempt(self, operation: str, account: int | None, attempt: object, /) -> None: ...
+
+    def on_call(self, report: CallReport, /) -> None: ...
+
+
+def calls(
+    runner: asyncio.Runner, client: kmoment.AsyncClient, script: Script
+) -> Callable[[], None]:
+    async def run() -> None:
+        for _ in range(CALLS):
+            await client.locations.depth3("논현")
+        script.requests.clear()
+
+    return lambda: runner.run(run())
+
+
+def logged(run: Callable[[], None]) -> Callable[[], None]:
+    logger = logging.getLogger("kmoment")
+
+    def with_log() -> None:
+        logger.setLevel(logging.DEBUG)
+        run()
+        logger.setLevel(logging.NOTSET)
+
+    return with_log
+
+
+def main() -> None:
+    heading("kmoment")
+    logging.getLogger("kmoment").addHandler(logging.NullHandler())
+    logging.getLogger("kmoment").propagate = False
+    script = Script(then=answer(encoded(locations(2))))
+    with asyncio.Runner() as runner:
+        silent, heard = script.async_client(), script.async_client(hooks=[Hook()])
+        contest = {
+            NOBODY: calls(runner, silent, script),
+            HOOK: calls(runner, heard, script),
+            LOG: logged(calls(runner, silent, script)),
+        }
+        table(
+            "One call above the network", rounds(contest, ROUNDS, time.process_time), CALLS, NOBODY
+        )
+        runner.run(silent.aclose())
+        runner.run(heard.aclose())
+    listeners = Listeners(())
+    asked = {"asking whether anyone listens": repeated(lambda: listeners.awake, 100_000)}
+    table("Of that", rounds(asked, ROUNDS, time.process_time), 100_000)
+
+
+if __name__ == "__main__":
+    main()
