@@ -7,23 +7,19 @@ done, or raise. What is decided lies in pure modules; here is what is done.
 
 import asyncio
 import ssl as ssl_module
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
-from weakref import WeakValueDictionary
 
-import attrs
-
-from ._breakers import Breakers
 from ._call import Call, Replay
-from ._lanes import FairSlots, Lane, LaneStore, MemoryLanes
+from ._lanes import FairSlots, Lane
 from ._listeners import Listeners
-from ._retry import Action, Budget, Options, Outcome, Story
+from ._retry import Action, Options, Outcome, Story
 from ._routes import Routes
 from ._secret import Secret, TokenSource
 from ._settle import Ask, find_created, list_call, read_back, unknown
-from ._watch import Limit, Watch
+from ._shared import Shared
+from ._watch import Limit
 from ._wire import (
     Attempt,
     NoAnswer,
@@ -39,11 +35,9 @@ from .errors import (
     APIConnectionError,
     APIError,
     AuthenticationError,
-    ClientClosedError,
     DeadlineExceededError,
     OutcomeUnknownError,
     ProtocolError,
-    WrongLoopError,
 )
 from .hooks import CallReport
 from .models import Audience
@@ -52,28 +46,6 @@ if TYPE_CHECKING:
     from ._transport import Transport
 
 T = TypeVar("T")
-
-
-@attrs.define(eq=False)
-class Shared:
-    """What a client and all its views have in common, in one event loop."""
-
-    slots: FairSlots
-    lanes: LaneStore = attrs.Factory(MemoryLanes)
-    breakers: Breakers = attrs.Factory(Breakers)
-    transport: "Transport | None" = None
-    loop: asyncio.AbstractEventLoop | None = None
-    clock: Callable[[], float] = attrs.field(init=False)
-    watch: Watch = attrs.field(init=False)
-    closed: bool = False
-    live: int = 0
-    quiet: asyncio.Event = attrs.Factory(asyncio.Event)
-    budget: Budget = attrs.Factory(Budget)
-    creating: WeakValueDictionary[tuple[int | None, str], asyncio.Lock] = attrs.Factory(
-        WeakValueDictionary
-    )
-    made: deque[int] = attrs.Factory(lambda: deque(maxlen=10_000))
-    """Ids of audiences this client has created: a stale list may not show them yet."""
 
 
 class Door:
@@ -94,8 +66,8 @@ class Door:
 
     async def send(self, call: Call[T]) -> T:
         """Make *call*. Every method of every resource ends here."""
-        self._open()
         shared = self._shared
+        shared.open(self._new_transport)
         life = shared.watch.begin(self._options.deadline)
         story = Story(life.began, life)
         shared.live += 1
@@ -115,16 +87,7 @@ class Door:
 
     async def close_within(self, seconds: float) -> None:
         """:meth:`aclose`, with another time for calls under way."""
-        shared = self._shared
-        if shared.transport is not None:
-            self._check_loop()
-        shared.closed = True
-        if shared.transport is not None:
-            try:
-                await self._drain(seconds)
-            finally:
-                shared.watch.close()
-                await shared.transport.aclose()
+        await self._shared.close(seconds)
 
     async def _create(self, call: Call[T], story: Story) -> T:
         """One at a time of a name, and first a look at what is there already."""
@@ -142,48 +105,48 @@ class Door:
 
     async def _repeat(self, call: Call[T], story: Story) -> T:
         """Make a call with all its attempts, and tell how it ended."""
-        outcome, error = Outcome.OK, None
+        outcome, reason = Outcome.UNSENT, None
         try:
-            return await self._attempts(call, story)
+            while True:
+                try:
+                    answer = await self._attempt(call, story)
+                    break
+                except APIError as failed:
+                    error = failed
+                action = await self._judge(call, story, error)
+                if action is not Action.RETRY:
+                    answer = await self._settle(call, story, error, action)
+                    break
+            outcome = Outcome.OK
+            return answer
         except asyncio.CancelledError as stopped:
             outcome = story.outcome_if_stopped(call.endpoint.replay)
             # For a batch, which tells its reader whether the call did nothing.
             stopped.may_have_acted = outcome is Outcome.UNKNOWN  # type: ignore[attr-defined]
             raise
         except APIError as failed:
-            outcome, error = story.outcome_of(failed), failed
+            outcome, reason = story.outcome_of(failed), failed
             raise
         finally:
             if self._listeners.awake:
-                self._listeners.call(self._report(call, story, outcome, error))
+                self._listeners.call(self._report(call, story, outcome, reason))
 
-    async def _attempts(self, call: Call[T], story: Story) -> T:
+    async def _judge(self, call: Call[Any], story: Story, error: APIError) -> Action:
+        """What to do after a failed attempt; where it is to try again, after the pause."""
         shared = self._shared
-        clock = shared.clock
-        while True:
-            story.begin(clock())
-            if shared.breakers.tripped and (
-                held := shared.breakers.refusal(story.started, facts_of(call))
-            ):
-                return await self._settle(call, story, held, Action.RAISE)
-            try:
-                answer = await self._attempt(call, story)
-            except APIError as failed:
-                error = failed
-            else:
-                if not story.tried:
-                    shared.budget.earn()
-                shared.breakers.close()
-                return answer
-            decision = story.judge(
-                error, call.endpoint.replay, shared.budget, self._options, clock()
-            )
-            self._listeners.attempt(call.endpoint.name, call.account, story.tried[-1])
-            if decision.action is Action.RETRY and not shared.closed:
-                await self._sleep(decision.pause)
-            elif not await self._token_is_renewed(error, story):
-                shared.breakers.note(error, clock())
-                return await self._settle(call, story, error, decision.action)
+        if story.held_back:
+            return Action.RAISE
+        decision = story.judge(
+            error, call.endpoint.replay, shared.budget, self._options, shared.clock()
+        )
+        self._listeners.attempt(call.endpoint.name, call.account, story.tried[-1])
+        if decision.action is Action.RETRY and not shared.closed:
+            await self._sleep(decision.pause)
+            return Action.RETRY
+        if await self._token_is_renewed(error, story):
+            return Action.RETRY
+        shared.breakers.note(error, shared.clock())
+        return decision.action
 
     async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
         if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
@@ -232,21 +195,37 @@ class Door:
     def _doubt(self, call: Call[Any], story: Story, error: APIError) -> OutcomeUnknownError:
         known = story.known_ids
         if known is not None:
-            known |= frozenset(self._shared.made)
+            known |= frozenset(self._shared.seen)
         return unknown(error, draft=call.body, known_ids=known)
 
     async def _attempt(self, call: Call[T], story: Story) -> T:
         """Send the call once, in its turn, and read its answer."""
+        shared = self._shared
+        story.begin(shared.clock())
+        if shared.breakers.tripped:
+            self._hold_back(call, story)
         token = story.token = self._token.known or await self._token.token()
         key = (call.endpoint.quota, call.account)
-        lane = self._shared.lanes.lane(key, self._period(call), story.started)
-        way = self._in_turn if lane.period > 0 else self._timed
+        lane = shared.lanes.lane(key, self._period(call), story.started)
+        way = self._in_turn if lane.period > 0 else self._reach
         response = await way(call, story, token, lane)
         try:
-            return self._noted(decode(call, response))
+            answer = decode(call, response)
         except AuthenticationError:
             self._token.forget(token)
             raise
+        if isinstance(answer, Audience):
+            shared.seen.append(answer.id)
+        if not story.tried:
+            shared.budget.earn()
+        shared.breakers.close()
+        return answer
+
+    def _hold_back(self, call: Call[Any], story: Story) -> None:
+        """Raise where a breaker lets nothing pass now."""
+        if held := self._shared.breakers.refusal(story.started, facts_of(call)):
+            story.held_back = True
+            raise held
 
     async def _in_turn(self, call: Call[Any], story: Story, token: Secret, lane: Lane) -> Response:
         """Wait for the call before, and for the time after it."""
@@ -255,7 +234,7 @@ class Door:
         try:
             if (pause := lane.delay(self._shared.clock())) > 0:
                 await self._wait(call, story, pause)
-            return await self._timed(call, story, token, lane)
+            return await self._reach(call, story, token, lane)
         finally:
             lane.leave()
 
@@ -271,57 +250,48 @@ class Door:
             raise DeadlineExceededError(reason, facts)
         await self._sleep(seconds)
 
-    async def _timed(self, call: Call[Any], story: Story, token: Secret, lane: Lane) -> Response:
-        """Send, and tell the lane how it went."""
-        clock = self._shared.clock
-        started = lane.started(clock())
-        try:
-            response = await self._reached(call, story, token)
-        except BaseException:
-            lane.ended(clock())
-            raise
-        if response.status == 429:
-            lane.throttled(clock(), started, retry_after(response.headers))
-        else:
-            lane.ended(clock())
-        return response
-
-    def _noted(self, answer: T) -> T:
-        if isinstance(answer, Audience):
-            self._shared.made.append(answer.id)
-        return answer
-
-    def _reached(self, call: Call[Any], story: Story, token: Secret) -> Awaitable[Response]:
+    def _reach(
+        self, call: Call[Any], story: Story, token: Secret, lane: Lane
+    ) -> Awaitable[Response]:
         paths = self._routes.candidates(call.endpoint)
         if len(paths) == 1:
-            return self._exchange(call, story, paths[0], token)
-        return self._search(call, story, paths, token)
+            return self._exchange(call, story, paths[0], token, lane)
+        return self._search(call, story, paths, token, lane)
 
     async def _search(
-        self, call: Call[Any], story: Story, paths: tuple[str, ...], token: Secret
+        self, call: Call[Any], story: Story, paths: tuple[str, ...], token: Secret, lane: Lane
     ) -> Response:
         """Ask at each path that the server may mean, until it knows one."""
         answers: list[Response] = []
         for path in paths:
-            answers.append(await self._exchange(call, story, path, token))
+            answers.append(await self._exchange(call, story, path, token, lane))
             if knows_route(answers[-1]):
                 self._routes.settle(call.endpoint, path)
             if not no_such_route(answers[-1]):
                 return answers[-1]
         return answers[0]
 
-    async def _exchange(self, call: Call[Any], story: Story, path: str, token: Secret) -> Response:
-        attempt, shared = story.attempt, self._shared
+    async def _exchange(
+        self, call: Call[Any], story: Story, path: str, token: Secret, lane: Lane
+    ) -> Response:
+        """Send the request, and tell the lane how it went."""
+        attempt, shared, throttled = story.attempt, self._shared, False
         request = encode(call, path, self.base_url)
         attempt.phase, attempt.sent, attempt.status = "waiting for a free connection", False, None
         if not shared.slots.take():
             await shared.slots.acquire(call.account)
+        started = lane.started(shared.clock())
         try:
-            return await cast("Transport", shared.transport).send(request, token, attempt)
+            response = await cast("Transport", shared.transport).send(request, token, attempt)
+            if throttled := response.status == 429:
+                lane.throttled(shared.clock(), started, retry_after(response.headers))
+            return response
         except NoAnswer as error:
             failure = _error_of(call, attempt, error)
         finally:
             shared.slots.release()
+            if not throttled:
+                lane.ended(shared.clock())
         raise failure
 
     def _too_late(self, call: Call[Any], story: Story) -> APIError:
@@ -344,16 +314,6 @@ class Door:
         twin._shared = Shared(FairSlots(self._max_connections))
         return twin
 
-    def _open(self) -> None:
-        shared = self._shared
-        if shared.closed:
-            raise ClientClosedError("the client is closed; make a new one")
-        if shared.transport is None:
-            loop = shared.loop = _running_loop()
-            shared.clock, shared.watch = loop.time, Watch(loop)
-            shared.transport = self._new_transport()
-        self._check_loop()
-
     def _new_transport(self) -> "Transport":
         from ._transport import Transport
 
@@ -362,28 +322,6 @@ class Door:
             proxy=self._proxy,
             ssl=self._ssl,
         )
-
-    def _check_loop(self) -> None:
-        if _running_loop() is not self._shared.loop:
-            raise WrongLoopError(
-                "the client belongs to the event loop of its first call; make one per loop"
-            )
-
-    async def _drain(self, seconds: float) -> None:
-        shared = self._shared
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while shared.live:
-                    shared.quiet.clear()
-                    await shared.quiet.wait()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        reason = "kmoment's async client runs on asyncio, and no event loop is running"
-    raise WrongLoopError(reason)
 
 
 def _error_of(

@@ -298,6 +298,8 @@ class Story:
     token: Secret | None = None
     renewed: bool = False
     """Whether the token has been asked for anew: once in a call."""
+    held_back: bool = False
+    """Whether a breaker has kept the last attempt from being made."""
 
     def begin(self, now: float) -> None:
         """Another attempt starts."""

@@ -11,7 +11,7 @@ import attrs
 
 from . import _checks
 from ._call import Call
-from ._door import Door, Shared
+from ._door import Door
 from ._endpoints import unlisted
 from ._lanes import FairSlots
 from ._listeners import Listeners
@@ -19,6 +19,7 @@ from ._retry import Options
 from ._routes import Reading, Routes
 from ._secret import Secret, TokenProvider, TokenSource
 from ._settle import find_created
+from ._shared import Shared
 from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
