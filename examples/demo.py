@@ -2,60 +2,55 @@
 
     python examples/demo.py
 
-It crawls all of Korea's administrative areas concurrently, builds an audience from what it
-found, and takes that audience through its life.
+It grows the tree of all places in Korea, builds an audience from it, takes that audience through
+its life, and looks up many keywords and many accounts at once, of which some fail.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import Progress
 from rich.table import Table
 
 import kmoment
+from kmoment.batch import progress_bar
 from kmoment.sandbox import Sandbox
+from kmoment.tree import full_name
 
 ACCOUNT = 1234
 AT_ONCE = 32
 
 console = Console(highlight=False)
-T = TypeVar("T")
 
 
 async def main() -> None:
     async with Sandbox(accounts=(ACCOUNT,)) as sandbox:
         console.print(f"A sandbox of Kakao Moment listens at [bold]{sandbox.url}[/]")
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-            places = await crawl(moment)
-            audience = await create(moment, places)
+            tree = await grow(moment)
+            audience = await create(moment, tree)
             await edit(moment, audience.id)
             await links(moment, sandbox, audience.id)
             await clean_up(moment, audience.id)
             await refusal(moment)
+            await many(moment)
         console.print(f"\n{len(sandbox.requests()):,} requests, all of them on this machine.")
 
 
-async def crawl(moment: kmoment.AsyncClient) -> list[kmoment.Depth3Location]:
+async def grow(moment: kmoment.AsyncClient) -> kmoment.LocationTree:
     """Every district of every province, then every neighbourhood of every district."""
-    heading("1", "Find places", "locations.depth1 / depth2 / depth3, 32 at once")
-    provinces = [row for row in await moment.locations.depth1() if row.value not in "UZ"]
-    with Progress(console=console, transient=True) as bars:
-        names = [row.description for row in provinces]
-        districts = await collect(bars, "districts", moment.locations.depth2, names)
-        names = [row.description for row in districts]
-        places = await collect(bars, "neighbourhoods", moment.locations.depth3, names)
-    counts = f"{len(provinces)} provinces, {len(districts)} districts, {len(places):,}"
-    console.print(f"Found {counts} neighbourhoods.")
-    return places
+    heading("1", "Find places", f"locations.tree, {AT_ONCE} calls at once; tree.find")
+    with progress_bar("districts") as bar:
+        tree = await moment.locations.tree(concurrency=AT_ONCE, on_progress=bar)
+    console.print(tree)
+    for name in ("고성군", "강원 고성군", "논현"):
+        found = (f"{full_name(place)} ({place.value})" for place in tree.find(name))
+        console.print(f"  {name}: {', '.join(found)}")
+    return tree
 
 
-async def create(
-    moment: kmoment.AsyncClient, places: Iterable[kmoment.Depth3Location]
-) -> kmoment.Audience:
+async def create(moment: kmoment.AsyncClient, tree: kmoment.LocationTree) -> kmoment.Audience:
     """An audience of people in their twenties around Nonhyeon who reacted to an ad before."""
     heading("2", "Create an audience", "AudienceDraft.display, audiences.create")
     account = moment.account(ACCOUNT)
@@ -63,11 +58,7 @@ async def create(
     draft = kmoment.AudienceDraft.display(
         "20s in Nonhyeon",
         ages=("20", "25"),
-        depth3_locations=[
-            row
-            for row in places
-            if row.depth2_name == "강남구" and row.depth3_name.startswith("논현")
-        ],
+        **tree.select("강남구 논현1동", "강남구 논현2동"),
         cohort_targetings=[row.target() for row in cohorts if row.audience_type == "DISPLAY"],
     )
     audience = await account.audiences.create(draft)
@@ -114,8 +105,9 @@ async def clean_up(moment: kmoment.AsyncClient, audience_id: int) -> None:
     await audiences.delete(audience_id)
     console.print(f"Deleted audience {audience_id}.")
     result = await audiences.delete_many([audience_id, *(row.id for row in more)])
-    console.print(f"Deleted {result.success_count} more; {result.fail_count} failed:")
-    console.print(*(f"  {message}" for message in result.error_messages or ()), sep="\n")
+    for outcome in result.outcomes:
+        console.print(f"  {outcome.audience_id}: {outcome.status}")
+    console.print(*(f"Kakao says: {message}" for message in result.error_messages or ()), sep="\n")
 
 
 async def refusal(moment: kmoment.AsyncClient) -> None:
@@ -134,24 +126,17 @@ async def refusal(moment: kmoment.AsyncClient) -> None:
         console.print(Panel(str(error), title="Refused, nothing was sent", expand=False))
 
 
-async def collect(
-    bars: Progress,
-    what: str,
-    look_up: Callable[[str], Coroutine[Any, Any, list[T]]],
-    keywords: Sequence[str],
-) -> list[T]:
-    """Look up every keyword, a bounded number at once, while a bar shows how far it is."""
-    bar = bars.add_task(what, total=len(keywords))
-    free = asyncio.Semaphore(AT_ONCE)
-
-    async def one(keyword: str) -> list[T]:
-        async with free:
-            rows = await look_up(keyword)
-        bars.advance(bar)
-        return rows
-
-    answers = await asyncio.gather(*map(one, keywords))
-    return [row for rows in answers for row in rows]
+async def many(moment: kmoment.AsyncClient) -> None:
+    """Each input has its own outcome; one that fails does not fail the others."""
+    heading("7", "Many at once", "locations.depth3_each, each_account, Outcomes")
+    keywords = ["논현", "중앙", " ", "역삼"]
+    async for outcome in moment.locations.depth3_each(keywords, concurrency=AT_ONCE):
+        console.print(f"  {outcome.input!r}: {outcome.status}, {len(outcome.value or ())} places")
+    batch = moment.each_account([ACCOUNT, 77], lambda account: account.audiences.list())
+    outcomes = await batch.collect()
+    console.print(outcomes)
+    for failure in outcomes.failures():
+        console.print(f"  account {failure.input}: {failure.error}", markup=False)
 
 
 def heading(number: str, title: str, calls: str) -> None:
