@@ -104,8 +104,9 @@ def test_sync_docstrings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert name == "request"
 
 
-def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every Python block of the README runs as it stands, and prints no error."""
+    monkeypatch.chdir(tmp_path)
     found = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     space: dict[str, Any] = {"kmoment": kmoment}
     with Sandbox() as sandbox:
@@ -117,7 +118,11 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
             async with kmoment.AsyncClient(sandbox.token) as moment:
                 await space["rename"](moment.account(1234), 1)
                 assert (await moment.account(1234).audiences.get(1)).name == "New name"
+                await space["look_up"](moment, ["논현", ""])
+                assert await space["count_audiences"](moment, [1234, 77]) == {1234: 4}
+                assert (await space["target"](moment)).faults() == ()
             await space["try_it"]()
 
         asyncio.run(rest())
-    assert len(found) == 4
+    space["test_a_throttled_list"]()
+    assert len(found) == 7
