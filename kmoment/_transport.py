@@ -119,7 +119,7 @@ class Transport:
             if not life.is_past(Limit.SILENCE):
                 # A cancellation comes through aiohttp's frames, whose locals hold the token.
                 raise error.with_traceback(None) from None
-            failure = NoAnswer("the server fell silent for longer than the timeout")
+            failure = NoAnswer(_SILENT if attempt.sent else _UNREACHED)
         finally:
             life.silence = inf
         # Outside of any `except`, so that the error carries no context to print.
@@ -214,6 +214,8 @@ def _refuse(reason: str) -> NoReturn:
     raise NoAnswer(reason, broken=True)
 
 
+_SILENT: Final = "the server fell silent for longer than the timeout"
+_UNREACHED: Final = "no connection within the timeout"
 _UNTRUSTED: Final = "the server's certificate is not trusted"
 
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -222,7 +224,7 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "the host name could not be resolved"),
     (aiohttp.ClientProxyConnectionError, "the proxy could not be reached"),
     (aiohttp.ClientHttpProxyError, "the proxy did not let the request through"),
-    (aiohttp.ConnectionTimeoutError, "no connection within the timeout"),
+    (aiohttp.ConnectionTimeoutError, _UNREACHED),
     (aiohttp.ClientConnectorError, "the connection was refused"),
     (aiohttp.ClientPayloadError, "the answer was cut off"),
     (aiohttp.ClientConnectionError, "the connection was lost"),

@@ -21,13 +21,13 @@ class Limit(Enum):
 class Life:
     """One call's limits, as times of the event loop. When one is past, its task is cancelled."""
 
-    __slots__ = ("_cancelling", "_task", "_watch", "began", "deadline", "past", "silence")
+    __slots__ = ("_cancelling", "_watch", "began", "deadline", "past", "silence", "task")
 
     def __init__(self, watch: "Watch", seconds: float) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._watch = watch
-        self._task = task
+        self.task = task
         self._cancelling = task.cancelling()
         self.began: float = watch.clock()
         self.deadline: float = self.began + seconds
@@ -49,14 +49,14 @@ class Life:
         """Cancel the call: a limit is past."""
         self.past = Limit.DEADLINE if self.deadline <= now else Limit.SILENCE
         self.deadline, self.silence = inf if self.deadline <= now else self.deadline, inf
-        self._task.cancel()
+        self.task.cancel()
 
     def is_past(self, limit: Limit) -> bool:
         """Whether a cancellation that has just come was for this limit, and nobody else's."""
         if self.past is not limit:
             return False
         self.past = None
-        return self._task.uncancel() <= self._cancelling
+        return self.task.uncancel() <= self._cancelling
 
 
 class Watch:
@@ -81,6 +81,7 @@ class Watch:
     def end(self, life: Life) -> None:
         """The call has ended."""
         self._lives.discard(life)
+        del life.task  # whose context knows the attempt, and so this: no cycle is left behind
 
     def close(self) -> None:
         """Let go of the timer."""

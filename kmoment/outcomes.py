@@ -16,7 +16,7 @@ class OutcomeStatus(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
-    """An error, and nothing was done."""
+    """An error, and the call did nothing. (What a job of your own did before, it knows.)"""
     UNKNOWN = "unknown"
     """A write that may have been done. Look before it is repeated."""
     NOT_ATTEMPTED = "not attempted"
@@ -61,7 +61,8 @@ class Outcomes(list[Outcome[I, V]]):
     def retryable(self) -> list[I]:
         """Inputs for the next run: nothing was done, and trying again can help.
 
-        A write in doubt is not among them: it could be done twice.
+        A write in doubt is not among them: it could be done twice. What a job of your own
+        (``each_account``) did before its error is not known here: it will do it again.
         """
         return [outcome.input for outcome in self if _can_retry(outcome)]
 

@@ -71,6 +71,35 @@ def sync_api(client: kmoment.Client) -> None:
     assert_type(targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
 
 
+async def count(account: kmoment.AsyncAccount) -> int:
+    return len(await account.audiences.list())
+
+
+async def async_batches(client: kmoment.AsyncClient, tree: kmoment.LocationTree) -> None:
+    batch = client.locations.depth3_each(["논현"])
+    assert_type(batch, kmoment.AsyncBatch[str, list[kmoment.Depth3Location]])
+    async for outcome in batch:
+        assert_type(outcome, kmoment.Outcome[str, list[kmoment.Depth3Location]])
+        assert_type(outcome.result(), list[kmoment.Depth3Location])
+    outcomes = await client.each_account([1], count).collect()
+    assert_type(outcomes, kmoment.Outcomes[int, int])
+    assert_type(outcomes.values(), list[int])
+    assert_type(outcomes.retryable(), list[int])
+    each = client.each(client.account(1).audiences.get, [1])
+    assert_type(each, kmoment.AsyncBatch[int, kmoment.Audience])
+    assert_type(await client.locations.tree(), kmoment.LocationTree)
+    kmoment.AudienceDraft.display("x", **tree.select("I"))
+
+
+def sync_batches(client: kmoment.Client) -> None:
+    for outcome in client.locations.depth3_each(["논현"]):
+        assert_type(outcome, kmoment.Outcome[str, list[kmoment.Depth3Location]])
+    sizes = client.each_account([1], lambda account: len(account.audiences.list()))
+    assert_type(sizes, kmoment.Batch[int, int])
+    assert_type(sizes.collect().values(), list[int])
+    assert_type(client.locations.tree(), kmoment.LocationTree)
+
+
 async def closing() -> None:
     async with kmoment.AsyncClient("token") as client:
         assert_type(client, kmoment.AsyncClient)
