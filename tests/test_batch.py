@@ -357,13 +357,16 @@ def test_many_accounts_in_blocking_code(sandbox: Sandbox) -> None:
     assert isinstance(bad.error, kmoment.PermissionDeniedError)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("name", ["depth2_each", "depth3_each"])
-async def test_many_keywords(sandbox: Sandbox, name: str) -> None:
+def test_many_keywords(sandbox: Sandbox, name: str) -> None:
     """Each keyword is one outcome, a refused one too, and both clients give the same."""
     keywords = ["강남", "", "중구", "없는곳"]
-    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
-        outcomes = await getattr(client.locations, name)(keywords, concurrency=2).collect()
+
+    async def look_up() -> list[Any]:
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            return await getattr(client.locations, name)(keywords, concurrency=2).collect()
+
+    outcomes = asyncio.run(look_up())
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as blocking:
         twins = list(getattr(blocking.locations, name)(iter(keywords), concurrency=2))
     assert [outcome.ok for outcome in outcomes] == [True, False, True, True]
@@ -392,6 +395,16 @@ def test_inputs_are_pulled_on_the_callers_thread(blocking: kmoment.Client) -> No
     begun = 51 + len(batch.rest)
     assert begun == next(pulled)
     assert begun < 51 + 300
+
+
+@pytest.mark.anyio
+async def test_a_blocking_batch_in_a_running_loop_warns(blocking: kmoment.Client) -> None:
+    """It works, blocks the loop, and says once what to use there."""
+    with pytest.warns(RuntimeWarning, match="AsyncClient.each") as heard:
+        first = list(blocking.locations.depth3_each(["a", "b"]))
+    again = blocking.locations.depth3_each(["a", "b"]).collect()
+    assert len(first) == len(again) == 2
+    assert [warning.filename for warning in heard] == [__file__]
 
 
 def test_a_blocking_source_that_fails_loses_nothing(blocking: kmoment.Client) -> None:

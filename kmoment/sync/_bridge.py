@@ -19,7 +19,7 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
@@ -109,7 +109,7 @@ class Bridge:
         """*source*, which has not begun yet."""
         return Stream(source)
 
-    def items(self, stream: "Stream") -> Iterator[Any]:
+    def items(self, stream: "Stream") -> Generator[Any]:
         """The items of *stream*, as :meth:`iterate` gives them."""
         try:
             while self.call(stream.fill):

@@ -11,6 +11,7 @@ a database cursor: the loop asks for more through the stream of outcomes.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from importlib import import_module
 from itertools import islice
@@ -75,8 +76,8 @@ class Batch(Generic[I, V]):
     def collect(self) -> Outcomes[I, V]:
         """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
         try:
-            for outcome in self:
-                self.collected.append(outcome)
+            for outcome in self._outcomes:
+                self.collected.append(self._tally.count(outcome))
         finally:
             self.close()
             self.collected += self.rest
@@ -119,6 +120,7 @@ class _Pass:
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
         """What became of each input; then the error, if any, that the inputs ended with."""
         bridge = self._client._open()
+        self._client._warn_in_a_loop(bridge, "Client.each", stacklevel=4)
         feed = _Feed(self._workers * 2)
         original = _original(self._method, self._client._viewed(bridge.client))
         run = Run(
@@ -131,11 +133,12 @@ class _Pass:
         stream = bridge.stream(run.outcomes())
         feed.ask = partial(stream.push, _MORE)
         try:
-            for outcome in bridge.items(stream):
-                if outcome is _MORE:
-                    bridge.call(feed.give, *self._pull(feed.size))
-                else:
-                    yield outcome
+            with closing(bridge.items(stream)) as items:
+                for outcome in items:
+                    if outcome is _MORE:
+                        bridge.call(feed.give, *self._pull(feed.size))
+                    else:
+                        yield outcome
         finally:
             finished = [outcome for outcome in stream.ready if outcome is not _MORE]
             rest = [*finished, *run.rest, *feed.left(run.pulled)]

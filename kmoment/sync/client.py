@@ -274,8 +274,7 @@ class Client:
     def send(self, call: Call[T]) -> T:
         """Make *call*. Every method of every resource ends here."""
         bridge = self._open()
-        if not self._host.warned and not bridge.here and _in_running_loop():
-            self._warn(sys._getframe(1).f_code.co_qualname, stacklevel=4)
+        self._warn_in_a_loop(bridge, sys._getframe(1).f_code.co_qualname, stacklevel=4)
         return bridge.call(self._viewed(bridge.client).send, call)
 
     def reconcile(self, error: OutcomeUnknownError) -> Audience:
@@ -351,7 +350,9 @@ class Client:
                 host.bridge = _new_bridge(host)
             return host.bridge
 
-    def _warn(self, method: str, stacklevel: int) -> None:
+    def _warn_in_a_loop(self, bridge: "Bridge", method: str, stacklevel: int) -> None:
+        if self._host.warned or bridge.here or not _in_running_loop():
+            return
         self._host.warned = True
         warnings.warn(
             f"{method} blocks the running event loop; use kmoment.AsyncClient there, "
