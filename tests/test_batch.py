@@ -362,7 +362,7 @@ def test_many_keywords(sandbox: Sandbox, name: str) -> None:
     """Each keyword is one outcome, a refused one too, and both clients give the same."""
     keywords = ["강남", "", "중구", "없는곳"]
 
-    async def look_up() -> list[Any]:
+    async def look_up() -> Any:
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
             return await getattr(client.locations, name)(keywords, concurrency=2).collect()
 
