@@ -275,7 +275,7 @@ class Door:
         self, call: Call[Any], story: Story, path: str, token: Secret, lane: Lane
     ) -> Response:
         """Send the request, and tell the lane how it went."""
-        attempt, shared, throttled = story.attempt, self._shared, False
+        attempt, shared = story.attempt, self._shared
         request = encode(call, path, self.base_url)
         attempt.phase, attempt.sent, attempt.status = "waiting for a free connection", False, None
         if not shared.slots.take():
@@ -283,15 +283,20 @@ class Door:
         started = lane.started(shared.clock())
         try:
             response = await cast("Transport", shared.transport).send(request, token, attempt)
-            if throttled := response.status == 429:
-                lane.throttled(shared.clock(), started, retry_after(response.headers))
-            return response
         except NoAnswer as error:
             failure = _error_of(call, attempt, error)
+            lane.ended(shared.clock())
+        except BaseException:
+            lane.ended(shared.clock())
+            raise
+        else:
+            if response.status == 429:
+                lane.throttled(shared.clock(), started, retry_after(response.headers))
+            else:
+                lane.ended(shared.clock())
+            return response
         finally:
             shared.slots.release()
-            if not throttled:
-                lane.ended(shared.clock())
         raise failure
 
     def _too_late(self, call: Call[Any], story: Story) -> APIError:

@@ -2,8 +2,8 @@
 
 What aiohttp does by itself and an SDK must not is switched off here:
 
-* It sends a PUT or DELETE twice when a connection drops. Its own request and response classes,
-  which turn the error into ours, stop that (aio-libs/aiohttp#10790 and #7363 are open).
+* It sends a PUT or DELETE twice when a connection drops. A response class that turns the error
+  into ours stops that (aio-libs/aiohttp#10790 and #7363 are open).
 * It queues for its pool inside its own timeouts (#10313). The pool is unbounded; the client
   keeps the count in front of it.
 * It decompresses without a limit and takes a gzip body that is cut off for a whole one. Bodies
@@ -37,9 +37,6 @@ CONNECT_TIMEOUT: Final = 10.0
 _attempt: ContextVar[Attempt] = ContextVar("kmoment_attempt")
 """The attempt that the running task makes: aiohttp has no way to hand it on."""
 
-_LOST: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
-"""What aiohttp takes for a reason to send again; it must not see them."""
-
 
 class _Request(aiohttp.ClientRequest):
     """Marks its attempt as sent before the first byte is written."""
@@ -48,20 +45,16 @@ class _Request(aiohttp.ClientRequest):
         attempt = _attempt.get()
         attempt.sent = True
         attempt.phase = "waiting for the answer"
-        try:
-            return await super().send(conn)
-        except _LOST as error:
-            failure = _explain(error)
-        raise failure
+        return await super().send(conn)
 
 
 class _Response(aiohttp.ClientResponse):
-    """An answer that does not come is an error of ours."""
+    """Turns what aiohttp takes for a reason to send again into an error that it does not know."""
 
     async def start(self, connection: Any) -> Any:
         try:
             return await super().start(connection)
-        except _LOST as error:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             failure = _explain(error)
         raise failure
 

@@ -407,6 +407,15 @@ async def test_a_blocking_batch_in_a_running_loop_warns(blocking: kmoment.Client
     assert [warning.filename for warning in heard] == [__file__]
 
 
+def test_a_blocking_batch_closes_by_itself(blocking: kmoment.Client) -> None:
+    """Left, it is stopped; what was begun is in its rest, and its progress stays."""
+    with blocking.locations.depth3_each(map(str, count()), concurrency=4) as batch:
+        assert next(batch).ok
+    assert batch.progress.done == 1
+    assert [outcome.index for outcome in batch.rest] == list(range(1, 1 + len(batch.rest)))
+    assert list(batch) == []
+
+
 def test_a_blocking_source_that_fails_loses_nothing(blocking: kmoment.Client) -> None:
     """Its error comes after the outcomes of all that it gave before."""
 

@@ -137,6 +137,11 @@ DOUBTS: dict[str, tuple[list[Any], list[str], tuple[int | None, int | None]]] = 
         ["deleted", "failed", "deleted"],
         (2, 1),
     ),
+    "a look at one that fails": (
+        [testing.answer(list(SHOWN)), LOST, testing.answer([]), testing.dead_token()],
+        ["deleted", "deleted", "unknown"],
+        (None, None),
+    ),
     "twice in doubt": (
         [
             testing.answer(list(SHOWN)),
@@ -162,7 +167,7 @@ async def test_a_request_in_doubt(name: str) -> None:
     assert [str(outcome.status) for outcome in result.outcomes] == statuses
     assert (result.success_count, result.fail_count) == counts
     asked = [request.url.query.get("audienceIds") for request in script.requests]
-    assert [ids for ids in asked if ids] == ["1,2,3", "2"][: 1 if name.startswith("its") else 2]
+    assert [ids for ids in asked if ids] == ["1,2,3", "2"][: 2 if DOUBT in steps else 1]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -192,9 +197,10 @@ async def test_without_looking() -> None:
     assert len(script.requests) == 1
 
 
-def test_the_sync_client_tells_the_same() -> None:
+@pytest.mark.parametrize("name", [*CASES, *DOUBTS])
+def test_the_sync_client_tells_the_same(name: str) -> None:
     """Mirrored, the parts and the lists are made one after the other."""
-    steps, statuses = CASES["an answer with nothing in it"]
+    steps, statuses = (CASES.get(name) or DOUBTS[name])[:2]
     with testing.Script(*steps).client() as moment:
         result = moment.account(1).audiences.delete_many([1, 2, 3])
     assert [str(outcome.status) for outcome in result.outcomes] == statuses

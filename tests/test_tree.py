@@ -62,6 +62,16 @@ async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path
         assert calls(sandbox) == 2 * (1 + 19 + 252)
 
 
+def test_the_sync_client_keeps_the_tree_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The same tree, from the same kind of file, with nothing awaited."""
+    file = tmp_path / "places.json"
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        first = moment.locations.tree(file=file)
+        before = calls(sandbox)
+        assert not first.compare(moment.locations.tree(file=file))
+        assert calls(sandbox) == before
+
+
 @pytest.mark.anyio
 async def test_a_failing_call_fails_the_tree(tmp_path: Path) -> None:
     """An incomplete tree is never given out, nor written."""
