@@ -37,6 +37,7 @@ class Deletion:
         self._last: dict[int, Answer] = {}
         self._clean: set[int] = set()
         self._there: frozenset[int] | None = None
+        self._unsure: set[int] = set()
 
     def answered(self, part: tuple[int, ...], answer: Answer) -> None:
         """What came for *part*."""
@@ -67,9 +68,12 @@ class Deletion:
             return ()
         return tuple(one for one in self.open if one not in self._before | self._there)
 
-    def found(self, one: int) -> None:
-        """An unseen one is there all the same."""
-        self._there = (self._there or frozenset()) | {one}
+    def asked(self, one: int, gone: bool | None) -> None:
+        """Whether an unseen one is gone; ``None`` where that could not be found out."""
+        if gone is None:
+            self._unsure.add(one)
+        elif not gone:
+            self._there = (self._there or frozenset()) | {one}
 
     def result(self) -> BulkDeleteResult:
         """One result of all, or the error where nothing was done, or nobody knows."""
@@ -91,7 +95,7 @@ class Deletion:
         if one in self._clean:
             return DeleteStatus.DELETED
         refused = isinstance(self._last[one], APIError) and not self._doubt(one)
-        if self._there is None:
+        if self._there is None or one in self._unsure:
             return DeleteStatus.FAILED if refused else DeleteStatus.UNKNOWN
         if one in self._there:
             return DeleteStatus.UNKNOWN if self._doubt(one) else DeleteStatus.FAILED

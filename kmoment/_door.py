@@ -9,11 +9,12 @@ import asyncio
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from ._call import Call, Replay
 from ._lanes import FairSlots, Lane
 from ._listeners import Listeners
+from ._mark import write_was_done
 from ._retry import Action, Options, Outcome, Story
 from ._routes import Routes
 from ._secret import Secret, TokenSource
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from ._transport import Transport
 
 T = TypeVar("T")
+
+
+_DONE_PERHAPS: Final = (Outcome.OK, Outcome.UNKNOWN, Outcome.DONE)
 
 
 class Door:
@@ -92,6 +96,7 @@ class Door:
     async def _create(self, call: Call[T], story: Story) -> T:
         """One at a time of a name, and first a look at what is there already."""
         draft = call.body
+        story.attempt.phase = "waiting for another create of the same name"
         lock = self._shared.creating.setdefault((call.account, draft.name), asyncio.Lock())
         async with lock:
             story.attempt.phase = "listing what is there already"
@@ -119,15 +124,15 @@ class Door:
                     break
             outcome = Outcome.OK
             return answer
-        except asyncio.CancelledError as stopped:
+        except asyncio.CancelledError:
             outcome = story.outcome_if_stopped(call.endpoint.replay)
-            # For a batch, which tells its reader whether the call did nothing.
-            stopped.may_have_acted = outcome is Outcome.UNKNOWN  # type: ignore[attr-defined]
             raise
         except APIError as failed:
             outcome, reason = story.outcome_of(failed), failed
             raise
         finally:
+            if call.endpoint.replay is not Replay.SAFE and outcome in _DONE_PERHAPS:
+                write_was_done()
             if self._listeners.awake:
                 self._listeners.call(self._report(call, story, outcome, reason))
 
@@ -141,12 +146,13 @@ class Door:
         )
         self._listeners.attempt(call.endpoint.name, call.account, story.tried[-1])
         if decision.action is Action.RETRY and not shared.closed:
+            story.attempt.phase = "a pause before another attempt"
             await self._sleep(decision.pause)
             return Action.RETRY
         if await self._token_is_renewed(error, story):
             return Action.RETRY
         shared.breakers.note(error, shared.clock())
-        return decision.action
+        return Action.RAISE if decision.action is Action.RETRY else decision.action
 
     async def _token_is_renewed(self, error: APIError, story: Story) -> bool:
         if not isinstance(error, AuthenticationError) or story.token is None or story.renewed:
@@ -172,6 +178,7 @@ class Door:
         """End a call whose attempts are over: done, found out, or an error."""
         if action is Action.SUCCEED:
             return cast("T", None)
+        story.attempt.phase = "looking what was done"
         if action is Action.READ_BACK:
             done = story.last_outcome is Outcome.DONE
             return await read_back(self._asking(story), call, error, done=done)

@@ -327,12 +327,12 @@ class Story:
         self.last_outcome = OUTCOMES[event]
         self.in_doubt |= self.last_outcome is Outcome.UNKNOWN
         if self.last_outcome in (Outcome.UNSENT, Outcome.REJECTED):
-            self.attempt = Attempt(self.life, "a pause before another attempt")
+            self.attempt = Attempt(self.life)
         tried = Tried(
             event=event,
             number=len(self.tried) + 1,
             elapsed=now - self.began,
-            left=self.began + options.deadline - now,
+            left=self.life.deadline - now,
             in_doubt=self.in_doubt,
             retry_after=error.retry_after if isinstance(error, RateLimitedError) else None,
         )

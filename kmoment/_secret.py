@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from .errors import InvalidArgumentError
 
-TokenProvider = Callable[[], "str | Awaitable[str]"]
+TokenProvider = Callable[[], str | Awaitable[str]]
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 

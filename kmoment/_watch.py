@@ -21,7 +21,16 @@ class Limit(Enum):
 class Life:
     """One call's limits, as times of the event loop. When one is past, its task is cancelled."""
 
-    __slots__ = ("_cancelling", "_watch", "began", "deadline", "past", "silence", "task")
+    __slots__ = (
+        "_cancelling",
+        "_cancels",
+        "_watch",
+        "began",
+        "deadline",
+        "past",
+        "silence",
+        "task",
+    )
 
     def __init__(self, watch: "Watch", seconds: float) -> None:
         task = asyncio.current_task()
@@ -29,6 +38,7 @@ class Life:
         self._watch = watch
         self.task = task
         self._cancelling = task.cancelling()
+        self._cancels = 0
         self.began: float = watch.clock()
         self.deadline: float = self.began + seconds
         self.silence: float = inf
@@ -49,6 +59,7 @@ class Life:
         """Cancel the call: a limit is past."""
         self.past = Limit.DEADLINE if self.deadline <= now else Limit.SILENCE
         self.deadline, self.silence = inf if self.deadline <= now else self.deadline, inf
+        self._cancels += 1
         self.task.cancel()
 
     def is_past(self, limit: Limit) -> bool:
@@ -56,18 +67,26 @@ class Life:
         if self.past is not limit:
             return False
         self.past = None
-        return self.task.uncancel() <= self._cancelling
+        return self.settle() <= self._cancelling
+
+    def settle(self) -> int:
+        """Take back our own cancellations; how many the task has left."""
+        while self._cancels:
+            self._cancels -= 1
+            self.task.uncancel()
+        return self.task.cancelling()
 
 
 class Watch:
     """All calls of one client."""
 
-    __slots__ = ("_lives", "_loop", "_timer", "_when", "clock")
+    __slots__ = ("_closing", "_lives", "_loop", "_timer", "_when", "clock")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.clock: Callable[[], float] = loop.time
         self._when = inf
+        self._closing = False
         self._lives: set[Life] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -81,10 +100,18 @@ class Watch:
     def end(self, life: Life) -> None:
         """The call has ended."""
         self._lives.discard(life)
+        life.settle()
+        if self._closing and not self._lives:
+            self._let_go()
         del life.task  # whose context knows the attempt, and so this: no cycle is left behind
 
     def close(self) -> None:
-        """Let go of the timer."""
+        """Let go of the timer, as soon as no call needs it."""
+        self._closing = True
+        if not self._lives:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._when = None, inf
@@ -92,7 +119,7 @@ class Watch:
     def hurry(self, due: float) -> None:
         """Look at all calls at this moment, if not before."""
         if due < self._when:
-            self.close()
+            self._let_go()
             self._timer, self._when = self._loop.call_at(due, self._look), due
 
     def _look(self) -> None:

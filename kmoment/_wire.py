@@ -199,6 +199,14 @@ def _parse(body: bytes) -> Any:
     try:
         return _loads(body)
     except (ValueError, RecursionError):
+        return _parse_slowly(body)
+
+
+def _parse_slowly(body: bytes) -> Any:
+    """orjson refuses what json takes, such as half an emoji: it must not decide what is read."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return _NOT_JSON
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Final
 
+from ._mark import MARK, Mark
 from .errors import APIError, ClientClosedError, DeadlineExceededError, OutcomeUnknownError
 from .outcomes import Outcome, Outcomes, OutcomeStatus
 
@@ -18,7 +19,7 @@ _WINDOW: Final = 4
 
 
 class Run:
-    """One pass over *inputs*. *exact*: the job is one call, so that stopping it is understood."""
+    """One pass over *inputs*."""
 
     def __init__(
         self,
@@ -27,24 +28,26 @@ class Run:
         *,
         workers: int,
         ordered: bool,
-        exact: bool,
     ) -> None:
         self._job = job
         self._source = aiter(inputs if isinstance(inputs, AsyncIterable) else _Plain(inputs))
         self._workers = workers
         self._ordered = ordered
-        self._exact = exact
         self._room = asyncio.Semaphore(workers * _WINDOW)
         self._pulling = asyncio.Lock()
         self.pulled = 0
         self._ended = False
+        self._stopping = False
+        self._outer: Mark | None = None
         self._failure: Exception | None = None
+        self._crash: BaseException | None = None
         self._ready: asyncio.Queue[Outcome[Any, Any] | None] = asyncio.Queue()
         self._held: dict[int, Outcome[Any, Any]] = {}
         self.rest: Outcomes[Any, Any] = Outcomes()
 
     async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
         """What became of each input; then the error, if any, that the inputs ended with."""
+        self._outer = MARK.get()
         tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
         try:
             working, turn = len(tasks), 0
@@ -52,6 +55,8 @@ class Run:
                 outcome = await self._ready.get()
                 if outcome is None:
                     working -= 1
+                    if self._crash is not None:
+                        raise self._crash
                     continue
                 self._held[outcome.index if self._ordered else turn] = outcome
                 while turn in self._held:
@@ -64,9 +69,10 @@ class Run:
             await self._stop(tasks)
 
     async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._stopping = True
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
         left = list(self._held.values())
         while not self._ready.empty():
             left += filter(None, (self._ready.get_nowait(),))
@@ -76,6 +82,10 @@ class Run:
         try:
             while pulled := await self._pull():
                 self._ready.put_nowait(await self._do(*pulled))
+        except BaseException as crash:
+            if not self._stopping:
+                self._crash = crash
+            raise
         finally:
             self._ready.put_nowait(None)
 
@@ -96,22 +106,25 @@ class Run:
             return self.pulled - 1, given
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
+        mark = Mark(self._outer)
+        MARK.set(mark)  # each worker is a task, with a context of its own
         try:
             value = await self._job(given)
-        except asyncio.CancelledError as stopped:
-            self._ready.put_nowait(self._stopped(index, given, stopped))
+        except asyncio.CancelledError:
+            stopped = _in_doubt(index, given) if mark.wrote else held_back(index, given)
+            if not self._stopping:  # the job's own doing: it ends that one only
+                return stopped
+            self._ready.put_nowait(stopped)
             raise
         except Exception as error:
-            return Outcome(index=index, input=given, status=status_of(error), error=error)
+            status = OutcomeStatus.UNKNOWN if mark.wrote else status_of(error)
+            return Outcome(index=index, input=given, status=status, error=error)
         return Outcome(index=index, input=given, status=OutcomeStatus.OK, value=value)
 
-    def _stopped(
-        self, index: int, given: Any, stopped: asyncio.CancelledError
-    ) -> Outcome[Any, Any]:
-        if self._exact and not getattr(stopped, "may_have_acted", True):
-            return held_back(index, given)
-        error = OutcomeUnknownError("stopped while under way; it may have been done")
-        return Outcome(index=index, input=given, status=OutcomeStatus.UNKNOWN, error=error)
+
+def _in_doubt(index: int, given: Any) -> Outcome[Any, Any]:
+    error = OutcomeUnknownError("stopped while under way; it may have been done")
+    return Outcome(index=index, input=given, status=OutcomeStatus.UNKNOWN, error=error)
 
 
 def held_back(index: int, given: Any) -> Outcome[Any, Any]:

@@ -71,13 +71,12 @@ class AsyncBatch(Generic[I, V]):
         *,
         concurrency: int,
         ordered: bool,
-        exact: bool,
         on_progress: OnProgress | None,
     ) -> None:
         total = checked(inputs, concurrency)
         workers = min(concurrency, max(1, concurrency if total is None else total))
         self._tally = Tally(total, on_progress)
-        self._run = Run(job, inputs, workers=workers, ordered=ordered, exact=exact)
+        self._run = Run(job, inputs, workers=workers, ordered=ordered)
         self._outcomes = self._run.outcomes()
         self.collected: Outcomes[I, V] = Outcomes()
         """What :meth:`collect` has, also when it was stopped midway."""
@@ -101,11 +100,13 @@ class AsyncBatch(Generic[I, V]):
     async def collect(self) -> Outcomes[I, V]:
         """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
         try:
-            async for outcome in self:
+            async for outcome in self._outcomes:
                 self.collected.append(outcome)
+                self._tally.count(outcome)
         finally:
             await self.aclose()
             self.collected += self.rest
+            self._run.rest = Outcomes()
         return self.collected
 
     async def aclose(self) -> None:

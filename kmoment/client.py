@@ -197,7 +197,8 @@ class AsyncClient(Door):
         the work; a batch with a name goes on until it is closed, or nobody holds it.
 
         :param inputs: An error that the iterable raises comes after the outcomes of all that
-            it gave before.
+            it gave before. In blocking code it runs on your thread, between outcomes: it may
+            not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
         :param on_progress: Called with a ``Progress`` for each outcome handed on.
@@ -208,7 +209,6 @@ class AsyncClient(Door):
             inputs,
             concurrency=concurrency,
             ordered=ordered,
-            exact=_is_ours(method),
             on_progress=on_progress,
         )
 
@@ -227,7 +227,7 @@ class AsyncClient(Door):
             outcomes = await batch.collect()
 
         Accounts are served in turn: one with many calls does not hold up the others. A job
-        that was stopped midway is ``unknown``: it may have done part of its work.
+        that fails or is stopped after a write is ``unknown``: part of its work may be done.
 
         See :meth:`each` for the parameters.
         """
@@ -345,9 +345,3 @@ class AsyncAccount:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ad_account_id}>"
-
-
-def _is_ours(method: Any) -> bool:
-    """Whether *method* is one of a resource's, and so one call."""
-    owner = type(getattr(method, "__self__", None))
-    return owner.__module__.startswith(f"{__package__}.resources.")

@@ -16,9 +16,9 @@ class OutcomeStatus(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
-    """An error, and the call did nothing. (What a job of your own did before, it knows.)"""
+    """An error, and nothing was done."""
     UNKNOWN = "unknown"
-    """A write that may have been done. Look before it is repeated."""
+    """A write was done, or may have been, before it ended. Look before it is repeated."""
     NOT_ATTEMPTED = "not attempted"
     """Held back (a breaker, the deadline, a closed client), or stopped before it did anything."""
 
@@ -61,8 +61,7 @@ class Outcomes(list[Outcome[I, V]]):
     def retryable(self) -> list[I]:
         """Inputs for the next run: nothing was done, and trying again can help.
 
-        A write in doubt is not among them: it could be done twice. What a job of your own
-        (``each_account``) did before its error is not known here: it will do it again.
+        Nothing that has written, or may have, is among them: it could be done twice.
         """
         return [outcome.input for outcome in self if _can_retry(outcome)]
 

@@ -8,6 +8,7 @@ Places are known by Kakao's code. Names are shared (there are two 고성군, six
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -94,7 +95,8 @@ class LocationTree:
 
         :param date: When Kakao was asked. Default: now.
         """
-        self.date: datetime = date or datetime.now(SEOUL)
+        date = date or datetime.now(SEOUL)
+        self.date: datetime = date if date.tzinfo else date.replace(tzinfo=SEOUL)
         self.locations: tuple[Location, ...] = _distinct(locations)
         self.depth2_locations: tuple[Depth2Location, ...] = _distinct(depth2_locations)
         self.depth3_locations: tuple[Depth3Location, ...] = _distinct(depth3_locations)
@@ -188,12 +190,20 @@ class LocationTree:
         :raises AmbiguousLocationError: A name is shared by several places.
         :raises InvalidArgumentError: A name is no place's.
         """
-        places = [self.one(item) if isinstance(item, str) else item for item in wanted]
+        places = [self._place(item) for item in wanted]
         levels = {
             field: _distinct(place for place in places if type(place) is level)
             for field, level in _LEVELS.items()
         }
         return cast("LocationFields", {field: rows for field, rows in levels.items() if rows})
+
+    def _place(self, wanted: str | Place) -> Place:
+        if isinstance(wanted, str):
+            return self.one(wanted)
+        if not isinstance(wanted, Place):
+            kind = type(wanted).__name__
+            raise InvalidArgumentError("wanted", f"must be codes, names or places, not {kind}")
+        return wanted
 
     # -- Keeping ------------------------------------------------------------------------
 
@@ -201,7 +211,7 @@ class LocationTree:
         """Write the tree into *file*, whole or not at all."""
         rows = {field: write(list(getattr(self, field))) for field in _LEVELS}
         text = json.dumps({"date": self.date.isoformat(), **rows}, ensure_ascii=False, indent=1)
-        draft = Path(f"{os.fspath(file)}.{os.getpid()}.part")
+        draft = Path(f"{os.fspath(file)}.{os.getpid()}-{threading.get_ident()}.part")
         try:
             draft.write_text(text, encoding="utf-8")
             draft.replace(file)

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 import kmoment
+from calls import DRAFT
 from conftest import TOKEN
-from faultserver import FaultServer, Silence
+from faultserver import Answer, FaultServer, Silence
 from kmoment import OutcomeStatus, testing
 from kmoment.batch import progress_bar
 from kmoment.sandbox import Sandbox
@@ -254,7 +255,7 @@ async def test_a_quarter_million_cancelled_midway(moment: kmoment.AsyncClient) -
     assert 0 < len(collected) < 250_000
     assert sorted(outcome.index for outcome in collected) == list(range(len(collected)))
     stopped = [outcome for outcome in collected if not outcome.ok]
-    assert {outcome.status for outcome in stopped} <= {OutcomeStatus.UNKNOWN}
+    assert {outcome.status for outcome in stopped} <= {OutcomeStatus.NOT_ATTEMPTED}
 
 
 @pytest.mark.anyio
@@ -472,7 +473,7 @@ def test_a_stopped_job_makes_no_more_calls(sandbox: Sandbox) -> None:
             batch.collect()
         assert ended.wait(5)
     assert ["stopped" in str(error) or "closed" in str(error) for error in errors] == [True, True]
-    assert [outcome.status for outcome in batch.collected] == [OutcomeStatus.UNKNOWN]
+    assert [outcome.status for outcome in batch.collected] == [OutcomeStatus.NOT_ATTEMPTED]
 
 
 def test_ctrl_c_leaves_a_true_partial_result() -> None:
@@ -496,3 +497,148 @@ def test_ctrl_c_leaves_a_true_partial_result() -> None:
     assert {outcome.status for outcome in outcomes if not outcome.ok} <= {
         OutcomeStatus.NOT_ATTEMPTED
     }
+
+
+# -- What a job has written -------------------------------------------------------------
+
+MADE = testing.answer({"id": 7, "name": "n", "type": "DISPLAY"})
+
+
+@pytest.mark.anyio
+async def test_a_job_that_failed_after_a_write_is_not_offered_again() -> None:
+    """Its create was done, its next call failed: unknown, with that call's error."""
+
+    async def job(account: kmoment.AsyncAccount) -> None:
+        await account.audiences.create(DRAFT)
+        await account.audiences.list()
+
+    script = testing.Script(testing.answer([]), MADE, then=testing.broken())
+    async with script.async_client() as moment:
+        outcomes = await moment.each_account([1], job).collect()
+    assert [outcome.status for outcome in outcomes] == [OutcomeStatus.UNKNOWN]
+    assert isinstance(outcomes[0].error, kmoment.ServerError)
+    assert outcomes.retryable() == []
+
+
+def test_the_same_on_a_thread_and_in_a_batch_within_a_batch() -> None:
+    """However deep a write is made, the outermost job has written."""
+
+    def job(account: kmoment.Account) -> None:
+        for outcome in account._client.each(account.audiences.create, [DRAFT]):
+            outcome.result()
+        account.audiences.list()
+
+    script = testing.Script(testing.answer([]), MADE, then=testing.broken())
+    with script.client() as moment:
+        outcomes = moment.each_account([1], job).collect()
+    assert [outcome.status for outcome in outcomes] == [OutcomeStatus.UNKNOWN]
+
+
+@pytest.mark.anyio
+async def test_a_job_that_failed_before_a_write_is_offered_again() -> None:
+    """A create that was refused, a read that failed: nothing was done."""
+
+    async def job(account: kmoment.AsyncAccount) -> None:
+        await account.audiences.create(DRAFT)
+
+    script = testing.Script(testing.answer([]), then=testing.unreachable())
+    async with script.async_client() as moment:
+        outcomes = await moment.each_account([1], job).collect()
+    assert [outcome.status for outcome in outcomes] == [OutcomeStatus.FAILED]
+    assert outcomes.retryable() == [1]
+
+
+@pytest.mark.anyio
+async def test_a_bulk_delete_stopped_in_its_look_is_unknown(server: FaultServer) -> None:
+    """It was answered; that only the look afterwards was cancelled does not make it undone."""
+    server.script(
+        Answer(200, b"[]"), Answer(200, b'{"successCount":0,"failCount":1}'), Silence(5.0)
+    )
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+        batch = client.each(client.account(1).audiences.delete_many, [[1]])
+        task = asyncio.create_task(batch.collect())
+        while len(server.requests) < 3:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert [outcome.status for outcome in batch.collected] == [OutcomeStatus.UNKNOWN]
+
+
+# -- Jobs and readers that misbehave ----------------------------------------------------
+
+
+class CrashError(BaseException):
+    """No Exception: nobody may turn it into an outcome."""
+
+
+@pytest.mark.anyio
+async def test_a_job_that_cancels_itself_ends_alone(moment: kmoment.AsyncClient) -> None:
+    """Its own CancelledError is its outcome; the inputs after it run."""
+
+    async def job(number: int) -> int:
+        if number == 0:
+            raise asyncio.CancelledError
+        return number
+
+    outcomes = await moment.each(job, range(5), concurrency=1).collect()
+    assert [outcome.ok for outcome in outcomes] == [False, True, True, True, True]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_crash_comes_out(moment: kmoment.AsyncClient, ordered: bool) -> None:
+    """What is no Exception ends the batch and is raised; nothing hangs, nothing runs on."""
+
+    async def job(number: int) -> None:
+        await asyncio.sleep(0)
+        if number == 0:
+            raise CrashError
+
+    with pytest.raises(CrashError):
+        await moment.each(job, range(50), concurrency=2, ordered=ordered).collect()
+    assert await workers() == 0
+
+
+@pytest.mark.anyio
+async def test_stopping_in_the_callback_loses_nothing(moment: kmoment.AsyncClient) -> None:
+    """A Ctrl-C that lands in the progress callback: its outcome is collected all the same."""
+
+    def stop(progress: kmoment.Progress) -> None:
+        if progress.done == 3:
+            raise CrashError
+
+    batch = moment.each(slower_first, range(3, 50), on_progress=stop)
+    with pytest.raises(CrashError):
+        await batch.collect()
+    indices = [outcome.index for outcome in batch.collected]
+    assert indices == list(range(len(indices)))
+    assert await batch.collect() is batch.collected
+    assert [outcome.index for outcome in batch.collected] == indices
+
+
+def test_stopping_while_inputs_are_pulled_loses_nothing(blocking: kmoment.Client) -> None:
+    """A Ctrl-C in the iterable: what it gave before is collected, as not attempted at worst."""
+
+    def source() -> Iterator[str]:
+        yield from "abcde"
+        raise KeyboardInterrupt
+
+    batch = blocking.locations.depth3_each(source())
+    with pytest.raises(KeyboardInterrupt):
+        batch.collect()
+    assert sorted(outcome.input for outcome in batch.collected) == list("abcde")
+
+
+def test_slow_inputs_are_not_waited_for_in_numbers(blocking: kmoment.Client) -> None:
+    """The first outcome comes when few inputs have, not when there is one for every worker."""
+    pulled = count()
+
+    def source() -> Iterator[str]:
+        for _ in range(32):
+            time.sleep(0.02)
+            yield str(next(pulled))
+
+    with blocking.locations.depth3_each(source(), concurrency=16) as batch:
+        assert next(batch).ok
+    assert next(pulled) < 16

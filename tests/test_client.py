@@ -593,3 +593,55 @@ def test_signatures_are_for_people() -> None:
                 assert "https://developers.kakao.com/" in (inspect.getdoc(method) or "")
                 assert not isinstance(signature.return_annotation, str), name
     assert sys.getsizeof(account) < 200
+
+
+@pytest.mark.anyio
+async def test_a_deadline_leaves_no_cancellation_behind() -> None:
+    """A token callable that swallows it: the caller's own timeout works as ever afterwards."""
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return TOKEN
+        return TOKEN
+
+    client = kmoment.AsyncClient(stubborn, deadline=0.05)
+    scripted(client, ok([]))
+
+    async def call_and_wait() -> None:
+        async with asyncio.timeout(0.3):
+            await client.locations.depth1()
+            await asyncio.sleep(5)
+
+    with pytest.raises(TimeoutError):
+        await call_and_wait()
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.anyio
+async def test_a_call_under_way_when_the_client_closes_keeps_its_deadline() -> None:
+    """Closing must not take away the only thing that would end it."""
+    client = kmoment.AsyncClient(lambda: asyncio.sleep(1000, TOKEN), deadline=0.2)
+    scripted(client, ok([]))
+    call = asyncio.create_task(client.locations.depth1())
+    await asyncio.sleep(0)
+    await client.close_within(0)
+    with pytest.raises(kmoment.DeadlineExceededError):
+        await asyncio.wait_for(call, 5)
+    assert client._shared.watch._timer is None
+
+
+@pytest.mark.anyio
+async def test_a_closing_client_does_not_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that fails while the client closes is not tried again, and says so."""
+    client = kmoment.AsyncClient(TOKEN)
+
+    def close_and_fail(_: Any) -> Any:
+        client._shared.closed = True
+        return ok(b"", 502)
+
+    transport = scripted(client, close_and_fail)
+    with pytest.raises(kmoment.ServerError):
+        await client.locations.depth1()
+    assert len(transport.requests) == 1

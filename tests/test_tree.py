@@ -6,7 +6,8 @@ import json
 import os
 import pickle
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,31 @@ def test_two_dates_are_compared(tree: LocationTree, tmp_path: Path) -> None:
     ((old, new),) = changes.renamed
     assert (full_name(old), full_name(new)) == ("강원특별자치도", "강원도")
     assert changes
+
+
+@pytest.mark.parametrize("wanted", [["I10"], None, 10])
+def test_a_selection_of_something_else_is_refused(tree: LocationTree, wanted: Any) -> None:
+    """A forgotten star must not become a draft that targets everywhere."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="wanted"):
+        tree.select(wanted)
+
+
+def test_a_date_without_a_zone_is_seouls(tree: LocationTree, tmp_path: Path) -> None:
+    """A tree made by hand can be kept and compared with now."""
+    bare = LocationTree(
+        date=datetime(2024, 1, 1),
+        locations=tree.locations,
+        depth2_locations=(),
+        depth3_locations=(),
+    )
+    bare.save(tmp_path / "places.json")
+    assert LocationTree.kept(tmp_path / "places.json", timedelta(days=1)) is None
+
+
+def test_threads_may_save_at_once(tree: LocationTree, tmp_path: Path) -> None:
+    """The last one wins, and none is in another's way."""
+    file = tmp_path / "places.json"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: tree.save(file), range(12)))
+    assert len(LocationTree.load(file)) == len(tree)
+    assert [path.name for path in tmp_path.iterdir()] == ["places.json"]

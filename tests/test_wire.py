@@ -427,3 +427,8 @@ def test_either_parser_reads_the_same(parser: str, data: Any) -> None:
         assert _parse(b" \n") is _EMPTY
         for broken in (b"{", b"[1,]", b"\xff", body + b"}"):
             assert _parse(broken) is _NOT_JSON
+
+
+def test_half_an_emoji_is_read_with_either_parser() -> None:
+    """orjson refuses an escaped lone surrogate; a name cut in its middle must not lose a list."""
+    assert _parse(b'[{"name": "half \\ud83d"}]') == [{"name": "half \ud83d"}]

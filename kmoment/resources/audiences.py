@@ -194,8 +194,7 @@ class AsyncAudiences:
                 deletion.answered(part, await self._delete_part(part))
             deletion.listed(await self._ids_now())
         for audience_id in deletion.unseen:
-            if not await self._is_gone(audience_id):
-                deletion.found(audience_id)
+            deletion.asked(audience_id, await self._is_gone(audience_id))
 
     async def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
         try:
@@ -216,13 +215,13 @@ class AsyncAudiences:
         except APIError:
             return None
 
-    async def _is_gone(self, audience_id: int) -> bool:
+    async def _is_gone(self, audience_id: int) -> bool | None:
         try:
             await self.get(audience_id)
         except NotFoundError:
             return True
         except APIError:
-            return False
+            return None
         return False
 
     async def ad_groups(self, audience_id: int) -> AudienceAdGroups:

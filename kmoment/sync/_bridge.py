@@ -79,12 +79,14 @@ class Bridge:
             raise WrongLoopError(
                 "a sync client cannot be used by what it calls itself, such as a token callable"
             )
+        if self._pid != os.getpid():
+            raise ClientClosedError("this was begun in another process: begin anew in this one")
         answer: Future[T] = Future()
-        self._waiting.add(answer)
         halt = _halt.get()
+        if halt is not None:
+            halt.take(answer)
+        self._waiting.add(answer)
         try:
-            if halt is not None:
-                halt.take(answer)
             self._post(self._begin, answer, partial(function, *args, **kwargs))
             return answer.result()
         except CancelledError:
@@ -116,8 +118,11 @@ class Bridge:
                 while stream.ready:
                     yield stream.ready.popleft()
         finally:
-            with suppress(ClientClosedError):
-                self.call(stream.aclose)
+            if self.here:  # collected as garbage over there
+                self._spawn(stream.aclose())
+            else:
+                with suppress(ClientClosedError):
+                    self.call(stream.aclose)
 
     async def on_thread(self, job: Callable[[Any], T], given: Any) -> T:
         """What *job* gives, which blocks and calls this client. Stopped here, its calls stop."""
@@ -195,6 +200,10 @@ class Bridge:
         return self._loop.create_task(work)
 
     def _begin(self, answer: Future[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        halt = _halt.get()
+        if halt is not None and halt.stopped:
+            _cancel(answer)
+            return
         task = self._tasks[answer] = self._spawn(work())
         task.add_done_callback(lambda task: self._end(answer, task))
 

@@ -9,12 +9,12 @@ a database cursor: the loop asks for more through the stream of outcomes.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import closing
 from functools import partial
 from importlib import import_module
-from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
@@ -24,6 +24,7 @@ from ..outcomes import Outcome, Outcomes, Progress
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
+    from ._bridge import Bridge
     from .client import Client
 
 __all__ = ["Batch", "OnProgress"]
@@ -77,10 +78,12 @@ class Batch(Generic[I, V]):
         """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
         try:
             for outcome in self._outcomes:
-                self.collected.append(self._tally.count(outcome))
+                self.collected.append(outcome)
+                self._tally.count(outcome)
         finally:
             self.close()
             self.collected += self.rest
+            self._pass.rest = Outcomes()
         return self.collected
 
     def close(self) -> None:
@@ -115,6 +118,7 @@ class _Pass:
         self._inputs = iter(inputs)
         self._workers = workers
         self._ordered = ordered
+        self._pulled: list[Any] = []
         self.rest: Outcomes[Any, Any] = Outcomes()
 
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
@@ -128,7 +132,6 @@ class _Pass:
             feed,
             workers=self._workers,
             ordered=self._ordered,
-            exact=original is not None,
         )
         stream = bridge.stream(run.outcomes())
         feed.ask = partial(stream.push, _MORE)
@@ -136,22 +139,36 @@ class _Pass:
             with closing(bridge.items(stream)) as items:
                 for outcome in items:
                     if outcome is _MORE:
-                        bridge.call(feed.give, *self._pull(feed.size))
+                        self._feed(bridge, feed)
                     else:
                         yield outcome
         finally:
             finished = [outcome for outcome in stream.ready if outcome is not _MORE]
-            rest = [*finished, *run.rest, *feed.left(run.pulled)]
+            waiting = enumerate([*feed.items, *self._pulled], run.pulled)
+            rest = [*finished, *run.rest, *(held_back(i, item) for i, item in waiting)]
             self.rest = Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
-    def _pull(self, count: int) -> tuple[list[Any], bool, Exception | None]:
-        pulled: list[Any] = []
+    def _feed(self, bridge: "Bridge", feed: "_Feed") -> None:
+        ended, failure = False, None
         try:
-            pulled.extend(islice(self._inputs, count))
+            ended = self._pull(feed.size)
         except Exception as error:
-            return pulled, True, error
-        return pulled, len(pulled) < count, None
+            ended, failure = True, error
+        bridge.call(feed.give, self._pulled, ended, failure)
+        self._pulled = []
 
+    def _pull(self, count: int) -> bool:
+        """Take so many inputs, fewer where they come slowly. Whether there are no more."""
+        until = time.monotonic() + _LINGER
+        for item in self._inputs:
+            self._pulled.append(item)
+            if len(self._pulled) >= count or time.monotonic() >= until:
+                return False
+        return True
+
+
+_LINGER: Final = 0.005
+"""Seconds in which inputs are gathered: a crossing costs as much as many of them."""
 
 _MORE: Final[Any] = object()
 """Goes along the outcomes where the loop wants more inputs."""
@@ -164,7 +181,7 @@ class _Feed:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._items: deque[Any] = deque()
+        self.items: deque[Any] = deque()
         self._asked = False
         self._ended = False
         self._failure: Exception | None = None
@@ -174,28 +191,24 @@ class _Feed:
         return self
 
     async def __anext__(self) -> Any:
-        while not self._items and not self._ended:
+        while not self.items and not self._ended:
             self._ask_for_more()
             self._given.clear()
             await self._given.wait()
-        if self._items:
-            item = self._items.popleft()
+        if self.items:
+            item = self.items.popleft()
             self._ask_for_more()
             return item
         raise self._failure or StopAsyncIteration
 
     async def give(self, items: list[Any], ended: bool, failure: Exception | None) -> None:
         """Take *items*, the last ones if *ended*."""
-        self._items.extend(items)
+        self.items.extend(items)
         self._asked, self._ended, self._failure = False, ended, failure
         self._given.set()
 
-    def left(self, index: int) -> Iterator[Outcome[Any, Any]]:
-        """The inputs that no worker has begun, of which the first would be number *index*."""
-        return (held_back(i, item) for i, item in enumerate(self._items, index))
-
     def _ask_for_more(self) -> None:
-        if not self._asked and not self._ended and len(self._items) < self.size // 2:
+        if not self._asked and not self._ended and len(self.items) < self.size // 2:
             self._asked = True
             self.ask()
 

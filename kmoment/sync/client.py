@@ -190,7 +190,8 @@ class Client:
         the work; a batch with a name goes on until it is closed, or nobody holds it.
 
         :param inputs: An error that the iterable raises comes after the outcomes of all that
-            it gave before.
+            it gave before. In blocking code it runs on your thread, between outcomes: it may
+            not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
         :param on_progress: Called with a ``Progress`` for each outcome handed on.
@@ -220,7 +221,7 @@ class Client:
             outcomes = batch.collect()
 
         Accounts are served in turn: one with many calls does not hold up the others. A job
-        that was stopped midway is ``unknown``: it may have done part of its work.
+        that fails or is stopped after a write is ``unknown``: part of its work may be done.
 
         See :meth:`each` for the parameters.
         """

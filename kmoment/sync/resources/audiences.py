@@ -195,8 +195,7 @@ class Audiences:
                 deletion.answered(part, self._delete_part(part))
             deletion.listed(self._ids_now())
         for audience_id in deletion.unseen:
-            if not self._is_gone(audience_id):
-                deletion.found(audience_id)
+            deletion.asked(audience_id, self._is_gone(audience_id))
 
     def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
         try:
@@ -217,13 +216,13 @@ class Audiences:
         except APIError:
             return None
 
-    def _is_gone(self, audience_id: int) -> bool:
+    def _is_gone(self, audience_id: int) -> bool | None:
         try:
             self.get(audience_id)
         except NotFoundError:
             return True
         except APIError:
-            return False
+            return None
         return False
 
     def ad_groups(self, audience_id: int) -> AudienceAdGroups:
