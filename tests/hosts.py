@@ -160,6 +160,22 @@ def fork_unclosed() -> None:
     use(other)
 
 
+def fork_in_a_batch() -> None:
+    """A child forked in the middle of a batch leaves it, makes its own calls, and ends."""
+    client = make()
+    child = -1
+    for outcome in client.locations.depth3_each(map(str, range(600)), concurrency=4):
+        if outcome.index == 300:
+            child = os.fork()
+            if not child:
+                break
+    use(client)
+    if not child:
+        sys.exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, status
+
+
 def fork_while_opening() -> None:
     """A child forked while another thread holds the lock of the first call is not stuck."""
     from kmoment.sync import client as module

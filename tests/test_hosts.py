@@ -12,7 +12,14 @@ import pytest
 from kmoment.sandbox import Sandbox
 
 HOSTS = Path(__file__).with_name("hosts.py")
-FORKS = ("fork", "fork_unclosed", "fork_while_opening", "multiprocessing_fork", "preload")
+FORKS = (
+    "fork",
+    "fork_unclosed",
+    "fork_in_a_batch",
+    "fork_while_opening",
+    "multiprocessing_fork",
+    "preload",
+)
 NAMES = (
     "never_closed",
     "never_closed_global",
