@@ -126,6 +126,8 @@ class Door:
             return answer
         except asyncio.CancelledError:
             outcome = story.outcome_if_stopped(call.endpoint.replay)
+            if story.life.past is Limit.DEADLINE:
+                reason = self._too_late(call, story)
             raise
         except APIError as failed:
             outcome, reason = story.outcome_of(failed), failed

@@ -140,8 +140,8 @@ def status_of(error: Exception) -> OutcomeStatus:
     if isinstance(error, ClientClosedError):
         return OutcomeStatus.NOT_ATTEMPTED
     if isinstance(error, APIError) and error.request_sent is False:
-        held_back = isinstance(error, DeadlineExceededError) or not error.attempts
-        return OutcomeStatus.NOT_ATTEMPTED if held_back else OutcomeStatus.FAILED
+        never_left = isinstance(error, DeadlineExceededError) or not error.attempts
+        return OutcomeStatus.NOT_ATTEMPTED if never_left else OutcomeStatus.FAILED
     return OutcomeStatus.FAILED
 
 

@@ -28,6 +28,7 @@ class CallReport:
     seconds: float
     attempts: tuple[Attempted, ...]
     error: APIError | None = None
+    """``None`` for a success, and for a call that its caller has cancelled."""
 
 
 class Hook(Protocol):

@@ -458,6 +458,18 @@ async def test_a_cancelled_write_that_was_sent_is_unknown(server: FaultServer) -
     assert [report.outcome for report in ear.calls] == ["unsent", "unsent", "unknown"]
 
 
+async def test_a_deadline_is_told_as_one(server: FaultServer) -> None:
+    """A hook can tell a call that ran out of time from one that its caller has cancelled."""
+    ear = Listener()
+    server.default = Silence(5)
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, hooks=[ear], deadline=0.2) as client:
+        with pytest.raises(kmoment.OutcomeUnknownError):
+            await client.account(1).audiences.delete(1)
+    (report,) = ear.calls
+    assert report.outcome == "unknown"
+    assert isinstance(report.error, kmoment.OutcomeUnknownError)
+
+
 def test_a_success_closes_every_breaker() -> None:
     """The first call that goes through after a refusal lets all others through again."""
     breakers = Breakers()
