@@ -133,10 +133,7 @@ class Door:
             outcome, reason = story.outcome_of(failed), failed
             raise
         finally:
-            if call.endpoint.replay is not Replay.SAFE and outcome in _DONE_PERHAPS:
-                write_was_done()
-            if self._listeners.awake:
-                self._listeners.call(self._report(call, story, outcome, reason))
+            self._tell(call, story, outcome, reason)
 
     async def _judge(self, call: Call[Any], story: Story, error: APIError) -> Action:
         """What to do after a failed attempt; where it is to try again, after the pause."""
@@ -162,18 +159,25 @@ class Door:
         story.renewed = True
         return await self._token.renew(story.token)
 
-    def _report(
+    def _tell(
         self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None
-    ) -> CallReport:
-        return CallReport(
-            operation=call.endpoint.name,
-            method=call.endpoint.method,
-            path=call.endpoint.path,
-            ad_account_id=call.account,
-            outcome=str(outcome),
-            seconds=self._shared.clock() - story.began,
-            attempts=story.tried,
-            error=error,
+    ) -> None:
+        """Tell the job that this call is part of, and who listens, how it ended."""
+        if call.endpoint.replay is not Replay.SAFE and outcome in _DONE_PERHAPS:
+            write_was_done()
+        if not self._listeners.awake:
+            return
+        self._listeners.call(
+            CallReport(
+                operation=call.endpoint.name,
+                method=call.endpoint.method,
+                path=call.endpoint.path,
+                ad_account_id=call.account,
+                outcome=str(outcome),
+                seconds=self._shared.clock() - story.began,
+                attempts=story.tried,
+                error=error,
+            )
         )
 
     async def _settle(self, call: Call[T], story: Story, error: APIError, action: Action) -> T:
