@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from enum import Enum
 from math import inf
+from typing import Any
 
 
 class Limit(Enum):
@@ -36,7 +37,7 @@ class Life:
         task = asyncio.current_task()
         assert task is not None
         self._watch = watch
-        self.task = task
+        self.task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
         self._cancels = 0
         self.began: float = watch.clock()
