@@ -22,7 +22,7 @@ from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment.sandbox import Fault, Sandbox
 from kmoment.sync import client as sync_client
-from kmoment.sync._bridge import Stream, _cancel, _close_all, _forget_all
+from kmoment.sync._bridge import Halt, Stream, _cancel, _close_all, _forget_all, _halt
 from kmoment.sync.client import _reopen
 from scripted import ok, scripted
 
@@ -468,3 +468,54 @@ def test_answers_do_not_get_mixed_up() -> None:
             names = [f"k{n}" for n in range(400)]
             found = list(pool.map(client.locations.depth2, names))
     assert [rows[0].value for rows in found] == names
+
+
+async def nothing() -> None: ...
+
+
+def test_another_processs_bridge_is_refused(offline: kmoment.Client) -> None:
+    """A forked child that unwinds what its parent began does not wait for its parent's thread."""
+    bridge = offline._open()
+    bridge._pid, own = -1, bridge._pid
+    with pytest.raises(kmoment.ClientClosedError, match="another process"):
+        bridge.call(nothing)
+    bridge._pid = own
+    bridge.call(nothing)
+
+
+def test_a_stream_dropped_on_the_clients_own_thread_stops(offline: kmoment.Client) -> None:
+    """The garbage collector may find it there, where nobody can wait for anything."""
+    source = Source(10**9, pause=0.001)
+    streams = [offline.iterate(source.run())]
+    next(streams[0])
+
+    async def collect() -> None:
+        streams.clear()
+
+    offline._open().call(collect)
+    until = time.monotonic() + 5
+    while not source.stopped and time.monotonic() < until:
+        time.sleep(0.01)
+    assert source.stopped
+
+
+def test_a_call_posted_by_a_job_that_was_just_stopped_is_not_made(offline: kmoment.Client) -> None:
+    """The job was stopped between its thread's post and the loop's turn."""
+
+    class Late(Halt):
+        def take(self, answer: Any) -> None:
+            super().take(answer)
+            self.stopped = True
+
+    began: list[int] = []
+
+    async def begin() -> None:
+        began.append(1)
+
+    token = _halt.set(Late())
+    try:
+        with pytest.raises(kmoment.ClientClosedError):
+            offline._open().call(begin)
+    finally:
+        _halt.reset(token)
+    assert began == []
