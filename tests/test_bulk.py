@@ -13,7 +13,13 @@ from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
-COUNT = 2 * PART + 10
+FEW = 4
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told of a part does not depend on its size; making audiences takes time."""
+    monkeypatch.setattr("kmoment._bulk.PART", FEW)
 
 
 @pytest.fixture
@@ -22,10 +28,10 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield running
 
 
-async def audiences(sandbox: Sandbox, moment: kmoment.AsyncClient) -> list[int]:
+async def audiences(moment: kmoment.AsyncClient, count: int = 2 * FEW + 2) -> list[int]:
     """More of them than go into two requests."""
     create = moment.with_options(reconcile_delays=()).account(1234).audiences.create
-    drafts = [kmoment.AudienceDraft.display(f"bulk {number}") for number in range(COUNT)]
+    drafts = [kmoment.AudienceDraft.display(f"bulk {number}") for number in range(count)]
     return [made.id for made in (await moment.each(create, drafts).collect()).values()]
 
 
@@ -43,20 +49,22 @@ def sent(sandbox: Sandbox) -> int:
 
 async def test_any_number_of_ids(sandbox: Sandbox) -> None:
     """They go in parts, each id has its outcome in the order given, and the totals are sums."""
+    count = 2 * PART + 10
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-        ids = await audiences(sandbox, moment)
+        ids = await audiences(moment, count)
         result = await moment.account(1234).audiences.delete_many([*ids, 999_999])
     assert not there(sandbox) & set(ids)
     assert sent(sandbox) == 3
     assert [outcome.audience_id for outcome in result.outcomes] == [*ids, 999_999]
-    assert by_status(result) == {"deleted": COUNT, "already absent": 1}
-    assert (result.success_count, result.fail_count) == (COUNT, 1)
+    assert by_status(result) == {"deleted": count, "already absent": 1}
+    assert (result.success_count, result.fail_count) == (count, 1)
     assert len(result.error_messages or ()) == 1
 
 
 KINDS = ["drop_before", "drop_after", "reset", "truncate", "bad_json", "html", "status"]
 
 
+@pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("acts", [True, False])
 async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bool) -> None:
@@ -64,7 +72,7 @@ async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bo
     if kind in ("truncate", "bad_json") and not acts:
         return  # an answer that begins as a success means that the work was done
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-        ids = await audiences(sandbox, moment)
+        ids = await audiences(moment)
         fault = Fault("audiences.delete_many", kind, nth=(2,), status=502, act=acts)
         sandbox.add_fault(fault)
         result = await moment.account(1234).audiences.delete_many(ids)
@@ -74,19 +82,20 @@ async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bo
         else:
             assert outcome.status is DeleteStatus.UNKNOWN
             assert isinstance(outcome.error, kmoment.OutcomeUnknownError)
-    assert by_status(result)["deleted"] >= COUNT - PART
+    assert by_status(result)["deleted"] >= FEW + 2
 
 
+@pytest.mark.usefixtures("small_parts")
 async def test_a_part_that_is_refused(sandbox: Sandbox) -> None:
     """Its ids have failed, with its error; the other parts are done all the same."""
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-        ids = await audiences(sandbox, moment)
+        ids = await audiences(moment)
         sandbox.add_fault(Fault("audiences.delete_many", "status", nth=(1,), status=403))
         result = await moment.account(1234).audiences.delete_many(ids)
-    assert by_status(result) == {"failed": PART, "deleted": COUNT - PART}
-    assert there(sandbox) >= set(ids[:PART])
+    assert by_status(result) == {"failed": FEW, "deleted": FEW + 2}
+    assert there(sandbox) >= set(ids[:FEW])
     assert isinstance(result.outcomes[0].error, kmoment.PermissionDeniedError)
-    assert (result.success_count, result.fail_count) == (COUNT - PART, PART)
+    assert (result.success_count, result.fail_count) == (FEW + 2, FEW)
 
 
 async def test_nothing_done_is_an_error(sandbox: Sandbox) -> None:
