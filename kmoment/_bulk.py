@@ -32,7 +32,8 @@ class Deletion:
 
     def __init__(self, ids: Sequence[int], before: frozenset[int] | None) -> None:
         self._ids = ids
-        self._before = before or frozenset()
+        self._seen = before or frozenset()
+        self._doubted: set[int] = set()
         self._first: list[tuple[tuple[int, ...], Answer]] = []
         self._last: dict[int, Answer] = {}
         self._clean: set[int] = set()
@@ -44,12 +45,15 @@ class Deletion:
         if part[0] not in self._last:
             self._first.append((part, answer))
         self._last |= dict.fromkeys(part, answer)
+        if isinstance(answer, OutcomeUnknownError):
+            self._doubted.update(part)
         if isinstance(answer, BulkDeleteResult) and answer.success_count == len(part):
             self._clean.update(part)
 
     def listed(self, there: frozenset[int] | None) -> None:
         """What is there now; ``None`` where that could not be found out."""
         self._there = there
+        self._seen |= there or frozenset()
 
     @property
     def open(self) -> tuple[int, ...]:
@@ -66,7 +70,7 @@ class Deletion:
         """Those of them that no list has shown, so that a list says nothing of them."""
         if self._there is None:
             return ()
-        return tuple(one for one in self.open if one not in self._before | self._there)
+        return tuple(one for one in self.open if one not in self._seen)
 
     def asked(self, one: int, gone: bool | None) -> None:
         """Whether an unseen one is gone; ``None`` where that could not be found out."""
@@ -102,7 +106,7 @@ class Deletion:
         if refused:
             return DeleteStatus.ALREADY_ABSENT
         # After a doubt, what is gone counts as done, as it does for a single delete.
-        ours = one in self._before or self._doubt(one)
+        ours = one in self._seen or one in self._doubted
         return DeleteStatus.DELETED if ours else DeleteStatus.ALREADY_ABSENT
 
     def _doubt(self, one: int) -> bool:
