@@ -7,14 +7,17 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import signal
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import kmoment
+from kmoment import testing
 
 URL, TOKEN = "", ""
 
@@ -227,7 +230,7 @@ def ctrl_c() -> None:
     client = make()
     use(client)
     slow(client)
-    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.5, interrupt).start()
     start = time.monotonic()
     try:
         client.locations.depth1()
@@ -240,11 +243,31 @@ def ctrl_c() -> None:
     use(client)
 
 
+def ctrl_c_in_a_batch() -> None:
+    """Wherever it hits: what was handed on, begun or pulled is there once, none as a success."""
+    script = testing.Script(then=testing.answer([]))
+    with script.client(periods={"locations.depth3": 0.001}) as client:
+        for _ in range(20):
+            batch = client.locations.depth3_each(map(str, count()), concurrency=4)
+            threading.Timer(random.uniform(0.0, 0.1), interrupt).start()
+            with contextlib.suppress(KeyboardInterrupt):
+                batch.collect()
+            outcomes = batch.collected
+            assert [outcome.index for outcome in outcomes] == list(range(len(outcomes)))
+            unfinished = {outcome.status for outcome in outcomes if not outcome.ok}
+            assert unfinished <= {kmoment.OutcomeStatus.NOT_ATTEMPTED}, unfinished
+        assert client.locations.depth3("again") == []
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def ctrl_c_uncaught() -> None:
     """Nobody catches the Ctrl-C: the program ends by it, at once and in order."""
     client = make()
     slow(client)
-    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.5, interrupt).start()
     print("done", flush=True)
     client.locations.depth1()
 

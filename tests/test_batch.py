@@ -476,29 +476,6 @@ def test_a_stopped_job_makes_no_more_calls(sandbox: Sandbox) -> None:
     assert [outcome.status for outcome in batch.collected] == [OutcomeStatus.NOT_ATTEMPTED]
 
 
-def test_ctrl_c_leaves_a_true_partial_result() -> None:
-    """What was handed on, what was begun, and what was pulled: each once, none as a success."""
-    enough = threading.Event()
-
-    def some(request: testing.Request) -> testing.Response:
-        if request.url.query["keyword"] == "20":
-            enough.set()
-        return testing.answer(ROWS)
-
-    with testing.Script(then=some).client(periods={"locations.depth3": 0.001}) as client:
-        batch = client.locations.depth3_each(map(str, count()), concurrency=4)
-        interrupt_when(enough)
-        with pytest.raises(KeyboardInterrupt):
-            batch.collect()
-        assert client.locations.depth3("again")
-    outcomes = batch.collected
-    assert [outcome.index for outcome in outcomes] == list(range(len(outcomes)))
-    assert len(outcomes.values()) >= 10
-    assert {outcome.status for outcome in outcomes if not outcome.ok} <= {
-        OutcomeStatus.NOT_ATTEMPTED
-    }
-
-
 # -- What a job has written -------------------------------------------------------------
 
 MADE = testing.answer({"id": 7, "name": "n", "type": "DISPLAY"})

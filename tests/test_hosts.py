@@ -32,6 +32,7 @@ NAMES = (
     "running_loop",
     "thread_of_a_loop",
     "ctrl_c",
+    "ctrl_c_in_a_batch",
     "dropped",
     "no_threads_at_import",
     *FORKS,
