@@ -247,10 +247,12 @@ def ctrl_c_in_a_batch() -> None:
     """Wherever it hits: what was handed on, begun or pulled is there once, none as a success."""
     script = testing.Script(then=testing.answer([]))
     with script.client(periods={"locations.depth3": 0.001}) as client:
+        client.locations.depth3_each(["first"]).collect()  # Python's imports may not be interrupted
         for _ in range(20):
             batch = client.locations.depth3_each(map(str, count()), concurrency=4)
-            threading.Timer(random.uniform(0.0, 0.1), interrupt).start()
+            timer = threading.Timer(random.uniform(0.0, 0.1), interrupt)
             with contextlib.suppress(KeyboardInterrupt):
+                timer.start()
                 batch.collect()
             outcomes = batch.collected
             assert [outcome.index for outcome in outcomes] == list(range(len(outcomes)))

@@ -11,7 +11,7 @@ import traceback
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from conftest import TOKEN
 from faultserver import FaultServer, Silence
 from kmoment.sandbox import Fault, Sandbox
 from kmoment.sync import client as sync_client
-from kmoment.sync._bridge import Halt, Stream, _cancel, _close_all, _forget_all, _halt
+from kmoment.sync._bridge import EXIT_SECONDS, Answer, Halt, Stream, _close_all, _forget_all, _halt
 from kmoment.sync.client import _reopen
 from scripted import ok, scripted
 
@@ -305,10 +305,48 @@ def test_a_call_that_never_began_ends_with_the_thread(
 
 def test_an_answer_that_came_is_not_cancelled() -> None:
     """Ending the thread leaves alone what has just been answered."""
-    answer: Future[int] = Future()
-    answer.set_result(3)
-    _cancel(answer)
-    assert answer.result() == 3
+    answer = Answer[int]()
+    answer.give(3)
+    answer.give_up()
+    assert answer.take() == 3
+
+
+def test_ctrl_c_before_the_call_was_asked_for(
+    offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes out at once: nobody waits for a call that never began."""
+    bridge = offline._open()
+    post = bridge._post
+
+    def interrupted(function: Any, *args: Any) -> None:
+        monkeypatch.setattr(bridge, "_post", post)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bridge, "_post", interrupted)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        bridge.call(asyncio.sleep, 0)
+    assert time.monotonic() - start < EXIT_SECONDS / 2
+    assert bridge.call(asyncio.sleep, 0, "on it goes") == "on it goes"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_ctrl_c_while_the_thread_opens(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """The thread that nobody will use ends by itself, whether it stands already or not."""
+    take = Answer.take
+
+    def interrupted(answer: Answer[Any]) -> None:
+        monkeypatch.undo()
+        if late:
+            take(answer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Answer, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kmoment.Client(TOKEN).locations.depth1()
+    for thread in bridges():
+        thread.join(5)
+    assert not bridges()
 
 
 def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch) -> None:

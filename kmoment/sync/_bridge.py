@@ -2,7 +2,7 @@
 
 One daemon thread per client runs an event loop with an anyio ``BlockingPortal`` in it. Calls do
 not go through the portal, which makes two round trips between the threads for each: they go
-straight to its loop, with the caller's context variables, and one future comes back. The future
+straight to its loop, with the caller's context variables, and one :class:`Answer` comes back. It
 exists before the call starts over there, so a Ctrl-C always has something to stop.
 
 What must hold in the hosts a script lives in:
@@ -20,12 +20,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -46,6 +45,48 @@ _open: "set[Bridge]" = set()
 _inherited: "list[Bridge]" = []
 
 
+class Answer(Generic[T]):
+    """What one call over there comes back with.
+
+    Not a ``concurrent.futures.Future``: a Ctrl-C that hits while that one's lock is being taken
+    leaves it taken, and the loop would wait for it for ever. Here it is never the loop that waits.
+    """
+
+    __slots__ = ("_came", "_error", "_value", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._came = threading.Lock()
+        self._came.acquire()
+
+    def give(self, value: T | None = None, error: BaseException | None = None) -> None:
+        """The call has ended. On the bridge's thread only; the first time counts."""
+        if not self.done:
+            self._value, self._error, self.done = value, error, True
+            self._came.release()
+
+    def give_up(self) -> None:
+        """The call will not be made, or not to its end."""
+        self.give(error=ClientClosedError("the client was closed during the call"))
+
+    def take(self) -> T:
+        """Wait for it: a value, or an error to raise."""
+        self._came.acquire()
+        error, self._error = self._error, None
+        if error is None:
+            return cast("T", self._value)
+        try:
+            raise error
+        finally:
+            del error  # its traceback knows this frame
+
+    def wait(self, seconds: float) -> None:
+        """Wait for it, but no longer."""
+        self._came.acquire(timeout=seconds)
+
+
 class Bridge:
     """One thread with one event loop for one async client."""
 
@@ -57,17 +98,20 @@ class Bridge:
         self.client = client
         self._pid = os.getpid()
         self._ending = False
-        self._waiting: set[Future[Any]] = set()
-        self._tasks: dict[Future[Any], asyncio.Task[Any]] = {}
-        ready: Future[None] = Future()
+        self._unwanted = False
+        self._waiting: set[Answer[Any]] = set()
+        self._tasks: dict[Answer[Any], asyncio.Task[Any]] = {}
+        ready = Answer[None]()
         self._thread = threading.Thread(
             target=self._run, args=(ready,), name="kmoment", daemon=True
         )
         self._thread.start()
         try:
-            ready.result()
+            ready.take()
         except BaseException:
-            ready.add_done_callback(lambda _: self.stop())
+            self._unwanted = True
+            if ready.done:
+                self.stop()
             raise
         _open.add(self)
 
@@ -81,18 +125,16 @@ class Bridge:
             )
         if self._pid != os.getpid():
             raise ClientClosedError("this was begun in another process: begin anew in this one")
-        answer: Future[T] = Future()
+        answer = Answer[T]()
         halt = _halt.get()
         if halt is not None:
             halt.take(answer)
         self._waiting.add(answer)
         try:
             self._post(self._begin, answer, partial(function, *args, **kwargs))
-            return answer.result()
-        except CancelledError:
-            raise ClientClosedError("the client was closed during the call") from None
+            return answer.take()
         except BaseException:
-            if not answer.done():
+            if not answer.done:
                 self._abort(answer)
             raise
         finally:
@@ -168,22 +210,23 @@ class Bridge:
         """Whether the caller is on the thread already, where waiting would be for ever."""
         return threading.get_ident() == self._thread.ident
 
-    def _run(self, ready: "Future[None]") -> None:
+    def _run(self, ready: Answer[None]) -> None:
         try:
             anyio.run(self._live, ready)
         except BaseException as error:  # e.g. no file left for the loop: the caller's to see
-            if not ready.done():
-                ready.set_exception(error)
+            ready.give(error=error)
         finally:
             _open.discard(self)
             for answer in tuple(self._waiting):
-                _cancel(answer)
+                answer.give_up()
 
-    async def _live(self, ready: "Future[None]") -> None:
+    async def _live(self, ready: Answer[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._threads = CapacityLimiter(inf)  # a batch has its own number of workers
         async with BlockingPortal() as self._portal:
-            ready.set_result(None)
+            ready.give()
+            if self._unwanted:
+                self.stop()
             try:
                 await self._portal.sleep_until_stopped()
             finally:
@@ -199,29 +242,35 @@ class Bridge:
     def _spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         return self._loop.create_task(work)
 
-    def _begin(self, answer: Future[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    def _begin(self, answer: Answer[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         halt = _halt.get()
         if halt is not None and halt.stopped:
-            _cancel(answer)
+            answer.give_up()
             return
         task = self._tasks[answer] = self._spawn(work())
         task.add_done_callback(lambda task: self._end(answer, task))
 
-    def _end(self, answer: Future[T], task: "asyncio.Task[T]") -> None:
+    def _end(self, answer: Answer[T], task: "asyncio.Task[T]") -> None:
         del self._tasks[answer]
         if task.cancelled():
-            _cancel(answer)
+            answer.give_up()
         elif error := task.exception():
             self._ending |= not isinstance(error, Exception)  # it goes on to end the loop
-            answer.set_exception(error)
+            answer.give(error=error)
         else:
-            answer.set_result(task.result())
+            answer.give(task.result())
 
-    def _abort(self, answer: "Future[Any]") -> None:
+    def _abort(self, answer: Answer[Any]) -> None:
         """Cancel the call over there, and give it a moment to be gone."""
         with suppress(ClientClosedError):
-            self._post(lambda: answer in self._tasks and self._tasks[answer].cancel())
-            wait([answer], EXIT_SECONDS)
+            self._post(self._stop, answer)
+            answer.wait(EXIT_SECONDS)
+
+    def _stop(self, answer: Answer[Any]) -> None:
+        if answer in self._tasks:
+            self._tasks[answer].cancel()
+        else:
+            answer.give_up()  # it was stopped before it was even asked for
 
 
 class Halt:
@@ -229,9 +278,9 @@ class Halt:
 
     def __init__(self) -> None:
         self.stopped = False
-        self.calls: set[Future[Any]] = set()
+        self.calls: set[Answer[Any]] = set()
 
-    def take(self, answer: "Future[Any]") -> None:
+    def take(self, answer: Answer[Any]) -> None:
         """Another call of the job's, unless it was stopped."""
         if self.stopped:
             raise ClientClosedError("the batch that this call belongs to was stopped")
@@ -291,15 +340,6 @@ class Stream:
         await self._moved.wait()
 
 
-_cancelling = threading.Lock()
-
-
-def _cancel(answer: Future[Any]) -> None:
-    with _cancelling:  # two threads may mean the same answer
-        if not answer.done() and answer.cancel():
-            answer.set_running_or_notify_cancel()  # without it, `wait` does not count it as done
-
-
 def _close_all() -> None:
     for bridge in list(_open):
         bridge.stop()
@@ -307,8 +347,6 @@ def _close_all() -> None:
 
 
 def _forget_all() -> None:
-    global _cancelling
-    _cancelling = threading.Lock()  # whoever held it is not here to release it
     _inherited.extend(_open)
     _open.clear()
 
