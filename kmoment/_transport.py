@@ -12,17 +12,19 @@ What aiohttp does by itself and an SDK must not is switched off here:
   of its errors is raised further or chained.
 """
 
+import asyncio
 import ssl as ssl_module
 import warnings
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from typing import Any, Final, NoReturn, cast
 
 import aiohttp
+from aiohttp import hdrs
+from yarl import URL
 
 from ._secret import Secret
 from ._watch import Life, Limit
@@ -32,31 +34,6 @@ BODY_LIMIT: Final = 8 * 2**20
 """Bytes of one answer, before and after decompression."""
 
 CONNECT_TIMEOUT: Final = 10.0
-
-
-_attempt: ContextVar[Attempt] = ContextVar("kmoment_attempt")
-"""The attempt that the running task makes: aiohttp has no way to hand it on."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """Marks its attempt as sent before the first byte is written."""
-
-    async def send(self, conn: Any) -> Any:
-        attempt = _attempt.get()
-        attempt.sent = True
-        attempt.phase = "waiting for the answer"
-        return await super().send(conn)
-
-
-class _Response(aiohttp.ClientResponse):
-    """Turns what aiohttp takes for a reason to send again into an error that it does not know."""
-
-    async def start(self, connection: Any) -> Any:
-        try:
-            return await super().start(connection)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            failure = _explain(error)
-        raise failure
 
 
 class Transport:
@@ -69,38 +46,27 @@ class Transport:
         proxy: Secret | None,
         ssl: ssl_module.SSLContext | None,
     ) -> None:
-        self._proxy = proxy
+        self._loop = asyncio.get_running_loop()
+        self._proxy = Secret(None if proxy is None else URL(proxy.reveal()))
         self._timeout = timeout
         self._ssl: ssl_module.SSLContext | bool = True if ssl is None else ssl
-        self._kept = self._session(force_close=False)
-        self._fresh = self._session(force_close=True)
-
-    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
-        timeout = self._timeout
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl, force_close=force_close),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=_Request,
-            response_class=_Response,
-            auto_decompress=False,
-            trust_env=False,
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": _user_agent(),
-            },
-            # Silence is the watch's. The threshold keeps aiohttp from rounding up to seconds.
-            timeout=aiohttp.ClientTimeout(
-                sock_connect=min(timeout, CONNECT_TIMEOUT), ceil_threshold=1e9
-            ),
+        self._headers: dict[str, str] = {
+            hdrs.ACCEPT: "application/json",
+            hdrs.ACCEPT_ENCODING: "gzip",
+            hdrs.USER_AGENT: _user_agent(),
+        }
+        # Silence is the watch's. The threshold keeps aiohttp from rounding up to seconds.
+        self._limits = aiohttp.ClientTimeout(
+            sock_connect=min(timeout, CONNECT_TIMEOUT), ceil_threshold=1e9
         )
+        self._kept = aiohttp.TCPConnector(limit=0, ssl=self._ssl)
+        self._fresh = aiohttp.TCPConnector(limit=0, ssl=self._ssl, force_close=True)
 
     async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
         """Send *request* once, and read its answer to the end. Raises :class:`NoAnswer`."""
         life = attempt.life
         assert life is not None
         attempt.phase = "connecting"
-        _attempt.set(attempt)
         life.expect(self._timeout)
         try:
             return await self._exchange(request, token, attempt, life)
@@ -121,29 +87,45 @@ class Transport:
     async def _exchange(
         self, request: Request, token: Secret, attempt: Attempt, life: Life
     ) -> Response:
-        session = self._fresh if request.fresh else self._kept
-        response = await session.request(
+        connector = self._fresh if request.fresh else self._kept
+        if connector.closed:
+            raise NoAnswer("the client was closed")
+        outgoing = aiohttp.ClientRequest(
             request.method,
             request.url,
-            headers={**request.headers, "Authorization": f"Bearer {token.reveal()}"},
+            headers=self._headers
+            | request.headers
+            | {hdrs.AUTHORIZATION: f"Bearer {token.reveal()}"},
             data=request.body,
-            allow_redirects=False,
-            proxy=self._proxy.reveal() if self._proxy else None,
+            loop=self._loop,
+            proxy=self._proxy.reveal(),
+            ssl=self._ssl,
         )
+        connection = await connector.connect(outgoing, [], self._limits)
         try:
+            protocol = cast("Any", connection.protocol)
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            attempt.phase, attempt.sent = "waiting for the answer", True
+            response = await outgoing.send(connection)
+            await response.start(connection)
             attempt.phase, attempt.status = "reading the answer", response.status
-            chunks, size = [], 0
-            while chunk := await response.content.readany():
-                life.expect(self._timeout)
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > BODY_LIMIT:
-                    _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
-            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            body = await self._read(response.content, life)
             return Response(response.status, response.headers, _decompress(body, response.headers))
         except BaseException:
-            response.close()
+            if outgoing.response is not None:
+                outgoing.response.close()
+            connection.close()
             raise
+
+    async def _read(self, content: aiohttp.StreamReader, life: Life) -> bytes:
+        chunks, size = [], 0
+        while not content.at_eof():
+            chunks.append(await content.readany())
+            life.expect(self._timeout)
+            size += len(chunks[-1])
+            if size > BODY_LIMIT:
+                _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`NoAnswer`."""
@@ -151,25 +133,18 @@ class Transport:
         await self._fresh.close()
 
     def __del__(self) -> None:
-        """Say once that nobody has closed it, in place of aiohttp, which says it four times."""
+        """Say once that nobody has closed it, in place of aiohttp, which says it twice."""
         if self._kept.closed:
             return
-        for session in (self._kept, self._fresh):
-            _drop(session)
+        for connector in (self._kept, self._fresh):
+            with suppress(StopIteration):  # closed as far as that goes without waiting
+                next(connector.close().__await__())
         warnings.warn(
             "a kmoment.AsyncClient was never closed: use `async with`, or await its aclose()",
             ResourceWarning,
             source=self,
             stacklevel=2,
         )
-
-
-def _drop(session: aiohttp.ClientSession) -> None:
-    """Close what *session* holds as far as that goes without waiting."""
-    closing = cast("aiohttp.BaseConnector", session.connector).close().__await__()
-    session.detach()
-    with suppress(StopIteration):
-        next(closing)
 
 
 def _user_agent() -> str:
@@ -217,7 +192,7 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "the host name could not be resolved"),
     (aiohttp.ClientProxyConnectionError, "the proxy could not be reached"),
     (aiohttp.ClientHttpProxyError, "the proxy did not let the request through"),
-    (aiohttp.ConnectionTimeoutError, _UNREACHED),
+    (TimeoutError, _UNREACHED),
     (aiohttp.ClientConnectorError, "the connection was refused"),
     (aiohttp.ClientPayloadError, "the answer was cut off"),
     (aiohttp.ClientConnectionError, "the connection was lost"),

@@ -51,7 +51,7 @@ class Request(NamedTuple):
 
     method: str
     url: URL
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes | None
     fresh: bool = False
     """Whether it wants a new connection: a kept one may die under it, and leave it in doubt."""
