@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -64,8 +64,7 @@ class Endpoint:
     """Whether Kakao's sample sends a Content-Type although there is no body."""
 
 
-@attrs.frozen(kw_only=True)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """One call. :attr:`returns` is ``NoneType`` where the answer carries nothing."""
 
     endpoint: Endpoint

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+# By name: looking a member up takes Python 3.11 a fifth of a microsecond.
+_SAFE, _CREATE = Replay.SAFE, Replay.CREATE
+_OK, _UNSENT = Outcome.OK, Outcome.UNSENT
+
 _DONE_PERHAPS: Final = (Outcome.OK, Outcome.UNKNOWN, Outcome.DONE)
 
 
@@ -76,7 +80,7 @@ class Door:
         story = Story(life.began, life)
         shared.live += 1
         try:
-            if call.endpoint.replay is Replay.CREATE and self._options.reconcile_delays:
+            if call.endpoint.replay is _CREATE and self._options.reconcile_delays:
                 return await self._create(call, story)
             return await self._repeat(call, story)
         except asyncio.CancelledError:
@@ -110,7 +114,7 @@ class Door:
 
     async def _repeat(self, call: Call[T], story: Story) -> T:
         """Make a call with all its attempts, and tell how it ended."""
-        outcome, reason = Outcome.UNSENT, None
+        outcome, reason = _UNSENT, None
         try:
             while True:
                 try:
@@ -122,7 +126,7 @@ class Door:
                 if action is not Action.RETRY:
                     answer = await self._settle(call, story, error, action)
                     break
-            outcome = Outcome.OK
+            outcome = _OK
             return answer
         except asyncio.CancelledError:
             outcome = story.outcome_if_stopped(call.endpoint.replay)
@@ -163,7 +167,7 @@ class Door:
         self, call: Call[Any], story: Story, outcome: Outcome, error: APIError | None
     ) -> None:
         """Tell the job that this call is part of, and who listens, how it ended."""
-        if call.endpoint.replay is not Replay.SAFE and outcome in _DONE_PERHAPS:
+        if call.endpoint.replay is not _SAFE and outcome in _DONE_PERHAPS:
             write_was_done()
         if not self._listeners.awake:
             return
@@ -195,7 +199,7 @@ class Door:
         raise error
 
     def _is_doubtful(self, call: Call[Any], may_have_acted: bool) -> bool:
-        return may_have_acted and call.endpoint.replay is not Replay.SAFE
+        return may_have_acted and call.endpoint.replay is not _SAFE
 
     async def _reconcile(self, call: Call[Any], story: Story, error: APIError) -> Audience:
         doubt = self._doubt(call, story, error)

@@ -165,7 +165,8 @@ class Budget:
 
     def earn(self) -> None:
         """A clean success."""
-        self.tokens = min(_BUDGET, self.tokens + 1)
+        if self.tokens < _BUDGET:
+            self.tokens += 1
 
 
 @attrs.frozen

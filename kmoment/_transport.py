@@ -155,8 +155,11 @@ def _user_agent() -> str:
 
 
 def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding in ("", "identity") or not body:
+    given = headers.get("content-encoding")
+    if given is None or not body:
+        return body
+    encoding = given.strip().lower()
+    if encoding in ("", "identity"):
         return body
     if encoding != "gzip":
         _refuse("the answer is compressed in a way that was not asked for")

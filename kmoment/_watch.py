@@ -101,7 +101,8 @@ class Watch:
     def end(self, life: Life) -> None:
         """The call has ended."""
         self._lives.discard(life)
-        life.settle()
+        if life._cancels:
+            life.settle()
         if self._closing and not self._lives:
             self._let_go()
         del life.task  # whose context knows the attempt, and so this: no cycle is left behind
