@@ -114,18 +114,18 @@ def base_url(argument: str, value: Any) -> str:
 
 
 def proxy(argument: str, value: Secret) -> Secret:
-    """A proxy's URL. It may carry a user and password, so neither it nor its parts are named."""
-    if not _is_proxy(value.reveal()):
+    """A proxy's ``URL``. It may carry a user and password: neither it nor its parts are named."""
+    url = _proxy_url(value)
+    if not url.reveal().host or url.reveal().scheme not in ("http", "https"):
         raise InvalidArgumentError(argument, "must be an http or https URL")
-    return value
+    return url
 
 
-def _is_proxy(value: Any) -> bool:
+def _proxy_url(value: Secret) -> Secret:
     try:
-        url = URL(value)
+        return Secret(URL(value.reveal()))
     except (TypeError, ValueError):
-        return False
-    return bool(url.host) and url.scheme in ("http", "https")
+        return Secret(URL())
 
 
 def query(argument: str, value: Any) -> Mapping[str, str | int]:
