@@ -105,7 +105,7 @@ class Watch:
             life.settle()
         if self._closing and not self._lives:
             self._let_go()
-        del life.task  # whose context knows the attempt, and so this: no cycle is left behind
+        del life.task  # which holds the error, whose frames hold this: no cycle is left behind
 
     def close(self) -> None:
         """Let go of the timer, as soon as no call needs it."""

@@ -100,15 +100,15 @@ class LocationTree:
         self.locations: tuple[Location, ...] = _distinct(locations)
         self.depth2_locations: tuple[Depth2Location, ...] = _distinct(depth2_locations)
         self.depth3_locations: tuple[Depth3Location, ...] = _distinct(depth3_locations)
-        places: tuple[Place, ...] = (
-            *self.locations,
-            *self.depth2_locations,
-            *self.depth3_locations,
+        levels: tuple[tuple[Place, ...], ...] = (
+            self.locations,
+            self.depth2_locations,
+            self.depth3_locations,
         )
-        self._by_code: dict[str, Place] = {place.value: place for place in places}
-        self._by_name = {_names_of(place): place for place in places}
+        self._by_code: dict[str, Place] = {row.value: row for rows in levels for row in rows}
+        self._by_name = {_names_of(place): place for place in self._by_code.values()}
         self._below: dict[str, list[Place]] = {}
-        for place in places:
+        for place in self._by_code.values():
             if above := self.parent(place):
                 self._below.setdefault(above.value, []).append(place)
 

@@ -45,6 +45,15 @@ def test_the_tree_is_complete(tree: LocationTree) -> None:
     assert len({place.value for place in tree}) == len(tree) == len(list(tree))
 
 
+def test_a_code_on_two_levels_is_one_place() -> None:
+    """Kakao does not promise that none is: the tree is walked to its end all the same."""
+    province = kmoment.Location(value="I1", description="", depth1_name="A")
+    district = kmoment.Depth2Location(value="I1", description="", depth1_name="A", depth2_name="B")
+    tree = LocationTree(locations=[province], depth2_locations=[district], depth3_locations=[])
+    assert list(tree) == [district]
+    assert len(tree) == 1
+
+
 @pytest.mark.anyio
 async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path) -> None:
     """One for the provinces, one for each of them, one for each district; then the file."""
