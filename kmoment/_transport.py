@@ -154,13 +154,10 @@ def _user_agent() -> str:
 
 
 def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
-    given = headers.get("content-encoding")
-    if given is None or not body:
+    encoding = headers.get("content-encoding")
+    if encoding is None or not body or encoding.lower() == "identity":
         return body
-    encoding = given.strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding != "gzip":
+    if encoding.lower() != "gzip":
         _refuse("the answer is compressed in a way that was not asked for")
     return _gunzip(body)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
+from yarl import URL
 
 import kmoment
 from conftest import TOKEN
@@ -36,7 +37,10 @@ from faultserver import (
     UnknownEncoding,
     WrongLength,
 )
-from kmoment._transport import BODY_LIMIT
+from kmoment._secret import Secret
+from kmoment._transport import BODY_LIMIT, Transport
+from kmoment._watch import Watch
+from kmoment._wire import Attempt, NoAnswer, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +103,32 @@ async def test_a_kept_connection_that_dies_is_not_resent(
         with pytest.raises(ERRORS[method]):
             await CALLS[method](client)
     assert len(server.requests) == 2
+
+
+async def test_a_request_that_cannot_be_written_leaves_nothing_behind(
+    server: FaultServer,
+) -> None:
+    """It ends as an error of ours, nothing is sent, and the connection is closed."""
+    transport = Transport(timeout=5.0, proxy=None, ssl=None)
+    watch = Watch(asyncio.get_running_loop())
+    life = watch.begin(5.0)
+    broken = Request("GET", URL(server.url), {"X-Broken": "one\r\ntwo"}, None)
+    with pytest.raises(NoAnswer):
+        await transport.send(broken, Secret(TOKEN), Attempt(life))
+    whole = Request("GET", URL(server.url), {}, None)
+    await transport.send(whole, Secret(TOKEN), Attempt(life))
+    watch.end(life)
+    await transport.aclose()
+    assert server.connections == 2
+    assert len(server.requests) == 1
+
+
+async def test_a_body_that_is_not_encoded_may_say_so(
+    server: FaultServer, client: kmoment.AsyncClient
+) -> None:
+    """``identity`` is no encoding."""
+    server.script(Answer(200, ROWS, {"Content-Encoding": "identity"}))
+    assert len(await client.locations.depth1()) == 50
 
 
 @pytest.mark.parametrize("step", [CutBody(ROWS, 100), WrongLength(ROWS, len(ROWS) + 9)], ids=kind)
