@@ -2,8 +2,9 @@
 
 Nothing says how many ids one request may carry: they go in parts that fit any server's limit on
 a URL. A part that was not a full success is told apart by what was listed before and after. An
-id that was listed before and is not any more is gone; one that never was may be too new for the
-list, so it is asked for by itself. What is left of a part in doubt is asked for once more.
+id that is listed is there. One that is not may only be hidden by a stale list: it is asked for by
+itself, unless the part's counts say the same as the list. What is left of a part in doubt is
+asked for once more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,14 +67,21 @@ class Deletion:
         return tuple(one for one in self.open if self._doubt(one) and one in (self._there or ()))
 
     @property
-    def unseen(self) -> tuple[int, ...]:
-        """Those of them that no list has shown, so that a list says nothing of them."""
+    def missing(self) -> tuple[int, ...]:
+        """Those of them to ask for one by one: a list does not show them, and that is no proof."""
         if self._there is None:
             return ()
-        return tuple(one for one in self.open if one not in self._seen)
+        proven = {one for part, answer in self._first for one in self._proven(part, answer)}
+        return tuple(one for one in self.open if one not in self._there and one not in proven)
+
+    def _proven(self, part: tuple[int, ...], answer: Answer) -> list[int]:
+        """Those of a part that the list has lost, where they are as many as the answer says."""
+        lost = [one for one in part if one in self._seen and one not in (self._there or ())]
+        counted = isinstance(answer, BulkDeleteResult) and answer.success_count == len(lost)
+        return lost if counted else []
 
     def asked(self, one: int, gone: bool | None) -> None:
-        """Whether an unseen one is gone; ``None`` where that could not be found out."""
+        """Whether a missing one is gone; ``None`` where that could not be found out."""
         if gone is None:
             self._unsure.add(one)
         elif not gone:

@@ -90,16 +90,7 @@ class Transport:
         connector = self._fresh if request.fresh else self._kept
         if connector.closed:
             raise NoAnswer("the client was closed")
-        outgoing = aiohttp.ClientRequest(
-            request.method,
-            request.url,
-            headers=self._headers
-            | request.headers
-            | {hdrs.AUTHORIZATION: f"Bearer {token.reveal()}"},
-            data=request.body,
-            loop=self._loop,
-            proxy=self._proxy.reveal(),
-        )
+        outgoing = self._outgoing(request, token)
         connection = await connector.connect(outgoing, [], self._limits)
         try:
             protocol = cast("Any", connection.protocol)
@@ -115,6 +106,18 @@ class Transport:
                 outgoing.response.close()
             connection.close()
             raise
+
+    def _outgoing(self, request: Request, token: Secret) -> aiohttp.ClientRequest:
+        return aiohttp.ClientRequest(
+            request.method,
+            request.url,
+            headers=self._headers
+            | request.headers
+            | {hdrs.AUTHORIZATION: f"Bearer {token.reveal()}"},
+            data=request.body,
+            loop=self._loop,
+            proxy=self._proxy.reveal(),
+        )
 
     async def _read(self, content: aiohttp.StreamReader, life: Life) -> bytes:
         chunks, size = [], 0

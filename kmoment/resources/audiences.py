@@ -162,8 +162,9 @@ class AsyncAudiences:
 
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
-        before, and after anything but a full success; what is left of a request in doubt is
-        asked for once more. A request that fails does not keep the next from being made.
+        before, and after anything but a full success; what a list does not show is asked for by
+        itself where its counts do not settle it, and what is left of a request in doubt is
+        deleted once more. A request that fails does not keep the next from being made.
         ``reconcile_delays=()`` does without the lists; what was no full success is then
         ``unknown``.
 
@@ -193,7 +194,7 @@ class AsyncAudiences:
             for part in parts(left):
                 deletion.answered(part, await self._delete_part(part))
             deletion.listed(await self._ids_now())
-        for audience_id in deletion.unseen:
+        for audience_id in deletion.missing:
             deletion.asked(audience_id, await self._is_gone(audience_id))
 
     async def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:

@@ -214,6 +214,7 @@ class Bridge:
         try:
             anyio.run(self._live, ready)
         except BaseException as error:  # e.g. no file left for the loop: the caller's to see
+            self._ending = True
             ready.give(error=error)
         finally:
             _open.discard(self)

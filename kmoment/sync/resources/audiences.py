@@ -163,8 +163,9 @@ class Audiences:
 
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
-        before, and after anything but a full success; what is left of a request in doubt is
-        asked for once more. A request that fails does not keep the next from being made.
+        before, and after anything but a full success; what a list does not show is asked for by
+        itself where its counts do not settle it, and what is left of a request in doubt is
+        deleted once more. A request that fails does not keep the next from being made.
         ``reconcile_delays=()`` does without the lists; what was no full success is then
         ``unknown``.
 
@@ -194,7 +195,7 @@ class Audiences:
             for part in parts(left):
                 deletion.answered(part, self._delete_part(part))
             deletion.listed(self._ids_now())
-        for audience_id in deletion.unseen:
+        for audience_id in deletion.missing:
             deletion.asked(audience_id, self._is_gone(audience_id))
 
     def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
