@@ -73,33 +73,45 @@ class Transport:
         except NoAnswer as error:
             failure = error
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            failure = _explain(error)
+            failure = _explain(error, attempt.sent)
         except BaseException as error:
-            if not life.is_past(Limit.SILENCE):
-                # A cancellation comes through aiohttp's frames, whose locals hold the token.
+            if life.is_past(Limit.SILENCE):
+                failure = NoAnswer(_SILENT if attempt.sent else _UNREACHED)
+            elif self._cancelled_by_closing(error, life):
+                failure = NoAnswer(_CLOSED)
+            else:
+                # It comes through aiohttp's frames, whose locals hold the token.
                 raise error.with_traceback(None) from None
-            failure = NoAnswer(_SILENT if attempt.sent else _UNREACHED)
         finally:
             life.silence = inf
         # Outside of any `except`, so that the error carries no context to print.
         raise failure
+
+    def _cancelled_by_closing(self, error: BaseException, life: Life) -> bool:
+        """Whether nobody meant the caller: aiohttp cancels who waits for a name to be resolved."""
+        cancelled = isinstance(error, asyncio.CancelledError)
+        return cancelled and self._kept.closed and not life.task.cancelling()
 
     async def _exchange(
         self, request: Request, token: Secret, attempt: Attempt, life: Life
     ) -> Response:
         connector = self._fresh if request.fresh else self._kept
         if connector.closed:
-            raise NoAnswer("the client was closed")
+            raise NoAnswer(_CLOSED)
         outgoing = self._outgoing(request, token)
         connection = await connector.connect(outgoing, [], self._limits)
         try:
             protocol = cast("Any", connection.protocol)
+            if protocol.should_close:  # what is queued there would be taken for our answer
+                raise NoAnswer("the server spoke before it was asked")
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             attempt.phase, attempt.sent = "waiting for the answer", True
             response = await outgoing.send(connection)
             await response.start(connection)
             attempt.phase, attempt.status = "reading the answer", response.status
             body = await self._read(response.content, life)
+            if not response.closed:  # as after a 101, when the connection is no longer HTTP
+                response.close()
             return Response(response.status, response.headers, _decompress(body, response.headers))
         except BaseException:
             if outgoing.response is not None:
@@ -186,6 +198,7 @@ def _refuse(reason: str) -> NoReturn:
 
 _SILENT: Final = "the server fell silent for longer than the timeout"
 _UNREACHED: Final = "no connection within the timeout"
+_CLOSED: Final = "the client was closed"
 _UNTRUSTED: Final = "the server's certificate is not trusted"
 
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -199,13 +212,13 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientPayloadError, "the answer was cut off"),
     (aiohttp.ClientConnectionError, "the connection was lost"),
     (OSError, "the connection was lost"),
-    (RuntimeError, "the client was closed"),
+    (RuntimeError, _CLOSED),
 )
 
 
-def _explain(error: Exception) -> NoAnswer:
+def _explain(error: Exception, sent: bool) -> NoAnswer:
     """*error* in our words: aiohttp's print the request's headers."""
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return NoAnswer(reason, final=reason is _UNTRUSTED)
-    return NoAnswer("the answer is not HTTP as the API speaks it", broken=True)
+    return NoAnswer("the answer is not HTTP as the API speaks it", broken=sent)

@@ -546,6 +546,29 @@ class CloseIdle(Step):
 
 
 @frozen
+class SpeakIdle(Step):
+    """Answers well, and a moment later sends an answer that nobody has asked for."""
+
+    body: bytes = EMPTY
+    unasked: bytes = EMPTY
+    delay: float = 0.05
+
+    async def play(self, exchange: Exchange) -> None:
+        await exchange.send(message(200, [JSON], self.effect(exchange, self.body)))
+        await exchange.pause(self.delay)
+        await exchange.send(message(200, [JSON], self.unasked))
+
+
+@frozen
+class SwitchProtocols(Step):
+    """Answers that it goes on in another protocol, and says nothing more."""
+
+    async def play(self, exchange: Exchange) -> None:
+        upgrade = [("Connection", "Upgrade"), ("Upgrade", "other")]
+        await exchange.send(head(101, upgrade))
+
+
+@frozen
 class UnknownEncoding(Step):
     """Labels the body with a Content-Encoding the client never asked for."""
 

@@ -39,7 +39,9 @@ from faultserver import (
     ResetBefore,
     Silence,
     SlowHeaders,
+    SpeakIdle,
     Step,
+    SwitchProtocols,
     UnknownEncoding,
     WrongLength,
 )
@@ -729,6 +731,21 @@ async def test_close_idle(server: FaultServer) -> None:
     async with connected(server) as client:
         assert (await client.ask()).body == b"2"
     assert acted(server) == [True, False, True]
+
+
+async def test_speak_idle(server: FaultServer) -> None:
+    """The answer is followed by one that belongs to no request."""
+    server.script(SpeakIdle(b"1", b"2", delay=0.0), Answer(200, b"3"))
+    async with connected(server) as client:
+        assert [(await client.ask()).body for _ in range(2)] == [b"1", b"2"]
+
+
+async def test_switch_protocols(server: FaultServer) -> None:
+    """The answer is a 101, with nothing in it."""
+    server.script(SwitchProtocols())
+    async with connected(server) as client:
+        await client.send()
+        assert b" 101 " in await client.reader.readuntil(b"\r\n\r\n")
 
 
 async def test_unknown_encoding(server: FaultServer) -> None:

@@ -330,6 +330,57 @@ def test_ctrl_c_before_the_call_was_asked_for(
     assert bridge.call(asyncio.sleep, 0, "on it goes") == "on it goes"
 
 
+def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that nobody will use ends by itself."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kmoment.Client(TOKEN).locations.depth1()
+    for thread in bridges():
+        thread.join(5)
+    assert not bridges()
+
+
+def test_a_thread_that_python_takes_for_dead(
+    offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Ctrl-C within ``is_alive`` makes it say no for ever: it is not asked."""
+    bridge = offline._open()
+    monkeypatch.setattr(bridge._thread, "is_alive", lambda: False)
+    assert offline._open() is bridge
+
+
+def test_an_ident_that_is_used_again(
+    offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread with the ident of a bridge's that has ended is not taken for that one."""
+    bridge = offline._open()
+    offline.close()
+    monkeypatch.setattr(bridge._thread, "_ident", threading.get_ident())
+    with pytest.raises(kmoment.ClientClosedError):
+        bridge.call(asyncio.sleep, 0)
+
+
+def test_an_error_that_is_false(sandbox: Sandbox) -> None:
+    """Any exception over there comes out here, also one whose truth value is false."""
+
+    class EmptyError(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    def provide() -> str:
+        raise EmptyError
+
+    with kmoment.Client(provide, base_url=sandbox.url) as client, pytest.raises(EmptyError):
+        client.locations.depth1()
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_ctrl_c_while_the_thread_opens(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     """The thread that nobody will use ends by itself, whether it stands already or not."""

@@ -33,7 +33,9 @@ from faultserver import (
     ResetAfter,
     ResetBefore,
     Silence,
+    SpeakIdle,
     Step,
+    SwitchProtocols,
     UnknownEncoding,
     WrongLength,
 )
@@ -103,6 +105,60 @@ async def test_a_kept_connection_that_dies_is_not_resent(
         with pytest.raises(ERRORS[method]):
             await CALLS[method](client)
     assert len(server.requests) == 2
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken(
+    server: FaultServer, client: kmoment.AsyncClient
+) -> None:
+    """A connection on which the server has spoken unasked is dropped before anything is sent."""
+    server.script(SpeakIdle(ROWS, b'{"id": 1, "name": "stale", "type": "DISPLAY"}'))
+    server.default = Answer(200, b'{"id": 1, "name": "x", "type": "DISPLAY"}')
+    await client.locations.depth1()
+    await asyncio.sleep(0.2)
+    with pytest.raises(kmoment.APIConnectionError) as caught:
+        await CALLS["PUT"](client)
+    assert caught.value.request_sent is False
+    assert (await client.account(1).audiences.update(1, DRAFT)).name == "x"
+    assert [request.method for request in server.requests] == ["GET", "PUT"]
+
+
+async def test_another_protocol_is_no_answer(
+    server: FaultServer, client: kmoment.AsyncClient
+) -> None:
+    """A 101 is an error, and leaves no connection behind."""
+    server.script(SwitchProtocols())
+    with pytest.raises(kmoment.ProtocolError):
+        await client.locations.depth1()
+    assert await client.locations.depth1() == []
+    assert server.connections == 2
+
+
+async def test_a_proxy_that_speaks_no_http(server: FaultServer) -> None:
+    """No tunnel is no doubt: the request has provably not left."""
+    server.script(Garbage(b"nonsense\r\n\r\n"))
+    settings: dict[str, Any] = {"proxy": server.url, "max_attempts": 1, "reconcile_delays": ()}
+    async with kmoment.AsyncClient(TOKEN, base_url="https://127.0.0.1:9", **settings) as client:
+        with pytest.raises(kmoment.APIConnectionError) as caught:
+            await CALLS["POST"](client)
+    assert caught.value.request_sent is False
+
+
+async def test_closing_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that waits for it ends with an error: nobody has cancelled its caller."""
+    asked = asyncio.Event()
+
+    async def resolve(*_: Any, **__: Any) -> Any:
+        asked.set()
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr("aiohttp.connector.DefaultResolver.resolve", resolve)
+    client = kmoment.AsyncClient(TOKEN, base_url="http://localhost:9")
+    waiting = asyncio.create_task(client.locations.depth1())
+    await asked.wait()
+    await client.close_within(0)
+    with pytest.raises(kmoment.APIConnectionError, match="closed") as caught:
+        await waiting
+    assert caught.value.request_sent is False
 
 
 async def test_a_request_that_cannot_be_written_leaves_nothing_behind(

@@ -105,8 +105,8 @@ class Bridge:
         self._thread = threading.Thread(
             target=self._run, args=(ready,), name="kmoment", daemon=True
         )
-        self._thread.start()
         try:
+            self._thread.start()
             ready.take()
         except BaseException:
             self._unwanted = True
@@ -203,23 +203,25 @@ class Bridge:
     @property
     def usable(self) -> bool:
         """Whether the thread runs, in this process. A ``SystemExit`` over there ends it."""
-        return not self._ending and self._pid == os.getpid() and self._thread.is_alive()
+        # Not `is_alive()`: a Ctrl-C that hits in it makes Python take the thread for dead.
+        return not self._ending and self._pid == os.getpid()
 
     @property
     def here(self) -> bool:
         """Whether the caller is on the thread already, where waiting would be for ever."""
-        return threading.get_ident() == self._thread.ident
+        return threading.current_thread() is self._thread  # idents are used again
 
     def _run(self, ready: Answer[None]) -> None:
+        failure = None
         try:
             anyio.run(self._live, ready)
         except BaseException as error:  # e.g. no file left for the loop: the caller's to see
-            self._ending = True
-            ready.give(error=error)
-        finally:
-            _open.discard(self)
-            for answer in tuple(self._waiting):
-                answer.give_up()
+            failure = error
+        self._ending = True
+        _open.discard(self)
+        ready.give(error=failure)
+        for answer in tuple(self._waiting):
+            answer.give_up()
 
     async def _live(self, ready: Answer[None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -255,7 +257,7 @@ class Bridge:
         del self._tasks[answer]
         if task.cancelled():
             answer.give_up()
-        elif error := task.exception():
+        elif (error := task.exception()) is not None:
             self._ending |= not isinstance(error, Exception)  # it goes on to end the loop
             answer.give(error=error)
         else:
