@@ -131,7 +131,13 @@ class Storm:
         gone = set(ids) - self.world.audiences().keys()
         assert not gone or len(gone) == len(ids), "no request deletes a part"
         if isinstance(verdict, kmoment.BulkDeleteResult):
-            assert (verdict.success_count, verdict.fail_count) == (len(ids), 0)
+            statuses = {outcome.status for outcome in verdict.outcomes}
+            unsure = kmoment.DeleteStatus.UNKNOWN in statuses
+            counts = (None, None) if unsure else (len(ids), 0)
+            assert (verdict.success_count, verdict.fail_count) == counts
+            assert statuses <= {kmoment.DeleteStatus.DELETED, kmoment.DeleteStatus.UNKNOWN}
+            verdict = kmoment.OutcomeUnknownError("of a part of them") if unsure else verdict
+            assert gone or statuses == {kmoment.DeleteStatus.UNKNOWN}
         self.hold(verdict, done=bool(gone))
 
     async def verdict(self, call: Any) -> Any:
