@@ -5,7 +5,7 @@ What aiohttp does by itself and an SDK must not is switched off here:
 * Its session sends a PUT or DELETE twice when a connection drops (aio-libs/aiohttp#10790 and
   #7363 are open), follows redirects, keeps cookies and reads ~/.netrc. So there is none: the
   connector, the request and the response are put together here, as the session does it. That
-  also shows the moment at which a request leaves, and takes a third off the cost of a call.
+  also shows the moment at which a request leaves, and takes a fifth off the cost of a call.
 * It queues for its pool inside its own timeouts (#10313). The pool is unbounded; the client
   keeps the count in front of it.
 * It decompresses without a limit and takes a gzip body that is cut off for a whole one. Bodies

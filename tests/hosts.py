@@ -248,6 +248,7 @@ def ctrl_c_in_a_batch() -> None:
     script = testing.Script(then=testing.answer([]))
     with script.client(periods={"locations.depth3": 0.001}) as client:
         client.locations.depth3_each(["first"]).collect()  # Python's imports may not be interrupted
+        handed_on = 0
         for _ in range(20):
             batch = client.locations.depth3_each(map(str, count()), concurrency=4)
             timer = threading.Timer(random.uniform(0.0, 0.1), interrupt)
@@ -258,6 +259,8 @@ def ctrl_c_in_a_batch() -> None:
             assert [outcome.index for outcome in outcomes] == list(range(len(outcomes)))
             unfinished = {outcome.status for outcome in outcomes if not outcome.ok}
             assert unfinished <= {kmoment.OutcomeStatus.NOT_ATTEMPTED}, unfinished
+            handed_on += len(outcomes.values())
+        assert handed_on >= 10
         assert client.locations.depth3("again") == []
 
 

@@ -163,7 +163,7 @@ class AsyncAudiences:
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
         before, and after anything but a full success; what a list does not show is asked for by
-        itself where its counts do not settle it, and what is left of a request in doubt is
+        itself where the counts do not settle it, and what is left of a request in doubt is
         deleted once more. A request that fails does not keep the next from being made.
         ``reconcile_delays=()`` does without the lists; what was no full success is then
         ``unknown``.
