@@ -66,7 +66,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def mirror(session: nox.Session) -> None:
     """Make the sync resources anew from the async ones."""
-    session.run("python", "tests/mirror.py")
+    session.run("python", "tests/helpers/mirror.py")
 
 
 @nox.session

@@ -12,7 +12,7 @@ from functools import partial
 import orjson
 
 from kmoment import Audience
-from kmoment._convert import read
+from kmoment._protocol.converter import read
 from measure import heading, repeated, rounds, table
 from readers import BY_HAND, BY_HAND_ORJSON, JSON, KMOMENT, KMOMENT_ORJSON, ORJSON, check, readers
 from rows import Json, audience, encoded, locations

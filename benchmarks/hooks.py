@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import kmoment
-from kmoment._listeners import Listeners
+from kmoment._engine.notify import Notifier
 from kmoment.hooks import CallReport
 from kmoment.testing import Script, answer
 from measure import heading, repeated, rounds, table
@@ -67,8 +67,8 @@ def main() -> None:
         )
         runner.run(silent.aclose())
         runner.run(heard.aclose())
-    listeners = Listeners(())
-    asked = {"asking whether anyone listens": repeated(lambda: listeners.awake, 100_000)}
+    listeners = Notifier(())
+    asked = {"asking whether anyone listens": repeated(lambda: listeners.enabled, 100_000)}
     table("Of that", rounds(asked, ROUNDS, time.process_time), 100_000)
 
 

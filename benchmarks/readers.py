@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from pydantic.alias_generators import to_camel
 
 from kmoment import Depth3Location
-from kmoment._convert import read
+from kmoment._protocol.converter import read
 from rows import Json
 
 Read = Callable[[bytes], list[Any]]

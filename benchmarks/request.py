@@ -25,7 +25,7 @@ import orjson
 from yarl import URL
 
 import kmoment
-from kmoment import _wire
+from kmoment._protocol import codec
 from measure import Taken, heading, pin, rounds, server, table
 from readers import PYDANTIC_ROWS, by_hand, check
 from rows import locations
@@ -70,11 +70,11 @@ class Contestants:
         return {"keyword": next(self._words)}
 
     async def kmoment(self) -> object:
-        _wire._loads = json.loads  # as where orjson is not installed
+        codec._loads = json.loads  # as where orjson is not installed
         return await self._moment.locations.depth3(next(self._words))
 
     async def kmoment_orjson(self) -> object:
-        _wire._loads = orjson.loads
+        codec._loads = orjson.loads
         return await self._moment.locations.depth3(next(self._words))
 
     async def raw(self) -> bytes:

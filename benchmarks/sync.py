@@ -29,7 +29,7 @@ def contestants(url: str, moment: kmoment.Client) -> dict[str, Callable[[], obje
     session.mount("http://", HTTPAdapter(pool_maxsize=16))
     pool = urllib3.PoolManager(maxsize=16, headers=HEADERS)
     client = httpx.Client(headers=HEADERS)
-    bridge = moment._open()
+    bridge = moment._sender.open()
     where, query = url + PATH, {"keyword": "논현"}
     return {
         "kmoment.Client": lambda: moment.locations.depth3("논현"),

@@ -1,211 +1,172 @@
-"""kmoment: the Python SDK for Kakao Moment's audiences and targeting look-ups.
+"""kmoment: an unofficial Python SDK for Kakao Moment's audiences and targeting look-ups.
 
-Importing it loads nothing: each name is loaded when it is first used.
+Not yet tried against the live API; every endpoint carries the grade of its evidence.
+
+    with kmoment.Client(token) as moment:                     # or: async with kmoment.AsyncClient
+        for row in moment.account(1234).audiences.list():
+            print(row.id, row.name)
+
+Clients
+    Client, AsyncClient     the same methods; each has account(id), with_options(...), each(...)
+    account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink
+    account.targeting       cohorts, pixel_events, customer_files, talk_channels, ...
+    client.locations        depth1, depth2, depth3, depth2_each, depth3_each, tree
+    client.placements       network_categories, section_categories
+    client.categories       interests, business_types
+
+Modules, each with its rules in its help
+    kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
+    kmoment.errors          every error; what is promised about retries and writes
+    kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
+    kmoment.tree            all places of Korea as one LocationTree
+    kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
+    kmoment.hooks           listening to calls, for logs and metrics
+    kmoment.testing         scripted answers for the tests of your program
+    kmoment.sandbox         an offline Kakao Moment on this machine
+
+Names are loaded when they are first used: importing kmoment loads nothing else.
 """
 
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 if _TYPE_CHECKING:
-    from .batch import AsyncBatch
-    from .client import AsyncAccount, AsyncClient
+    from .batch import AsyncBatch as AsyncBatch
+    from .client import (
+        AsyncAccount as AsyncAccount,
+        AsyncClient as AsyncClient,
+    )
     from .errors import (
-        AmbiguousLocationError,
-        APIConnectionError,
-        APIError,
-        Attempted,
-        AuthenticationError,
-        BadRequestError,
-        ClientClosedError,
-        ConsentRequiredError,
-        DeadlineExceededError,
-        DecodeError,
-        Fault,
-        InvalidArgumentError,
-        InvalidDraftError,
-        KmomentError,
-        MaintenanceError,
-        NotFoundError,
-        OutcomeUnknownError,
-        PermissionDeniedError,
-        ProtocolError,
-        QuotaExceededError,
-        RateLimitedError,
-        ServerError,
-        UsageError,
-        WrongLoopError,
+        AmbiguousLocationError as AmbiguousLocationError,
+        APIConnectionError as APIConnectionError,
+        APIError as APIError,
+        AttemptRecord as AttemptRecord,
+        AuthenticationError as AuthenticationError,
+        BadRequestError as BadRequestError,
+        ClientClosedError as ClientClosedError,
+        ConsentRequiredError as ConsentRequiredError,
+        DeadlineExceededError as DeadlineExceededError,
+        DecodeError as DecodeError,
+        InvalidArgumentError as InvalidArgumentError,
+        InvalidDraftError as InvalidDraftError,
+        KmomentError as KmomentError,
+        MaintenanceError as MaintenanceError,
+        NotFoundError as NotFoundError,
+        OutcomeUnknownError as OutcomeUnknownError,
+        PermissionDeniedError as PermissionDeniedError,
+        Problem as Problem,
+        ProtocolError as ProtocolError,
+        QuotaExceededError as QuotaExceededError,
+        RateLimitedError as RateLimitedError,
+        ServerError as ServerError,
+        UsageError as UsageError,
+        Violation as Violation,
+        WrongLoopError as WrongLoopError,
     )
     from .models import (
-        AdGroupStatus,
-        AdGroupType,
-        Age,
-        AgeType,
-        Audience,
-        AudienceAdGroup,
-        AudienceDraft,
-        AudienceStatus,
-        AudienceSummary,
-        AudienceType,
-        BaseAd,
-        BaseAdCampaign,
-        BaseAdGroup,
-        BaseAdOperation,
-        BulkDeleteResult,
-        CampaignType,
-        CampaignTypeGoal,
-        CategoryData,
-        ChannelProfile,
-        CohortAvailable,
-        CohortStatus,
-        CohortTargeting,
-        CustomerFile,
-        CustomerFileStatus,
-        CustomerFileTargeting,
-        DeleteOutcome,
-        DeleteStatus,
-        Depth2Location,
-        Depth3Location,
-        FriendGroupFileType,
-        FriendGroupStatus,
-        Gender,
-        GenderType,
-        Goal,
-        InclusionType,
-        Indicator,
-        Location,
-        LocationType,
-        NetworkPlacement,
-        PixelAndSdkEvent,
-        SectionCategory,
-        SyncAppTargeting,
-        SyncProfile,
-        TalkChannelGroupFile,
-        TalkChannelGroupTargeting,
-        TalkChannelTargeting,
-        TrackerTargeting,
-        TrackRule,
+        AdGroupStatus as AdGroupStatus,
+        AdGroupType as AdGroupType,
+        Age as Age,
+        AgeType as AgeType,
+        Audience as Audience,
+        AudienceAdGroup as AudienceAdGroup,
+        AudienceDraft as AudienceDraft,
+        AudienceStatus as AudienceStatus,
+        AudienceSummary as AudienceSummary,
+        AudienceType as AudienceType,
+        BaseAd as BaseAd,
+        BaseAdCampaign as BaseAdCampaign,
+        BaseAdGroup as BaseAdGroup,
+        BaseAdOperation as BaseAdOperation,
+        BulkDeleteResult as BulkDeleteResult,
+        CampaignType as CampaignType,
+        CampaignTypeGoal as CampaignTypeGoal,
+        CategoryData as CategoryData,
+        ChannelProfile as ChannelProfile,
+        CohortAvailable as CohortAvailable,
+        CohortStatus as CohortStatus,
+        CohortTargeting as CohortTargeting,
+        CustomerFile as CustomerFile,
+        CustomerFileStatus as CustomerFileStatus,
+        CustomerFileTargeting as CustomerFileTargeting,
+        DeleteOutcome as DeleteOutcome,
+        DeleteStatus as DeleteStatus,
+        Depth2Location as Depth2Location,
+        Depth3Location as Depth3Location,
+        FriendGroupFileType as FriendGroupFileType,
+        FriendGroupStatus as FriendGroupStatus,
+        Gender as Gender,
+        GenderType as GenderType,
+        Goal as Goal,
+        InclusionType as InclusionType,
+        Indicator as Indicator,
+        Location as Location,
+        LocationType as LocationType,
+        NetworkPlacement as NetworkPlacement,
+        PixelAndSdkEvent as PixelAndSdkEvent,
+        SectionCategory as SectionCategory,
+        SyncAppTargeting as SyncAppTargeting,
+        SyncProfile as SyncProfile,
+        TalkChannelGroupFile as TalkChannelGroupFile,
+        TalkChannelGroupTargeting as TalkChannelGroupTargeting,
+        TalkChannelTargeting as TalkChannelTargeting,
+        TrackerTargeting as TrackerTargeting,
+        TrackRule as TrackRule,
     )
-    from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
-    from .sync.batch import Batch
-    from .sync.client import Account, Client
-    from .tree import LocationFields, LocationTree, TreeChanges
+    from .outcomes import (
+        Outcome as Outcome,
+        Outcomes as Outcomes,
+        OutcomeStatus as OutcomeStatus,
+        Progress as Progress,
+    )
+    from .sync.batch import Batch as Batch
+    from .sync.client import (
+        Account as Account,
+        Client as Client,
+    )
+    from .tree import (
+        LocationFields as LocationFields,
+        LocationTree as LocationTree,
+        TreeChanges as TreeChanges,
+    )
 
-__all__ = [
-    "APIConnectionError",
-    "APIError",
-    "Account",
-    "AdGroupStatus",
-    "AdGroupType",
-    "Age",
-    "AgeType",
-    "AmbiguousLocationError",
-    "AsyncAccount",
-    "AsyncBatch",
-    "AsyncClient",
-    "Attempted",
-    "Audience",
-    "AudienceAdGroup",
-    "AudienceDraft",
-    "AudienceStatus",
-    "AudienceSummary",
-    "AudienceType",
-    "AuthenticationError",
-    "BadRequestError",
-    "BaseAd",
-    "BaseAdCampaign",
-    "BaseAdGroup",
-    "BaseAdOperation",
-    "Batch",
-    "BulkDeleteResult",
-    "CampaignType",
-    "CampaignTypeGoal",
-    "CategoryData",
-    "ChannelProfile",
-    "Client",
-    "ClientClosedError",
-    "CohortAvailable",
-    "CohortStatus",
-    "CohortTargeting",
-    "ConsentRequiredError",
-    "CustomerFile",
-    "CustomerFileStatus",
-    "CustomerFileTargeting",
-    "DeadlineExceededError",
-    "DecodeError",
-    "DeleteOutcome",
-    "DeleteStatus",
-    "Depth2Location",
-    "Depth3Location",
-    "Fault",
-    "FriendGroupFileType",
-    "FriendGroupStatus",
-    "Gender",
-    "GenderType",
-    "Goal",
-    "InclusionType",
-    "Indicator",
-    "InvalidArgumentError",
-    "InvalidDraftError",
-    "KmomentError",
-    "Location",
-    "LocationFields",
-    "LocationTree",
-    "LocationType",
-    "MaintenanceError",
-    "NetworkPlacement",
-    "NotFoundError",
-    "Outcome",
-    "OutcomeStatus",
-    "OutcomeUnknownError",
-    "Outcomes",
-    "PermissionDeniedError",
-    "PixelAndSdkEvent",
-    "Progress",
-    "ProtocolError",
-    "QuotaExceededError",
-    "RateLimitedError",
-    "SectionCategory",
-    "ServerError",
-    "SyncAppTargeting",
-    "SyncProfile",
-    "TalkChannelGroupFile",
-    "TalkChannelGroupTargeting",
-    "TalkChannelTargeting",
-    "TrackRule",
-    "TrackerTargeting",
-    "TreeChanges",
-    "UsageError",
-    "WrongLoopError",
-]
-
-_HOMES = {
-    "Account": "sync.client",
-    "AsyncAccount": "client",
-    "AsyncBatch": "batch",
-    "AsyncClient": "client",
-    "Attempted": "errors",
-    "Batch": "sync.batch",
-    "Client": "sync.client",
-    "Fault": "errors",
-    "LocationFields": "tree",
-    "LocationTree": "tree",
-    "Outcome": "outcomes",
-    "OutcomeStatus": "outcomes",
-    "Outcomes": "outcomes",
-    "Progress": "outcomes",
-    "TreeChanges": "tree",
+# No `__all__`: with it, help(kmoment) prints every class, which is 15,000 lines.
+_NAMES = {
+    "batch": "AsyncBatch",
+    "client": "AsyncAccount AsyncClient",
+    "errors": """
+        APIConnectionError APIError AmbiguousLocationError AttemptRecord
+        AuthenticationError BadRequestError ClientClosedError ConsentRequiredError
+        DeadlineExceededError DecodeError InvalidArgumentError InvalidDraftError
+        KmomentError MaintenanceError NotFoundError OutcomeUnknownError
+        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
+        ServerError UsageError Violation WrongLoopError
+    """,
+    "models": """
+        AdGroupStatus AdGroupType Age AgeType Audience AudienceAdGroup AudienceDraft
+        AudienceStatus AudienceSummary AudienceType BaseAd BaseAdCampaign BaseAdGroup
+        BaseAdOperation BulkDeleteResult CampaignType CampaignTypeGoal CategoryData
+        ChannelProfile CohortAvailable CohortStatus CohortTargeting CustomerFile
+        CustomerFileStatus CustomerFileTargeting DeleteOutcome DeleteStatus
+        Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
+        GenderType Goal InclusionType Indicator Location LocationType NetworkPlacement
+        PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
+        TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRule
+        TrackerTargeting
+    """,
+    "outcomes": "Outcome OutcomeStatus Outcomes Progress",
+    "sync.batch": "Batch",
+    "sync.client": "Account Client",
+    "tree": "LocationFields LocationTree TreeChanges",
 }
-"""Where a name lives that is neither an error nor a model."""
-
-_ROOMS = ("batch", "errors", "hooks", "models", "outcomes", "sandbox", "testing", "tree")
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES = ("batch", "errors", "hooks", "models", "outcomes", "sandbox", "sync", "testing", "tree")
 
 
 def __getattr__(name: str) -> _Any:
-    if name in __all__:
-        home = _HOMES.get(name) or ("errors" if name.endswith("Error") else "models")
-        value = getattr(_import_module(f"{__name__}.{home}"), name)
-    elif name in _ROOMS:
+    if name in _HOMES:
+        value = getattr(_import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in _MODULES:
         value = _import_module(f"{__name__}.{name}")
     elif name == "__version__":
         from importlib.metadata import version
@@ -218,4 +179,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_ROOMS})
+    return sorted({*globals(), *_HOMES, *_MODULES})

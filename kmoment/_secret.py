@@ -1,21 +1,15 @@
-"""Keeping the token out of everything a person or a log can see."""
+"""Keeps secrets out of everything that a person or a log can see."""
 
-import asyncio
-import os
 import re
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from typing import Any, Final, NoReturn
 
 from .errors import InvalidArgumentError
-
-TokenProvider = Callable[[], str | Awaitable[str]]
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Secret:
-    """A value that shows itself only to :meth:`reveal`: its repr is ``***``; it does not pickle."""
+    """A value that only :meth:`reveal` shows. Its repr is ``***``, and it does not pickle."""
 
     __slots__ = ("_value",)
 
@@ -28,7 +22,7 @@ class Secret:
         return value if isinstance(value, Secret) else cls(value)
 
     def reveal(self) -> Any:
-        """The value. Use it inside an expression: a local variable shows in tracebacks."""
+        """The value. Use it inside an expression: local variables are shown in tracebacks."""
         return self._value
 
     def __repr__(self) -> str:
@@ -38,60 +32,8 @@ class Secret:
         raise TypeError("a secret cannot be pickled")
 
 
-class TokenSource:
-    """Where the token comes from: text, a callable (may be async), or ``KMOMENT_TOKEN``.
-
-    A callable is asked at the first call, and again after :meth:`forget`; calls that come
-    meanwhile wait for the one answer.
-    """
-
-    __slots__ = ("_asking", "_given", "_known")
-
-    def __init__(self, given: Secret) -> None:
-        # Everything secret arrives wrapped, so that no frame of a traceback holds it bare.
-        if given.reveal() is None:
-            given = Secret(os.environ.get("KMOMENT_TOKEN"))
-        self._given = given
-        self._known = None if callable(given.reveal()) else checked(given)
-        self._asking = asyncio.Lock()
-
-    @property
-    def known(self) -> Secret | None:
-        """The token, if nobody need be asked for it."""
-        return self._known
-
-    async def token(self) -> Secret:
-        """The token, asking the callable for it where there is one."""
-        if self._known is not None:
-            return self._known
-        async with self._asking:
-            if self._known is None:
-                self._known = await self._ask()
-            return self._known
-
-    async def renew(self, refused: Secret) -> bool:
-        """Whether the callable has another token than the one the server has refused."""
-        self.forget(refused)
-        return bool((await self.token()).reveal() != refused.reveal())
-
-    def unasked(self) -> "TokenSource":
-        """The same source, for another event loop: a callable is asked anew there."""
-        return TokenSource(self._given)
-
-    def forget(self, refused: Secret) -> None:
-        """The server has refused this token: ask the callable again, unless somebody has."""
-        if self._known is refused and callable(self._given.reveal()):
-            self._known = None
-
-    async def _ask(self) -> Secret:
-        answer = Secret(self._given.reveal()())
-        if isawaitable(answer.reveal()):
-            answer = Secret(await answer.reveal())
-        return checked(answer)
-
-
-def checked(token: Secret) -> Secret:
-    """*token*, or an error where it cannot be one."""
+def checked_token(token: Secret) -> Secret:
+    """*token*, or an error if it cannot be one."""
     if token.reveal() is None:
         raise InvalidArgumentError(
             "token", "is missing: pass it, a callable that returns it, or set KMOMENT_TOKEN"

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
-from . import _checks
-from ._workers import Run
+from . import _validate
+from ._batch.worker_pool import WorkerPool
 from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
 
 __all__ = ["AsyncBatch", "Outcome", "OutcomeStatus", "Outcomes", "Progress", "progress_bar"]
@@ -30,8 +30,8 @@ OnProgress = Callable[[Progress], object]
 _log: Final = logging.getLogger("kmoment")
 
 
-class Tally:
-    """Counts outcomes as they are handed on, and tells who wants to know."""
+class ProgressCounter:
+    """Counts outcomes as they are handed on, and reports progress."""
 
     def __init__(self, total: int | None, listener: OnProgress | None) -> None:
         self.total = total
@@ -53,7 +53,7 @@ class Tally:
         if self._listener is not None:
             try:
                 self._listener(self.progress)
-            except Exception:  # as with hooks: who listens must not break what is done
+            except Exception:  # as with hooks: a callback must not break the work
                 _log.exception("the progress callback has failed")
         return outcome
 
@@ -73,40 +73,40 @@ class AsyncBatch(Generic[I, V]):
         ordered: bool,
         on_progress: OnProgress | None,
     ) -> None:
-        total = checked(inputs, concurrency)
+        total = checked_inputs(inputs, concurrency)
         workers = min(concurrency, max(1, concurrency if total is None else total))
-        self._tally = Tally(total, on_progress)
-        self._run = Run(job, inputs, workers=workers, ordered=ordered)
-        self._outcomes = self._run.outcomes()
+        self._counter = ProgressCounter(total, on_progress)
+        self._pool = WorkerPool(job, inputs, workers=workers, ordered=ordered)
+        self._outcomes = self._pool.outcomes()
         self.collected: Outcomes[I, V] = Outcomes()
         """What :meth:`collect` has, also when it was stopped midway."""
 
     @property
     def progress(self) -> Progress:
         """How many outcomes have been handed on so far."""
-        return self._tally.progress
+        return self._counter.progress
 
     @property
     def rest(self) -> Outcomes[I, V]:
         """After it was stopped: the outcomes of inputs that were begun and not handed on."""
-        return self._run.rest
+        return self._pool.rest
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Outcome[I, V]:
-        return self._tally.count(await anext(self._outcomes))
+        return self._counter.count(await anext(self._outcomes))
 
     async def collect(self) -> Outcomes[I, V]:
         """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
         try:
             async for outcome in self._outcomes:
                 self.collected.append(outcome)
-                self._tally.count(outcome)
+                self._counter.count(outcome)
         finally:
             await self.aclose()
             self.collected += self.rest
-            self._run.rest = Outcomes()
+            self._pool.rest = Outcomes()
         return self.collected
 
     async def aclose(self) -> None:
@@ -125,11 +125,11 @@ class AsyncBatch(Generic[I, V]):
         await self.aclose()
 
 
-def checked(inputs: Any, concurrency: int) -> int | None:
-    """How many inputs there are, where they say so, once both arguments are in order."""
-    _checks.count("concurrency", concurrency)
+def checked_inputs(inputs: Any, concurrency: int) -> int | None:
+    """The number of inputs, if they have a length. Checks both arguments."""
+    _validate.count("concurrency", concurrency)
     if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable | AsyncIterable):
-        _checks.refuse("inputs", "a collection of inputs", inputs)
+        _validate.refuse("inputs", "a collection of inputs", inputs)
     return len(inputs) if isinstance(inputs, Sized) else None
 
 
@@ -140,8 +140,13 @@ def progress_bar(description: str = "kmoment") -> Iterator[OnProgress]:
     with progress_bar("depth3") as bar:
         outcomes = moment.locations.depth3_each(keywords, on_progress=bar).collect()
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

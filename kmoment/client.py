@@ -1,25 +1,27 @@
-"""The async client: settings, resources, and views of one :class:`~kmoment._door.Door`."""
+"""The async client: settings, resources, and views.
 
-import asyncio
-import os
+A client has a dispatcher (``_engine/dispatcher.py``), which makes its calls. Resources are given
+the dispatcher, not the client.
+"""
+
 import ssl as ssl_module
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import attrs
 
-from . import _checks
-from ._call import Call
-from ._door import Door
-from ._endpoints import unlisted
-from ._lanes import FairSlots
-from ._listeners import Listeners
-from ._retry import Options
-from ._routes import Reading, Routes
-from ._secret import Secret, TokenProvider, TokenSource
-from ._settle import find_created
-from ._shared import Shared
+from . import _validate
+from ._engine.dispatcher import Dispatcher
+from ._engine.settings import ClientSettings
+from ._engine.state import ClientState
+from ._engine.token import TokenProvider
+from ._engine.views import Viewable
+from ._protocol.call import Call
+from ._protocol.endpoints import unlisted
+from ._protocol.routes import Reading
+from ._secret import Secret
+from ._sender import AsyncSender
 from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
@@ -33,11 +35,8 @@ from .resources.targeting import AsyncTargeting
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
 
-DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
-_DRAIN_SECONDS: Final = 5.0
 
-
-class AsyncClient(Door):
+class AsyncClient(Viewable):
     """Kakao Moment for asyncio. Opens nothing until the first call; close it when done.
 
         async with kmoment.AsyncClient(token) as moment:
@@ -89,64 +88,53 @@ class AsyncClient(Door):
         :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
-        # Here, because it takes a while: neither on `import kmoment` nor in the first call.
-        from . import _transport as _  # noqa: F401
-
-        # Rebound at once: a traceback shows the locals of every frame.
+        if hasattr(self, "_dispatcher"):  # a view
+            return
+        # Rebound at once: a traceback shows the local variables of every frame.
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
-        self.base_url: str = DEFAULT_BASE_URL
-        self._shared = Shared(FairSlots(1))
-        self._token = TokenSource(secret)
-        self._proxy = None if via is None else _checks.proxy("proxy", via)
-        self.base_url = _checks.base_url(
-            "base_url",
-            os.environ.get("KMOMENT_BASE_URL", DEFAULT_BASE_URL) if base_url is None else base_url,
+        settings = ClientSettings.checked(
+            secret,
+            base_url=base_url,
+            timeout=timeout,
+            deadline=deadline,
+            proxy=via,
+            ssl=ssl,
+            max_connections=max_connections,
+            routes=routes,
+            max_attempts=max_attempts,
+            reconcile_delays=reconcile_delays,
+            periods=periods,
+            hooks=hooks,
         )
-        self._timeout = _checks.seconds("timeout", timeout)
-        self._options = Options(
-            max_attempts=_checks.count("max_attempts", max_attempts),
-            deadline=_checks.seconds("deadline", deadline),
-            reconcile_delays=_checks.pauses("reconcile_delays", reconcile_delays),
-        )
-        self._max_connections = _checks.count("max_connections", max_connections)
-        self._ssl = ssl
-        if not isinstance(ssl, ssl_module.SSLContext | None):
-            _checks.refuse("ssl", "an ssl.SSLContext", ssl)
-        if routes not in ("auto", "nested", "flat"):
-            _checks.refuse("routes", "auto, nested or flat", routes)
-        self._routes = Routes(routes)
-        self._periods = {
-            name: _checks.seconds(f"periods[{name!r}]", value)
-            for name, value in (periods or {}).items()
-        }
-        self._listeners = Listeners(hooks)
-        self._sleep = asyncio.sleep
-        self._shared = Shared(FairSlots(self._max_connections))
+        self._dispatcher = Dispatcher(settings, ClientState(settings))
 
-    # Made anew each time: kept, they would tie the client into a cycle that outlives its use.
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self._dispatcher.settings.base_url
 
     @property
     def locations(self) -> AsyncLocations:
         """Provinces, districts and neighbourhoods."""
-        return AsyncLocations(self)
+        return AsyncLocations(self._dispatcher)
 
     @property
     def placements(self) -> AsyncPlacements:
         """Where ads can be shown."""
-        return AsyncPlacements(self)
+        return AsyncPlacements(self._dispatcher)
 
     @property
     def categories(self) -> AsyncCategories:
         """Interests and business types."""
-        return AsyncCategories(self)
+        return AsyncCategories(self._dispatcher)
 
     def account(self, ad_account_id: int) -> "AsyncAccount":
         """What belongs to one ad account. Costs nothing, opens nothing, and shares the pool.
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
         """
-        return AsyncAccount(self, _checks.ident("ad_account_id", ad_account_id))
+        return AsyncAccount(self._dispatcher, _validate.ident("ad_account_id", ad_account_id))
 
     def with_options(
         self,
@@ -163,19 +151,9 @@ class AsyncClient(Door):
 
         :raises InvalidArgumentError: An argument breaks its rule.
         """
-        now = self._options
-        view = object.__new__(type(self))
-        vars(view).update(vars(self))
-        view._options = Options(
-            now.max_attempts
-            if max_attempts is None
-            else _checks.count("max_attempts", max_attempts),
-            now.deadline if deadline is None else _checks.seconds("deadline", deadline),
-            now.reconcile_delays
-            if reconcile_delays is None
-            else _checks.pauses("reconcile_delays", reconcile_delays),
-        )
-        return view
+        before = self._dispatcher
+        settings = before.settings.with_options(max_attempts, deadline, reconcile_delays)
+        return self._constructed_again(_dispatcher=Dispatcher(settings, before.state))
 
     def each(
         self,
@@ -267,13 +245,13 @@ class AsyncClient(Door):
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/reference
         """
-        method, path = _checks.method("method", method), _checks.path("path", path)
-        return await self.send(
+        method, path = _validate.method("method", method), _validate.path("path", path)
+        return await self._dispatcher.send(
             Call(
                 endpoint=unlisted(method, path, account=account is not None),
                 returns=object,
-                account=None if account is None else _checks.ident("account", account),
-                query=_checks.query("params", params or {}),
+                account=None if account is None else _validate.ident("account", account),
+                query=_validate.query("params", params or {}),
                 body=json,
             )
         )
@@ -290,7 +268,7 @@ class AsyncClient(Door):
         :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or nobody
             knows what was there before.
         """
-        return await find_created(self.send, error, (0.0,), self._sleep)
+        return await self._dispatcher.reconcile(error)
 
     async def aclose(self) -> None:
         """Refuse new calls, wait up to 5 s for those under way, then close every connection.
@@ -299,7 +277,7 @@ class AsyncClient(Door):
 
         :raises WrongLoopError: Another event loop's connections cannot be closed here.
         """
-        await self.close_within(_DRAIN_SECONDS)
+        await self._dispatcher.state.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -312,15 +290,14 @@ class AsyncClient(Door):
     ) -> None:
         await self.aclose()
 
-    @property
-    def _looks(self) -> bool:
-        """Whether a write may ask what is there, before and after."""
-        return bool(self._options.reconcile_delays)
+    def _change_settings(self, **changes: Any) -> None:
+        """For tests, before the first call: also for the resources that exist already."""
+        self._dispatcher.settings = attrs.evolve(self._dispatcher.settings, **changes)
 
     def __repr__(self) -> str:
-        shared = self._shared
-        state = "closed" if shared.closed else "open" if shared.transport else "not opened yet"
-        return f"<{type(self).__name__} {self.base_url}, {state}>"
+        if not hasattr(self, "_dispatcher"):  # in the traceback of a refused argument
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {self.base_url}, {self._dispatcher.state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
@@ -330,7 +307,7 @@ class AsyncClient(Door):
 class AsyncAccount:
     """One ad account's part of the API. Made by :meth:`AsyncClient.account`; immutable."""
 
-    _client: AsyncClient
+    _sender: AsyncSender
     ad_account_id: int
     audiences: AsyncAudiences = attrs.field(
         init=False, default=attrs.Factory(lambda it: AsyncAudiences(*it._parts), takes_self=True)
@@ -340,8 +317,8 @@ class AsyncAccount:
     )
 
     @property
-    def _parts(self) -> tuple[AsyncClient, int]:
-        return self._client, self.ad_account_id
+    def _parts(self) -> tuple[AsyncSender, int]:
+        return self._sender, self.ad_account_id
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ad_account_id}>"

@@ -1,13 +1,13 @@
-"""Every error kmoment raises. The class says whose fault it is; facts are attributes.
+"""Every error kmoment raises. The class says who has to act; facts are attributes.
 
 KmomentError
 ├── UsageError                 yours: nothing was sent
 │   ├── InvalidArgumentError   also a ValueError
-│   │   ├── InvalidDraftError  all faults of an audience draft at once
+│   │   ├── InvalidDraftError  all violations of an audience draft at once
 │   │   └── AmbiguousLocationError
 │   ├── ClientClosedError
 │   └── WrongLoopError
-└── APIError                   a call went wrong
+└── APIError                   a call failed
     ├── BadRequestError, NotFoundError
     ├── AuthenticationError
     ├── PermissionDeniedError
@@ -15,27 +15,27 @@ KmomentError
     ├── RateLimitedError, QuotaExceededError
     ├── ServerError
     │   └── MaintenanceError
-    ├── APIConnectionError     the network's
-    ├── OutcomeUnknownError    a write may have been done: look before you repeat it
+    ├── APIConnectionError     no answer came
+    ├── OutcomeUnknownError    a write may have been done: check before you repeat it
     ├── DeadlineExceededError  also a TimeoutError
     └── DecodeError, ProtocolError   the answer could not be read
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypedDict, cast
 
 __all__ = [
     "APIConnectionError",
     "APIError",
     "AmbiguousLocationError",
-    "Attempted",
+    "AttemptRecord",
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
     "ConsentRequiredError",
     "DeadlineExceededError",
     "DecodeError",
-    "Fault",
+    "Facts",
     "InvalidArgumentError",
     "InvalidDraftError",
     "KmomentError",
@@ -43,36 +43,80 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknownError",
     "PermissionDeniedError",
+    "Problem",
     "ProtocolError",
     "QuotaExceededError",
     "RateLimitedError",
     "ServerError",
     "UsageError",
+    "Violation",
     "WrongLoopError",
 ]
 
 
-class Fault(NamedTuple):
-    """One thing wrong with a draft: where (``ages[1]``) and which rule it breaks."""
+class Violation(NamedTuple):
+    """One documented rule that a draft breaks."""
 
     path: str
+    """Where, such as ``ages[1]``."""
     rule: str
 
     def __str__(self) -> str:
         return f"{self.path}: {self.rule}"
 
 
-class Attempted(NamedTuple):
-    """One attempt of a call."""
+class Problem(NamedTuple):
+    """One value in an answer that is not as documented."""
 
-    outcome: str
-    """unsent, rejected, failed, unknown (it may have acted), done (only the answer was lost)."""
+    path: str
+    """Where, such as ``content[3].createdDate``."""
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}"
+
+
+class AttemptRecord(NamedTuple):
+    """One attempt of a call that failed."""
+
+    effect: str
+    """unsent, rejected, failed, unknown (the server may have acted), done (only the answer was
+    lost)."""
     reason: str
     status: int | None
     seconds: float
-    """From the attempt's begin to its end, waiting for its turn included."""
+    """From the start of the attempt to its end, including the wait for its turn."""
     pause: float
     """Seconds waited after it."""
+
+
+class Facts(TypedDict, total=False):
+    """What an :class:`APIError` knows. Each member is an attribute of the errors that have it."""
+
+    operation: str | None
+    method: str | None
+    path: str | None
+    ad_account_id: int | None
+    status: int | None
+    code: int | None
+    message: str | None
+    detail_code: int | None
+    detail_message: str | None
+    request_sent: bool | None
+    attempts: tuple[AttemptRecord, ...]
+    can_retry: bool
+    retry_after: float | None
+    required_scopes: tuple[str, ...]
+    phase: str | None
+    web_page: bool
+    problems: tuple[Problem, ...]
+    partial: list[Any] | None
+    draft: Any
+    candidates: tuple[Any, ...]
+    known_ids: frozenset[int] | None
+
+
+_FACTS: Final = frozenset(Facts.__annotations__)
 
 
 class KmomentError(Exception):
@@ -101,30 +145,32 @@ class InvalidArgumentError(UsageError, ValueError):
 
 
 class InvalidDraftError(InvalidArgumentError):
-    """An audience draft breaks documented rules; :attr:`faults` lists all of them."""
+    """An audience draft breaks documented rules; :attr:`violations` lists all of them."""
 
-    faults: tuple[Fault, ...]
+    violations: tuple[Violation, ...]
 
-    def __init__(self, argument: str, faults: Sequence[Fault]) -> None:
-        super().__init__(argument, f"has {len(faults)} fault{'s' * (len(faults) > 1)}")
-        self.faults = tuple(faults)
+    def __init__(self, argument: str, violations: Sequence[Violation]) -> None:
+        count = len(violations)
+        super().__init__(argument, f"breaks {count} rule{'s' * (count > 1)}")
+        self.violations = tuple(violations)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Fault, ...]]]:
-        return type(self), (self.argument, self.faults)
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Violation, ...]]]:
+        return type(self), (self.argument, self.violations)
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.argument} {self.rule}:", *(f"  {f}" for f in self.faults)])
+        lines = (f"  {violation}" for violation in self.violations)
+        return "\n".join([f"{self.argument} {self.rule}:", *lines])
 
 
 class AmbiguousLocationError(InvalidArgumentError):
-    """Several places have the name that was asked for: choose one, or say where it lies."""
+    """Several places have this name. Choose one, or add the name of what it lies in."""
 
     candidates: tuple[Any, ...]
-    """The places."""
+    """The places that have the name."""
 
     def __init__(self, name: str, candidates: Sequence[Any], full_names: Sequence[str]) -> None:
         some = ", ".join(full_names[:5]) + ", …" * (len(full_names) > 5)
-        super().__init__("name", f"must be one place's; {name!r} is {len(candidates)}: {some}")
+        super().__init__("name", f"must name one place; {name!r} names {len(candidates)}: {some}")
         self.candidates = tuple(candidates)
         self._made_of = (name, self.candidates, tuple(full_names))
 
@@ -168,17 +214,21 @@ class APIError(KmomentError):
     """Kakao's ``extras.detailMsg``, mostly Korean."""
     request_sent: bool | None = None
     """False: the request provably never left. True: the server may have acted."""
-    attempts: tuple[Attempted, ...] = ()
-    """What was tried, in order."""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """The attempts that failed, in order."""
 
-    def __init__(self, reason: str, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, reason: str, facts: Facts | None = None) -> None:
         super().__init__(reason)
-        self.__dict__.update(facts or {})
+        vars(self).update(facts or {})
 
     @property
     def reason(self) -> str:
         """What happened, in a few words."""
         return str(self.args[0])
+
+    def _facts(self) -> Facts:
+        """A copy of all facts that are known."""
+        return cast("Facts", {k: v for k, v in vars(self).items() if k in _FACTS})
 
     def __str__(self) -> str:
         where = f" (account {self.ad_account_id})" if self.ad_account_id is not None else ""
@@ -231,14 +281,14 @@ class ConsentRequiredError(PermissionDeniedError):
 
 
 class NotFoundError(APIError):
-    """What the call is about does not exist (any more), or the server has no such route."""
+    """The thing does not exist, or no longer; or the server has no such route."""
 
     hint = "Check the id; it may have been deleted or belong to another ad account."
     hint_ko = "ID를 확인하세요. 삭제되었거나 다른 광고계정의 것일 수 있습니다."
 
 
 class RateLimitedError(APIError):
-    """Too many calls to this endpoint in a short time."""
+    """Too many calls to this endpoint in a short time. Nothing was done."""
 
     hint = "Wait, then call more slowly."
     hint_ko = "잠시 기다린 뒤 더 천천히 호출하세요."
@@ -249,16 +299,16 @@ class RateLimitedError(APIError):
 
 
 class QuotaExceededError(APIError):
-    """The app's platform quota is used up."""
+    """The app's platform quota is used up. Nothing was done."""
 
-    hint = "Stop calling; the quota comes back with its next window."
+    hint = "Stop calling until the quota's next period begins."
     hint_ko = "호출을 멈추세요. 쿼터는 다음 기간에 회복됩니다."
 
 
 class ServerError(APIError):
     """Kakao failed inside. A write may have been done all the same."""
 
-    hint = "Try again later; after a write, look first whether it was done."
+    hint = "Try again later. After a write, check first whether it was done."
     hint_ko = "나중에 다시 시도하세요. 쓰기 요청은 먼저 반영 여부를 확인하세요."
     can_retry = True
 
@@ -273,15 +323,15 @@ class MaintenanceError(ServerError):
 class APIConnectionError(APIError):
     """No answer came: refused, DNS, TLS, reset, cut off or silent. See ``request_sent``."""
 
-    hint = "Check the network; after a write that was sent, look first whether it was done."
+    hint = "Check the network. After a write that was sent, check first whether it was done."
     hint_ko = "네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
     can_retry = True
 
 
 class DeadlineExceededError(APIError, TimeoutError):
-    """The call's deadline passed; :attr:`phase` says what the time went to."""
+    """The call's deadline passed. :attr:`phase` says what it was doing at that moment."""
 
-    hint = "Give the call more time, or fewer calls at once."
+    hint = "Give the call more time, or make fewer calls at once."
     hint_ko = "호출에 더 긴 시간을 주거나 동시 호출 수를 줄이세요."
     can_retry = True
 
@@ -289,36 +339,36 @@ class DeadlineExceededError(APIError, TimeoutError):
 
 
 class OutcomeUnknownError(APIError):
-    """A write was sent, and whether it was done could not be found out. It was not repeated."""
+    """A write was sent, and nobody knows whether it was done. It was not repeated."""
 
-    hint = "Look whether it was done (`client.reconcile(error)` for a create), then decide."
+    hint = "Check whether it was done (`client.reconcile(error)` for a create), then decide."
     hint_ko = "먼저 반영 여부를 확인하세요. 생성은 `client.reconcile(error)`로 확인합니다."
 
     draft: Any = None
     """What was to be created."""
     candidates: tuple[Any, ...] = ()
-    """Audiences that may be the one: of the same name and type, and not there before."""
+    """Audiences that may be the new one: same name and type, and not there before."""
     known_ids: frozenset[int] | None = None
-    """Ids that were there before the create; ``None`` where nobody looked."""
+    """Ids that were there before the create; ``None`` if they were not listed."""
 
 
 class DecodeError(APIError):
-    """The answer is JSON, but not of the documented shape; :attr:`faults` says where."""
+    """The answer is JSON, but not as documented. :attr:`problems` says where."""
 
     hint = "The call itself succeeded; rows that could be read are in `partial`."
     hint_ko = "호출 자체는 성공했습니다. 읽을 수 있었던 행은 `partial`에 있습니다."
 
-    faults: tuple[Fault, ...] = ()
-    """What could not be read: each value's path, such as ``content[3].createdDate``."""
+    problems: tuple[Problem, ...] = ()
+    """The values that could not be read."""
     partial: list[Any] | None = None
-    """Of a list: the rows that could be read. ``faults`` has one entry for each of the rest."""
+    """Of a list: the rows that could be read. ``problems`` has one entry for each of the rest."""
 
 
 class ProtocolError(APIError):
-    """The answer is not the API's: a redirect, HTML, broken JSON or gzip, too large."""
+    """The answer is not one of Kakao's: a redirect, HTML, broken JSON or gzip, too large."""
 
     web_page: bool = False
-    """Whether a web page came: then something else than Kakao has answered."""
+    """Whether the answer is a web page. Then something other than Kakao sent it."""
 
-    hint = "Something between you and Kakao may have answered instead: a proxy or portal."
+    hint = "A proxy or portal between you and Kakao may have answered."
     hint_ko = "프록시 등 중간 장비가 대신 응답했을 수 있습니다."

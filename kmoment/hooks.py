@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from .errors import APIError, Attempted
+from .errors import APIError, AttemptRecord
 
 __all__ = ["CallReport", "Hook"]
 
@@ -23,10 +23,11 @@ class CallReport:
     path: str
     """The path's template."""
     ad_account_id: int | None
-    outcome: str
-    """ok; as the last attempt's; unknown for a write in doubt, a cancelled one too."""
+    effect: str
+    """ok; that of the last attempt; unknown for a write that may have been done, also where the
+    call was cancelled."""
     seconds: float
-    attempts: tuple[Attempted, ...]
+    attempts: tuple[AttemptRecord, ...]
     error: APIError | None = None
     """``None`` for a success, and for a call that its caller has cancelled."""
 
@@ -34,7 +35,9 @@ class CallReport:
 class Hook(Protocol):
     """What ``AsyncClient(hooks=[…])`` takes. Both methods are called on the event loop."""
 
-    def on_attempt(self, operation: str, ad_account_id: int | None, attempt: Attempted, /) -> None:
+    def on_attempt(
+        self, operation: str, ad_account_id: int | None, attempt: AttemptRecord, /
+    ) -> None:
         """An attempt has ended."""
 
     def on_call(self, report: CallReport, /) -> None:

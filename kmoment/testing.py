@@ -16,10 +16,11 @@ For a server that keeps state and speaks HTTP, see ``kmoment.sandbox``; with a c
 import asyncio
 import json as json_module
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from ._engine.context import AttemptState
+from ._protocol.http import Request, Response, TransportError
 from ._secret import Secret
-from ._wire import Attempt, NoAnswer, Request, Response
 from .client import AsyncClient
 from .sync.client import Client
 
@@ -40,6 +41,8 @@ __all__ = [
     "unreachable",
     "web_page",
 ]
+
+C = TypeVar("C", AsyncClient, Client)
 
 Step = Response | BaseException | Callable[[Request], "Response | BaseException"]
 """One answer, one failure, or a function of the request that gives either."""
@@ -66,17 +69,13 @@ class Script:
 
     def async_client(self, **settings: Any) -> AsyncClient:
         """An ``AsyncClient`` that has this script for a network. *settings* are its own."""
-        client = AsyncClient(**{**_DEFAULTS, **settings})
-        self._put_under(client)
-        return client
+        return self._put_under(AsyncClient(**{**_DEFAULTS, **settings}))
 
     def client(self, **settings: Any) -> Client:
         """A ``Client`` that has this script for a network. *settings* are its own."""
-        client = Client(**{**_DEFAULTS, **settings})
-        self._put_under(client._host.client)
-        return client
+        return self._put_under(Client(**{**_DEFAULTS, **settings}))
 
-    async def send(self, request: Request, token: Secret, attempt: Attempt) -> Response:
+    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
         """What the client calls in place of the network."""
         self.requests.append(request)
         step = next(self._steps, self._then)
@@ -92,27 +91,24 @@ class Script:
     async def aclose(self) -> None:
         """Nothing is open."""
 
-    def _put_under(self, client: AsyncClient) -> None:
-        client._new_transport = lambda: self  # type: ignore[method-assign,return-value,assignment]
-        self.pauses = _record_pauses(client)
+    def _put_under(self, client: C) -> C:
+        client._change_settings(new_transport=lambda _: self)
+        self.pauses = no_waiting(client)
+        return client
 
 
 def no_waiting(client: AsyncClient | Client) -> list[float]:
-    """Make *client* skip its pauses, and give the list that it writes them into instead.
+    """Make *client* skip its pauses, and return the list that it writes them into instead.
 
     For a client that has not been used yet. The deadline still counts real time.
     """
-    return _record_pauses(client._host.client if isinstance(client, Client) else client)
-
-
-def _record_pauses(client: AsyncClient) -> list[float]:
     pauses: list[float] = []
 
     async def skip(seconds: float) -> None:
         pauses.append(seconds)
         await asyncio.sleep(0)
 
-    client._sleep = skip
+    client._change_settings(sleep=skip)
     return pauses
 
 
@@ -187,8 +183,8 @@ def unreachable() -> Exception:
     return _failure("the connection was refused", sent=False, status=None)
 
 
-def _failure(reason: str, **how: Any) -> NoAnswer:
-    failure = NoAnswer(reason)
+def _failure(reason: str, **how: Any) -> TransportError:
+    failure = TransportError(reason)
     vars(failure).update(how)
     return failure
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypedDict, TypeVar, cast
 
-from ._convert import SEOUL, Unreadable, read, write
+from ._protocol.converter import SEOUL, StructureError, read, write
 from .errors import AmbiguousLocationError, InvalidArgumentError
 from .models import Depth2Location, Depth3Location, Location
 
@@ -233,7 +233,7 @@ class LocationTree:
                 depth2_locations=read(data["depth2_locations"], list[Depth2Location]),
                 depth3_locations=read(data["depth3_locations"], list[Depth3Location]),
             )
-        except (ValueError, KeyError, TypeError, Unreadable) as error:
+        except (ValueError, KeyError, TypeError, StructureError) as error:
             why = type(error).__name__
         raise InvalidArgumentError("file", f"must be a tree that kmoment has saved ({why})")
 

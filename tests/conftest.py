@@ -10,10 +10,9 @@ import pytest
 from hypothesis import settings
 
 import kmoment
-from faultserver import FaultServer
+from helpers import TOKEN
+from helpers.fault_server import FaultServer
 from kmoment.sandbox import Sandbox
-
-TOKEN = "canary-token-5b1f"
 
 # A machine may be busy: an example that takes long is no failure.
 settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)

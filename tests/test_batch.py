@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import kmoment
-from calls import DRAFT
-from conftest import TOKEN
-from faultserver import Answer, FaultServer, Silence
+from helpers import TOKEN
+from helpers.calls import DRAFT
+from helpers.fault_server import Answer, FaultServer, Silence
 from kmoment import OutcomeStatus, testing
 from kmoment.batch import progress_bar
 from kmoment.sandbox import Sandbox
@@ -41,7 +41,7 @@ def blocking() -> Iterator[kmoment.Client]:
 
 async def workers() -> int:
     """How many are there in this event loop."""
-    return sum("Run._work" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    return sum("WorkerPool._work" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def slower_first(number: int) -> int:
@@ -72,12 +72,13 @@ async def test_outcomes_as_they_are_done(moment: kmoment.AsyncClient) -> None:
     assert inputs[0] != 0
 
 
+ATTEMPT = kmoment.AttemptRecord("unsent", "refused", None, 0.1, 0.0)
 ENDS: dict[str, tuple[Exception, OutcomeStatus, bool]] = {
     "its own error": (ValueError("x"), OutcomeStatus.FAILED, False),
     "final": (kmoment.BadRequestError("x", {"request_sent": True}), OutcomeStatus.FAILED, False),
     "transient": (kmoment.ServerError("x", {"request_sent": True}), OutcomeStatus.FAILED, True),
     "unreached": (
-        kmoment.APIConnectionError("x", {"request_sent": False, "attempts": ("one",)}),
+        kmoment.APIConnectionError("x", {"request_sent": False, "attempts": (ATTEMPT,)}),
         OutcomeStatus.FAILED,
         True,
     ),
@@ -88,7 +89,7 @@ ENDS: dict[str, tuple[Exception, OutcomeStatus, bool]] = {
         True,
     ),
     "no time left": (
-        kmoment.DeadlineExceededError("x", {"request_sent": False, "attempts": ("one",)}),
+        kmoment.DeadlineExceededError("x", {"request_sent": False, "attempts": (ATTEMPT,)}),
         OutcomeStatus.NOT_ATTEMPTED,
         True,
     ),
@@ -401,7 +402,7 @@ def test_inputs_are_pulled_on_the_callers_thread(blocking: kmoment.Client) -> No
 @pytest.mark.anyio
 async def test_a_blocking_batch_in_a_running_loop_warns(blocking: kmoment.Client) -> None:
     """It works, blocks the loop, and says once what to use there."""
-    with pytest.warns(RuntimeWarning, match="AsyncClient.each") as heard:
+    with pytest.warns(RuntimeWarning, match="AsyncBatch.__next__") as heard:
         first = list(blocking.locations.depth3_each(["a", "b"]))
     again = blocking.locations.depth3_each(["a", "b"]).collect()
     assert len(first) == len(again) == 2
@@ -435,10 +436,10 @@ def test_a_dropped_batch_stops(blocking: kmoment.Client, close: Callable[[Any], 
     """Closed, or merely dropped: no worker of it is left on the client's loop."""
     batch = blocking.locations.depth3_each(map(str, count()), concurrency=4)
     assert next(batch).ok
-    assert blocking._open().call(workers) == 4
+    assert blocking._sender.open().call(workers) == 4
     close(batch)
     del batch
-    assert blocking._open().call(workers) == 0
+    assert blocking._sender.open().call(workers) == 0
 
 
 def interrupt_when(ready: threading.Event) -> None:
@@ -500,14 +501,15 @@ async def test_a_job_that_failed_after_a_write_is_not_offered_again() -> None:
 def test_the_same_on_a_thread_and_in_a_batch_within_a_batch() -> None:
     """However deep a write is made, the outermost job has written."""
 
-    def job(account: kmoment.Account) -> None:
-        for outcome in account._client.each(account.audiences.create, [DRAFT]):
-            outcome.result()
-        account.audiences.list()
-
     script = testing.Script(testing.answer([]), MADE, then=testing.broken())
-    with script.client() as moment:
-        outcomes = moment.each_account([1], job).collect()
+    with script.client() as client:
+
+        def job(account: kmoment.Account) -> None:
+            for outcome in client.each(account.audiences.create, [DRAFT]):
+                outcome.result()
+            account.audiences.list()
+
+        outcomes = client.each_account([1], job).collect()
     assert [outcome.status for outcome in outcomes] == [OutcomeStatus.UNKNOWN]
 
 

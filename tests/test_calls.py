@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import kmoment
-from calls import REFUSED, ROWS, Row
-from conftest import TOKEN
-from kmoment._endpoints import ENDPOINTS
-from kmoment._wire import Response
+from helpers import TOKEN
+from helpers.calls import REFUSED, ROWS, Row
+from helpers.scripted import ScriptedTransport, ok, scripted
+from kmoment._protocol.endpoints import ENDPOINTS
+from kmoment._protocol.http import Response
 from kmoment.sandbox import Sandbox
-from scripted import ScriptedTransport, ok, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ async def test_scripted(row: Row) -> None:
 def test_scripted_sync(row: Row) -> None:
     """The sync client sends the same requests and gives the same values."""
     with kmoment.Client(TOKEN, reconcile_delays=()) as client:
-        transport = scripted(client._host.client, ok(row.answer))
+        transport = scripted(client, ok(row.answer))
         assert row.expect(row.call(client))
     check_request(row, transport)
 
@@ -98,7 +98,7 @@ async def test_both_clients_raise_the_same(answer: Response) -> None:
 
     def blocking() -> None:
         with kmoment.Client(TOKEN, max_attempts=1) as client:
-            scripted(client._host.client, answer)
+            scripted(client, answer)
             with pytest.raises(kmoment.APIError) as raised:
                 client.account(7).audiences.list()
             caught.append(raised.value)
@@ -106,8 +106,8 @@ async def test_both_clients_raise_the_same(answer: Response) -> None:
     await asyncio.to_thread(blocking)
     first, second = caught
     assert type(first) is type(second)
-    assert [a.outcome for a in vars(first).pop("attempts")] == [
-        a.outcome for a in vars(second).pop("attempts")
+    assert [a.effect for a in vars(first).pop("attempts")] == [
+        a.effect for a in vars(second).pop("attempts")
     ]
     assert vars(first) == vars(second)
     assert str(first) == str(second)
@@ -118,11 +118,11 @@ def test_bad_input_is_refused_unsent_sync(argument: str, call: Callable[[Any], A
     """The sync client refuses the same, before its thread is even started."""
     client = kmoment.Client(TOKEN)
     if argument == "json":  # only encoding finds out, which is done over there
-        scripted(client._host.client, ok([]))
+        scripted(client, ok([]))
     with pytest.raises(kmoment.InvalidArgumentError) as caught:
         call(client)
     assert caught.value.argument == argument
-    assert (client._host.bridge is None) == (argument != "json")
+    assert (client._sender.owner.running is None) == (argument != "json")
     client.close()
 
 

@@ -16,15 +16,17 @@ from typing import Any
 import pytest
 
 import kmoment
-from calls import DRAFT, STORED
-from conftest import TOKEN
-from faultserver import Answer, CloseAfter, FaultServer, Silence
-from kmoment import _transport
-from kmoment._breakers import Breakers
-from kmoment._secret import Secret, TokenSource
-from kmoment._wire import NoAnswer
+from helpers import TOKEN
+from helpers.calls import DRAFT, STORED
+from helpers.fault_server import Answer, CloseAfter, FaultServer, Silence
+from helpers.scripted import ok, scripted
+from kmoment._engine import transport as _transport
+from kmoment._engine.token import TokenSource
+from kmoment._policies.circuit_breaker import CircuitBreakers
+from kmoment._protocol.http import TransportError
+from kmoment._secret import Secret
+from kmoment.errors import Facts
 from kmoment.sandbox import Fault, Sandbox
-from scripted import ok, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -222,7 +224,7 @@ async def test_closing_ends_calls_that_wait_for_a_slot(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call still in the queue when the client closes ends unsent, with an error of ours."""
-    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.05)
     server.default = Silence(5)
     client = kmoment.AsyncClient(TOKEN, base_url=server.url, max_connections=1)
     calls = [asyncio.create_task(client.locations.depth1()) for _ in range(3)]
@@ -276,7 +278,7 @@ async def test_closing_does_not_wait_for_ever(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that hangs past the grace ends with a connection error of ours."""
-    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.05)
     server.script(Silence(5))
     client = kmoment.AsyncClient(TOKEN, base_url=server.url)
     call = asyncio.create_task(client.locations.depth1())
@@ -334,7 +336,7 @@ def test_an_account_is_a_view() -> None:
     client = kmoment.AsyncClient(TOKEN)
     account = client.account(1234)
     assert repr(account) == "<AsyncAccount 1234>"
-    assert account.audiences._client is client
+    assert account.audiences._sender is client._dispatcher
     with pytest.raises(AttributeError):
         account.ad_account_id = 5  # type: ignore[misc]
 
@@ -401,7 +403,7 @@ async def test_a_gate_does_not_settle_the_route(
 ) -> None:
     """An answer of what stands before the API says nothing about which reading is right."""
     client = kmoment.AsyncClient(TOKEN, max_attempts=1)
-    monkeypatch.setattr(Breakers, "note", lambda *_: None)
+    monkeypatch.setattr(CircuitBreakers, "note", lambda *_: None)
     transport = scripted(client, ok(b"", status), ok(b"", 404), ok(STORED))
     with pytest.raises(kmoment.APIError):
         await client.account(1).audiences.get(1)
@@ -510,7 +512,7 @@ def test_secrets_and_clients_do_not_pickle() -> None:
 
 # -- Errors -----------------------------------------------------------------------------
 
-ERRORS = [getattr(kmoment, name) for name in kmoment.__all__ if name.endswith("Error")]
+ERRORS = [getattr(kmoment, name) for name in dir(kmoment) if name.endswith("Error")]
 
 
 @pytest.mark.parametrize(
@@ -518,7 +520,7 @@ ERRORS = [getattr(kmoment, name) for name in kmoment.__all__ if name.endswith("E
 )
 def test_api_errors_pickle_with_their_facts(error: type[kmoment.APIError]) -> None:
     """An error of the API carries its facts through a pickle, as process pools do."""
-    facts = {"status": 400, "code": -813, "operation": "audiences.get", "ad_account_id": 7}
+    facts: Facts = {"status": 400, "code": -813, "operation": "audiences.get", "ad_account_id": 7}
     raised = error("Kakao refused the call", {**facts, "detail_message": "까닭"})
     again = pickle.loads(pickle.dumps(raised))
     assert type(again) is error
@@ -560,7 +562,7 @@ async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> No
 async def test_no_answer_after_sending_is_told() -> None:
     """The transport's own failures become errors of the call, with its facts."""
     client = kmoment.AsyncClient(TOKEN)
-    scripted(client, NoAnswer("gone"))
+    scripted(client, TransportError("gone"))
     with pytest.raises(kmoment.APIConnectionError, match="gone") as caught:
         await client.account(3).audiences.list()
     assert (caught.value.operation, caught.value.ad_account_id) == ("audiences.list", 3)
@@ -626,10 +628,10 @@ async def test_a_call_under_way_when_the_client_closes_keeps_its_deadline() -> N
     scripted(client, ok([]))
     call = asyncio.create_task(client.locations.depth1())
     await asyncio.sleep(0)
-    await client.close_within(0)
+    await client._dispatcher.state.close(0)
     with pytest.raises(kmoment.DeadlineExceededError):
         await asyncio.wait_for(call, 5)
-    assert client._shared.watch._timer is None
+    assert client._dispatcher.state.timeouts._timer is None
 
 
 @pytest.mark.anyio
@@ -638,7 +640,7 @@ async def test_a_closing_client_does_not_retry(monkeypatch: pytest.MonkeyPatch) 
     client = kmoment.AsyncClient(TOKEN)
 
     def close_and_fail(_: Any) -> Any:
-        client._shared.closed = True
+        client._dispatcher.state.closed = True
         return ok(b"", 502)
 
     transport = scripted(client, close_and_fail)

@@ -120,7 +120,7 @@ def test_readme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 assert (await moment.account(1234).audiences.get(1)).name == "New name"
                 await space["look_up"](moment, ["논현", ""])
                 assert await space["count_audiences"](moment, [1234, 77]) == {1234: 4}
-                assert (await space["target"](moment)).faults() == ()
+                assert (await space["target"](moment)).violations() == ()
             await space["try_it"]()
 
         asyncio.run(rest())

@@ -11,7 +11,7 @@ import pytest
 
 from kmoment.sandbox import Sandbox
 
-HOSTS = Path(__file__).with_name("hosts.py")
+HOSTS = Path(__file__).parent / "helpers" / "hosts.py"
 FORKS = (
     "fork",
     "fork_unclosed",

@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 import kmoment
-from conftest import TOKEN
+from helpers import TOKEN
 
 CALLS: Final = int(os.environ.get("LEAK", "3000"))
 CYCLES: Final = 100

@@ -7,14 +7,14 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import kmoment
-from kmoment import Age, AudienceDraft, AudienceStatus, Fault, models
-from kmoment._convert import read, write
+from helpers.strategies import ENUMS, MODELS, models_of
+from kmoment import Age, AudienceDraft, AudienceStatus, Violation, models
+from kmoment._protocol.converter import read, write
 from kmoment.models._base import FrozenDict, Model, OpenEnum
-from strategies import ENUMS, MODELS, models_of
+from kmoment.models.draft import checked_draft
 
 SEOUL = kmoment.Location(value="I", description="서울특별시", depth1_name="서울특별시")
 WRONG: Any = "1"
@@ -241,25 +241,29 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("members", "faults"), FAULTS.values(), ids=FAULTS)
-def test_faults(members: dict[str, object], faults: list[str]) -> None:
-    """Each documented rule is a fault with the field's path and the rule."""
+@pytest.mark.parametrize(("members", "violations"), FAULTS.values(), ids=FAULTS)
+def test_faults(members: dict[str, object], violations: list[str]) -> None:
+    """Each documented rule is a violation with the field's path and the rule."""
     draft = AudienceDraft(**{"name": "x", "type": "DISPLAY", **members})  # type: ignore[arg-type]
-    assert [str(fault) for fault in draft.faults()] == faults
+    assert [str(violation) for violation in draft.violations()] == violations
 
 
 def test_all_faults_at_once() -> None:
-    """A draft with several faults names all of them, in one error that pickles."""
+    """A draft with several violations names all of them, in one error that pickles."""
     draft = AudienceDraft("", "DISPLAY", ages=["20", "99"], genders=["X"])
     with pytest.raises(kmoment.InvalidDraftError) as caught:
-        draft.checked()
-    assert [fault.path for fault in caught.value.faults] == ["name", "ages[1]", "genders[0]"]
-    assert str(caught.value).startswith("audience has 3 faults:\n  name: ")
+        checked_draft("audience", draft)
+    assert [v.path for v in caught.value.violations] == [
+        "name",
+        "ages[1]",
+        "genders[0]",
+    ]
+    assert str(caught.value).startswith("audience breaks 3 rules:\n  name: ")
     again = pickle.loads(pickle.dumps(caught.value))
     assert str(again) == str(caught.value)
-    assert again.faults == caught.value.faults
-    assert str(kmoment.InvalidDraftError("audience", [Fault("a", "b")])).startswith(
-        "audience has 1 fault:"
+    assert again.violations == caught.value.violations
+    assert str(kmoment.InvalidDraftError("audience", [Violation("a", "b")])).startswith(
+        "audience breaks 1 rule:"
     )
 
 
@@ -268,20 +272,20 @@ def test_a_word_newer_than_kmoment_is_never_refused() -> None:
     draft = AudienceDraft(
         "x", models.AudienceType("SEARCH"), ages=[Age("70")], age_type=models.AgeType("SOME")
     )
-    assert draft.faults() == ()
+    assert draft.violations() == ()
 
 
 @given(draft=models_of(AudienceDraft))
 def test_checking_any_draft(draft: AudienceDraft) -> None:
-    """A draft passes, or is refused with faults that each name one of its fields."""
+    """A draft passes, or is refused with violations that each name one of its fields."""
     try:
-        assert draft.checked() == draft.resolved()
+        assert checked_draft("audience", draft) == draft.resolved()
     except kmoment.InvalidDraftError as error:
-        assert error.faults == draft.faults() != ()
-        for fault in error.faults:
-            assert hasattr(draft, fault.path.partition("[")[0]), fault
+        assert error.violations == draft.violations() != ()
+        for violation in error.violations:
+            assert hasattr(draft, violation.path.partition("[")[0]), violation
     else:
-        assert draft.faults() == ()
+        assert draft.violations() == ()
 
 
 # -- From answers to drafts ----------------------------------------------------------------
@@ -311,7 +315,7 @@ ANSWER = {
 def test_a_draft_of_an_answer_loses_no_targeting() -> None:
     """What a PUT needs is all there: unknown members, unknown targetings, derived types."""
     draft = read(ANSWER, models.Audience).draft()
-    assert write(draft.checked()) == {
+    assert write(checked_draft("audience", draft)) == {
         "lookalikeTargetings": [{"lookalikeId": 9}],
         "name": "x",
         "type": "DISPLAY",
@@ -337,13 +341,13 @@ def test_a_draft_of_an_answer_loses_no_targeting() -> None:
 def test_a_draft_never_widens_an_audience_unseen() -> None:
     """Where an answer says NOT_ALL without saying which ages, the draft is refused, not ALL."""
     answer = read({"id": 1, "name": "x", "type": "DISPLAY", "ageType": "NOT_ALL"}, models.Audience)
-    assert [fault.path for fault in answer.draft().faults()] == ["age_type"]
+    assert [violation.path for violation in answer.draft().violations()] == ["age_type"]
 
 
 def test_sets_that_kakao_forbids_are_left_out_when_empty() -> None:
     """Kakao says not to pass ages with ALL: an empty set is not passed either."""
     draft = AudienceDraft.display("x", ages=(), locations=(), tracker_targetings=(), extra={})
-    assert write(draft.checked()) == {
+    assert write(checked_draft("audience", draft)) == {
         "name": "x",
         "type": "DISPLAY",
         "ageType": "ALL",
@@ -361,15 +365,15 @@ def test_entries_kmoment_does_not_understand_survive() -> None:
         "trackerTargetings": [{"trackerTargetingTerms": [30], "key": "x"}],
     }
     answer = read({"id": 1, "name": "x", "type": "DISPLAY", **entries}, models.Audience)
-    sent = write(answer.draft().checked())
+    sent = write(checked_draft("audience", answer.draft()))
     assert {name: sent[name] for name in entries} == entries
 
 
 def test_a_changed_draft_changes_its_types() -> None:
     """Types that follow from the sets go on following them after a change."""
     draft = read(ANSWER, models.Audience).draft().replace(ages=None, depth2_locations=None)
-    assert draft.checked().age_type == "ALL"
-    assert draft.checked().location_type == "ALL"
+    assert checked_draft("audience", draft).age_type == "ALL"
+    assert checked_draft("audience", draft).location_type == "ALL"
     assert draft.name == "x"
 
 

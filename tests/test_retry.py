@@ -5,30 +5,34 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import kmoment
-from calls import DRAFT, STORED
-from conftest import TOKEN
-from faultserver import Answer, CloseAfter, CloseBefore, CutBody, FaultServer, Html, Silence
-from kmoment._call import Replay
-from kmoment._retry import (
-    ACTIONS,
-    OUTCOMES,
-    SOON,
-    Action,
-    Budget,
-    Decision,
-    Event,
-    Outcome,
-    Tried,
-    decide,
-    event_of,
+from helpers import TOKEN
+from helpers.calls import DRAFT, STORED
+from helpers.fault_server import (
+    Answer,
+    CloseAfter,
+    CloseBefore,
+    CutBody,
+    FaultServer,
+    Html,
+    Silence,
 )
-from kmoment._wire import NoAnswer, Response
+from helpers.scripted import ScriptedTransport, ok, scripted
+from kmoment._policies.failure import EFFECTS, Effect, FailureKind, kind_of
+from kmoment._policies.retry import (
+    ACTIONS,
+    RETRY_SOON_WITHIN,
+    Action,
+    Decision,
+    FailedAttempt,
+    decide,
+)
+from kmoment._policies.retry_budget import Budget
+from kmoment._protocol.call import Replay
+from kmoment._protocol.http import Response, TransportError
 from kmoment.sandbox import Fault, Sandbox
-from scripted import ScriptedTransport, ok, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -38,66 +42,72 @@ FIND, READ, READ_LATER = Action.RECONCILE, Action.READ_BACK, Action.READ_BACK_AF
 
 # The contract, row by row: safe, replace, idempotent, create, bulk, once.
 TABLE = {
-    Event.UNREACHED: (Outcome.UNSENT, R, R, R, R, R, R),
-    Event.UNTRUSTED: (Outcome.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
-    Event.THROTTLED: (Outcome.REJECTED, R, R, R, R, R, R),
-    Event.QUOTA: (Outcome.REJECTED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
-    Event.MAINTENANCE: (Outcome.REJECTED, ONCE, ONCE, ONCE, ONCE, ONCE, ONCE),
-    Event.BROKEN: (Outcome.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
-    Event.CUT: (Outcome.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
-    Event.STRANGER: (Outcome.UNKNOWN, ONCE, READ, READ, FIND, READ, RAISE),
-    Event.LATE: (Outcome.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
-    Event.LOST: (Outcome.DONE, R, READ, DONE, FIND, READ, RAISE),
-    Event.UNREADABLE: (Outcome.DONE, RAISE, READ, DONE, FIND, READ, RAISE),
-    Event.DENIED: (Outcome.FAILED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
-    Event.MISSING: (Outcome.FAILED, RAISE, RAISE, LATER, RAISE, RAISE, RAISE),
-    Event.REFUSED: (Outcome.FAILED, RAISE, RAISE, READ_LATER, RAISE, RAISE, RAISE),
+    FailureKind.NOT_CONNECTED: (Effect.UNSENT, R, R, R, R, R, R),
+    FailureKind.BAD_CERTIFICATE: (Effect.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    FailureKind.THROTTLED: (Effect.REJECTED, R, R, R, R, R, R),
+    FailureKind.QUOTA: (Effect.REJECTED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    FailureKind.MAINTENANCE: (Effect.REJECTED, ONCE, ONCE, ONCE, ONCE, ONCE, ONCE),
+    FailureKind.SERVER_ERROR: (Effect.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
+    FailureKind.CONNECTION_LOST: (Effect.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
+    FailureKind.NOT_THE_API: (Effect.UNKNOWN, ONCE, READ, READ, FIND, READ, RAISE),
+    FailureKind.DEADLINE: (Effect.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    FailureKind.BODY_LOST: (Effect.DONE, R, READ, DONE, FIND, READ, RAISE),
+    FailureKind.NOT_AS_DOCUMENTED: (Effect.DONE, RAISE, READ, DONE, FIND, READ, RAISE),
+    FailureKind.UNAUTHORIZED: (Effect.FAILED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
+    FailureKind.NOT_FOUND: (Effect.FAILED, RAISE, RAISE, LATER, RAISE, RAISE, RAISE),
+    FailureKind.REFUSED: (Effect.FAILED, RAISE, RAISE, READ_LATER, RAISE, RAISE, RAISE),
 }
 
 
-@pytest.mark.parametrize("event", Event)
-def test_the_table_is_the_contract(event: Event) -> None:
-    """Each event has the outcome, and for each kind of call the step, that the contract says."""
-    outcome, *actions = TABLE[event]
-    assert OUTCOMES[event] is outcome
-    assert [ACTIONS[event][replay] for replay in Replay] == actions
+@pytest.mark.parametrize("kind", FailureKind)
+def test_the_table_is_the_contract(kind: FailureKind) -> None:
+    """Each kind has the outcome, and for each kind of call the step, that the contract says."""
+    outcome, *actions = TABLE[kind]
+    assert EFFECTS[kind] is outcome
+    assert [ACTIONS[kind][replay] for replay in Replay] == actions
 
 
-EVENTS: list[tuple[kmoment.APIError, Event]] = [
-    (kmoment.APIConnectionError("x", {"request_sent": False}), Event.UNREACHED),
-    (kmoment.APIConnectionError("x", {"request_sent": False, "can_retry": False}), Event.UNTRUSTED),
-    (kmoment.APIConnectionError("x", {"request_sent": True}), Event.CUT),
-    (kmoment.APIConnectionError("x", {"request_sent": True, "status": 200}), Event.LOST),
-    (kmoment.APIConnectionError("x", {"request_sent": True, "status": 503}), Event.CUT),
-    (kmoment.DeadlineExceededError("x", {"request_sent": False}), Event.LATE),
-    (kmoment.RateLimitedError("x"), Event.THROTTLED),
-    (kmoment.QuotaExceededError("x"), Event.QUOTA),
-    (kmoment.MaintenanceError("x"), Event.MAINTENANCE),
-    (kmoment.ServerError("x"), Event.BROKEN),
-    (kmoment.AuthenticationError("x"), Event.DENIED),
-    (kmoment.NotFoundError("x"), Event.MISSING),
-    (kmoment.DecodeError("x"), Event.UNREADABLE),
-    (kmoment.ProtocolError("x", {"status": 200, "web_page": True}), Event.STRANGER),
-    (kmoment.ProtocolError("x", {"status": 200}), Event.LOST),
-    (kmoment.ProtocolError("x", {"status": 302}), Event.REFUSED),
-    (kmoment.ProtocolError("x"), Event.CUT),
-    (kmoment.BadRequestError("x"), Event.REFUSED),
-    (kmoment.PermissionDeniedError("x"), Event.REFUSED),
+EVENTS: list[tuple[kmoment.APIError, FailureKind]] = [
+    (kmoment.APIConnectionError("x", {"request_sent": False}), FailureKind.NOT_CONNECTED),
+    (
+        kmoment.APIConnectionError("x", {"request_sent": False, "can_retry": False}),
+        FailureKind.BAD_CERTIFICATE,
+    ),
+    (kmoment.APIConnectionError("x", {"request_sent": True}), FailureKind.CONNECTION_LOST),
+    (kmoment.APIConnectionError("x", {"request_sent": True, "status": 200}), FailureKind.BODY_LOST),
+    (
+        kmoment.APIConnectionError("x", {"request_sent": True, "status": 503}),
+        FailureKind.CONNECTION_LOST,
+    ),
+    (kmoment.DeadlineExceededError("x", {"request_sent": False}), FailureKind.DEADLINE),
+    (kmoment.RateLimitedError("x"), FailureKind.THROTTLED),
+    (kmoment.QuotaExceededError("x"), FailureKind.QUOTA),
+    (kmoment.MaintenanceError("x"), FailureKind.MAINTENANCE),
+    (kmoment.ServerError("x"), FailureKind.SERVER_ERROR),
+    (kmoment.AuthenticationError("x"), FailureKind.UNAUTHORIZED),
+    (kmoment.NotFoundError("x"), FailureKind.NOT_FOUND),
+    (kmoment.DecodeError("x"), FailureKind.NOT_AS_DOCUMENTED),
+    (kmoment.ProtocolError("x", {"status": 200, "web_page": True}), FailureKind.NOT_THE_API),
+    (kmoment.ProtocolError("x", {"status": 200}), FailureKind.BODY_LOST),
+    (kmoment.ProtocolError("x", {"status": 302}), FailureKind.REFUSED),
+    (kmoment.ProtocolError("x"), FailureKind.CONNECTION_LOST),
+    (kmoment.BadRequestError("x"), FailureKind.REFUSED),
+    (kmoment.PermissionDeniedError("x"), FailureKind.REFUSED),
 ]
 
 
-@pytest.mark.parametrize(("error", "event"), EVENTS)
-def test_errors_are_events(error: kmoment.APIError, event: Event) -> None:
+@pytest.mark.parametrize(("error", "kind"), EVENTS)
+def test_errors_are_events(error: kmoment.APIError, kind: FailureKind) -> None:
     """What went wrong follows from the error's class and its facts."""
-    assert event_of(error) is event
+    assert kind_of(error) is kind
 
 
-def tried(event: Event = Event.CUT, **more: Any) -> Tried:
-    return Tried(**{"event": event, "number": 1, "elapsed": 0.0, "left": 60.0, **more})
+def tried(kind: FailureKind = FailureKind.CONNECTION_LOST, **more: Any) -> FailedAttempt:
+    return FailedAttempt(**{"kind": kind, "number": 1, "elapsed": 0.0, "left": 60.0, **more})
 
 
 @given(
-    event=st.sampled_from(Event),
+    kind=st.sampled_from(FailureKind),
     replay=st.sampled_from(Replay),
     number=st.integers(1, 5),
     elapsed=st.floats(0, 100),
@@ -108,13 +118,13 @@ def tried(event: Event = Event.CUT, **more: Any) -> Tried:
     jitter=st.floats(0, 1),
 )
 def test_decisions(
-    event: Event, replay: Replay, number: int, elapsed: float, left: float, in_doubt: bool,
+    kind: FailureKind, replay: Replay, number: int, elapsed: float, left: float, in_doubt: bool,
     tokens: float, retry_after: float | None, jitter: float,
 ) -> None:  # fmt: skip
     """No decision sleeps past the deadline, overspends, or sends a write again in doubt."""
     budget = Budget(tokens)
     step = tried(
-        event,
+        kind,
         number=number,
         elapsed=elapsed,
         left=left,
@@ -128,9 +138,9 @@ def test_decisions(
         assert number < 3
         assert budget.tokens < tokens
         assert retry_after is None or decision.pause >= retry_after
-        if OUTCOMES[event] in (Outcome.UNKNOWN, Outcome.DONE):
+        if EFFECTS[kind] in (Effect.UNKNOWN, Effect.DONE):
             assert replay in (Replay.SAFE, Replay.IDEMPOTENT, Replay.REPLACE)
-        if event is Event.MAINTENANCE:
+        if kind is FailureKind.MAINTENANCE:
             assert number == 1
     else:
         assert budget.tokens == tokens
@@ -144,7 +154,7 @@ def test_pauses_grow_and_are_capped() -> None:
     for number in range(1, 12):
         at: dict[str, Any] = {"number": number, "left": 1e9}
         full.append(decide(tried(**at), Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
-        step = tried(Event.THROTTLED, **at)
+        step = tried(FailureKind.THROTTLED, **at)
         throttled.append(decide(step, Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
     assert full[:3] == [0.1, 0.2, 0.4]
     assert full[-1] == 20.0
@@ -154,25 +164,25 @@ def test_pauses_grow_and_are_capped() -> None:
 
 def test_a_late_update_is_not_repeated() -> None:
     """A second copy of an update could undo somebody's edit: only within 30 s of the first."""
-    assert decide(tried(elapsed=SOON - 1), Replay.REPLACE, Budget(), 3).action is R
-    assert decide(tried(elapsed=SOON), Replay.REPLACE, Budget(), 3) == Decision(RAISE)
+    assert decide(tried(elapsed=RETRY_SOON_WITHIN - 1), Replay.REPLACE, Budget(), 3).action is R
+    assert decide(tried(elapsed=RETRY_SOON_WITHIN), Replay.REPLACE, Budget(), 3) == Decision(RAISE)
 
 
 def test_missing_after_doubt_is_success() -> None:
     """An audience that is gone after an attempt in doubt was deleted by that attempt."""
-    gone = tried(Event.MISSING, in_doubt=True)
+    gone = tried(FailureKind.NOT_FOUND, in_doubt=True)
     assert decide(gone, Replay.IDEMPOTENT, Budget(), 3).action is DONE
-    assert decide(tried(Event.MISSING), Replay.IDEMPOTENT, Budget(), 3).action is RAISE
+    assert decide(tried(FailureKind.NOT_FOUND), Replay.IDEMPOTENT, Budget(), 3).action is RAISE
 
 
 def test_the_budget_comes_back() -> None:
     """Clean successes earn what retries spend, up to the full amount."""
     budget = Budget()
-    assert [budget.spend(Event.CUT) for _ in range(11)] == [True] * 10 + [False]
-    assert not budget.spend(Event.THROTTLED)
+    assert [budget.spend(FailureKind.CONNECTION_LOST) for _ in range(11)] == [True] * 10 + [False]
+    assert not budget.spend(FailureKind.THROTTLED)
     for _ in range(5):
         budget.earn()
-    assert budget.spend(Event.THROTTLED)
+    assert budget.spend(FailureKind.THROTTLED)
     for _ in range(200):
         budget.earn()
     assert budget.tokens == 100
@@ -191,7 +201,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         await real(0)
 
     real = asyncio.sleep
-    monkeypatch.setattr("kmoment.client.asyncio.sleep", nap)
+    monkeypatch.setattr("asyncio.sleep", nap)
     return taken
 
 
@@ -206,7 +216,7 @@ async def test_a_failing_read_is_tried_three_times(naps: list[float]) -> None:
     with pytest.raises(kmoment.ServerError) as caught:
         await client.locations.depth1()
     assert len(transport.requests) == 3
-    assert [a.outcome for a in caught.value.attempts] == ["unknown"] * 3
+    assert [a.effect for a in caught.value.attempts] == ["unknown"] * 3
     assert [a.status for a in caught.value.attempts] == [502] * 3
     assert [a.pause for a in caught.value.attempts[:2]] == naps
     assert caught.value.attempts[2].pause == 0
@@ -214,7 +224,7 @@ async def test_a_failing_read_is_tried_three_times(naps: list[float]) -> None:
 
 async def test_a_read_recovers(naps: list[float]) -> None:
     """A second attempt that succeeds is a success."""
-    client, transport = script(NoAnswer("gone"), ok([]))
+    client, transport = script(TransportError("gone"), ok([]))
     assert await client.locations.depth1() == []
     assert len(transport.requests) == 2
 
@@ -247,8 +257,8 @@ async def test_with_options_is_a_view() -> None:
     with pytest.raises(kmoment.ServerError):
         await once.locations.depth1()
     assert len(transport.requests) == 1
-    assert once.with_options()._options == once._options
-    assert client._options.max_attempts == 3
+    assert once.with_options()._dispatcher.settings.options == once._dispatcher.settings.options
+    assert client._dispatcher.settings.options.max_attempts == 3
     await once.aclose()
     with pytest.raises(kmoment.ClientClosedError):
         await client.locations.depth1()
@@ -262,12 +272,12 @@ async def test_with_options_is_a_view() -> None:
 def test_with_options_of_the_sync_client() -> None:
     """The sync client's views share its thread and take the same options."""
     with kmoment.Client(TOKEN) as client:
-        transport = scripted(client._host.client, ok(b"", 502))
+        transport = scripted(client, ok(b"", 502))
         once = client.with_options(max_attempts=1).with_options(deadline=5)
         with pytest.raises(kmoment.ServerError):
             once.locations.depth1()
         assert len(transport.requests) == 1
-        assert once._host is client._host
+        assert once._sender.owner is client._sender.owner
         with pytest.raises(kmoment.InvalidArgumentError):
             client.with_options(deadline=0)
 
@@ -484,7 +494,7 @@ def test_reconciling_later_through_the_sync_client() -> None:
         "x", {"ad_account_id": 1, "draft": DRAFT, "known_ids": frozenset({6})}
     )
     with kmoment.Client(TOKEN) as client:
-        scripted(client._host.client, ok([{**row, "id": 6}, row]), ok(row))
+        scripted(client, ok([{**row, "id": 6}, row]), ok(row))
         found = client.reconcile(error)
     assert (found.id, found.reconciled) == (7, True)
 

@@ -24,7 +24,7 @@ from kmoment.sandbox import Fault, Quota, Sandbox
 
 pytestmark = pytest.mark.anyio
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "helpers" / "samples"
 API = "/openapi/v4"
 AUDIENCES = "/targetings/audiences"
 FOR_AD_GROUP = "/adGroups/targetings"
@@ -849,7 +849,7 @@ def test_imports_nothing_of_the_client() -> None:
 
 def test_data_is_reproducible() -> None:
     """The packed regions carry no time, and the line that must go with them is there."""
-    folder = Path(__file__).parent.parent / "kmoment" / "sandbox" / "data"
+    folder = Path(__file__).parent.parent / "kmoment" / "_data"
     assert (folder / "regions.csv.gz").read_bytes()[4:8] == b"\0\0\0\0"
     assert "CC BY 4.0; names extracted" in (folder / "ATTRIBUTION.txt").read_text("utf-8")
 

@@ -15,11 +15,11 @@ import attrs
 import pytest
 
 import kmoment
-from calls import DRAFT
-from conftest import TOKEN
-from faultserver import Answer, FaultServer, HangUpOnConnect, Step
+from helpers import TOKEN
+from helpers.calls import DRAFT
+from helpers.fault_server import Answer, FaultServer, HangUpOnConnect, Step
 from test_client import with_locals
-from test_storm import STEPS
+from test_fault_injection import STEPS
 
 KINDS: Final[tuple[Step, ...]] = (
     *STEPS,

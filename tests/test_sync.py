@@ -10,7 +10,7 @@ import time
 import traceback
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -18,13 +18,21 @@ from typing import Any
 import pytest
 
 import kmoment
-from conftest import TOKEN
-from faultserver import FaultServer, Silence
+from helpers import TOKEN
+from helpers.fault_server import FaultServer, Silence
+from helpers.scripted import ok, scripted
 from kmoment.sandbox import Fault, Sandbox
-from kmoment.sync import client as sync_client
-from kmoment.sync._bridge import EXIT_SECONDS, Answer, Halt, Stream, _close_all, _forget_all, _halt
-from kmoment.sync.client import _reopen
-from scripted import ok, scripted
+from kmoment.sync import _sender as sync_sender
+from kmoment.sync._portal import (
+    EXIT_SECONDS,
+    CallFuture,
+    CancelToken,
+    _cancel_token,
+    _close_all,
+    _forget_all,
+)
+from kmoment.sync._sender import _renew_lock
+from kmoment.sync._stream import PrefetchedStream
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("NAME", default="nobody")
 
@@ -35,7 +43,7 @@ def moment(sandbox: Sandbox) -> Iterator[kmoment.Client]:
         yield client
 
 
-def bridges() -> list[threading.Thread]:
+def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "kmoment"]
 
 
@@ -66,16 +74,16 @@ def wait_for(server: FaultServer) -> None:
 
 def test_nothing_starts_before_the_first_call(sandbox: Sandbox) -> None:
     """Making a client, its views and its reprs starts no thread; the first call starts one."""
-    before = len(bridges())
+    before = len(threads())
     client = kmoment.Client(sandbox.token, base_url=sandbox.url)
     assert "not opened yet" in repr(client)
     assert repr(client.account(5)) == "<Account 5>"
-    assert len(bridges()) == before
+    assert len(threads()) == before
     assert client.locations.depth1()
-    assert len(bridges()) == before + 1
+    assert len(threads()) == before + 1
     assert "open" in repr(client)
     client.close()
-    assert len(bridges()) == before
+    assert len(threads()) == before
 
 
 def test_closing(sandbox: Sandbox) -> None:
@@ -93,10 +101,10 @@ def test_closing(sandbox: Sandbox) -> None:
 
 def test_a_dropped_client_stops_its_thread(sandbox: Sandbox) -> None:
     """Nobody has to close: a client that is forgotten takes its thread and sockets along."""
-    before = set(bridges())
+    before = set(threads())
     client = kmoment.Client(sandbox.token, base_url=sandbox.url)
     client.locations.depth1()
-    (thread,) = set(bridges()) - before
+    (thread,) = set(threads()) - before
     gone = weakref.ref(client)
     del client
     assert gone() is None, "a cycle keeps the client alive"
@@ -123,7 +131,7 @@ def test_threads_share_one_client(moment: kmoment.Client, sandbox: Sandbox) -> N
 
 def test_first_calls_of_many_threads_open_one_bridge(sandbox: Sandbox) -> None:
     """However many threads make the first call, there is one thread and one pool."""
-    before = len(bridges())
+    before = len(threads())
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
         barrier = threading.Barrier(8)
 
@@ -133,7 +141,7 @@ def test_first_calls_of_many_threads_open_one_bridge(sandbox: Sandbox) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert len({future.result() for future in [pool.submit(first) for _ in range(8)]}) == 1
-        assert len(bridges()) == before + 1
+        assert len(threads()) == before + 1
 
 
 def test_in_a_running_loop_it_works_and_warns_once(moment: kmoment.Client) -> None:
@@ -209,7 +217,7 @@ def test_a_system_exit_over_there_arrives_and_the_client_goes_on(sandbox: Sandbo
 
 def test_closing_under_calls_of_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that hangs in another thread ends with an error of ours when the client closes."""
-    monkeypatch.setattr("kmoment.client._DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.1)
     with silent_server() as server, ThreadPoolExecutor(2) as pool:
         client = kmoment.Client(TOKEN, base_url=server.url, max_connections=1)
         hanging = [pool.submit(client.locations.depth1) for _ in range(2)]
@@ -236,14 +244,14 @@ def test_a_thread_that_cannot_start_is_the_callers_to_see(
 def test_secrets_stay_secret() -> None:
     """The sync client hides what the async one hides, and does not pickle."""
     client = kmoment.Client(TOKEN, proxy="http://u:canary@127.0.0.1")
-    assert "canary" not in repr(client) + repr(vars(client)) + repr(vars(client._host.client))
+    assert "canary" not in repr(client) + repr(vars(client)) + repr(client._sender.settings)
     with pytest.raises(TypeError):
         client.__reduce__()
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^timeout"):
         kmoment.Client(TOKEN, timeout=-1)
 
 
-# -- The bridge -------------------------------------------------------------------------
+# -- The thread -------------------------------------------------------------------------
 
 
 def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
@@ -261,7 +269,7 @@ def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
     try:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
-            offline._open().call(hang)
+            offline._sender.open().call(hang)
     finally:
         signal.signal(signal.SIGINT, handler)
     assert stopped.is_set()
@@ -271,7 +279,7 @@ def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
 
 def test_an_exit_over_there_ends_the_other_calls(offline: kmoment.Client) -> None:
     """When the thread is ended by a SystemExit, no other caller is left waiting for ever."""
-    bridge = offline._open()
+    thread = offline._sender.open()
     started = threading.Event()
 
     async def hang() -> None:
@@ -282,10 +290,10 @@ def test_an_exit_over_there_ends_the_other_calls(offline: kmoment.Client) -> Non
         raise SystemExit(4)
 
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(bridge.call, hang)
+        other = pool.submit(thread.call, hang)
         started.wait(5)
         with pytest.raises(SystemExit):
-            bridge.call(leave)
+            thread.call(leave)
         assert isinstance(other.exception(5), kmoment.ClientClosedError)
 
 
@@ -293,41 +301,41 @@ def test_a_call_that_never_began_ends_with_the_thread(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that reaches the loop too late to be begun ends when the loop does."""
-    bridge = offline._open()
-    monkeypatch.setattr(bridge, "_begin", lambda *_: None)
+    thread = offline._sender.open()
+    monkeypatch.setattr(thread, "_begin", lambda *_: None)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(offline.locations.depth1)
-        while not bridge._waiting:
+        while not thread._waiting:
             time.sleep(0.01)
-        bridge.stop()
+        thread.stop()
         assert isinstance(lost.exception(5), kmoment.ClientClosedError)
 
 
 def test_an_answer_that_came_is_not_cancelled() -> None:
     """Ending the thread leaves alone what has just been answered."""
-    answer = Answer[int]()
-    answer.give(3)
-    answer.give_up()
-    assert answer.take() == 3
+    future = CallFuture[int]()
+    future.give(3)
+    future.give_up()
+    assert future.take() == 3
 
 
 def test_ctrl_c_before_the_call_was_asked_for(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes out at once: nobody waits for a call that never began."""
-    bridge = offline._open()
-    post = bridge._post
+    thread = offline._sender.open()
+    post = thread._post
 
     def interrupted(function: Any, *args: Any) -> None:
-        monkeypatch.setattr(bridge, "_post", post)
+        monkeypatch.setattr(thread, "_post", post)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bridge, "_post", interrupted)
+    monkeypatch.setattr(thread, "_post", interrupted)
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        bridge.call(asyncio.sleep, 0)
+        thread.call(asyncio.sleep, 0)
     assert time.monotonic() - start < EXIT_SECONDS / 2
-    assert bridge.call(asyncio.sleep, 0, "on it goes") == "on it goes"
+    assert thread.call(asyncio.sleep, 0, "on it goes") == "on it goes"
 
 
 def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,29 +350,29 @@ def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
         kmoment.Client(TOKEN).locations.depth1()
-    for thread in bridges():
+    for thread in threads():
         thread.join(5)
-    assert not bridges()
+    assert not threads()
 
 
 def test_a_thread_that_python_takes_for_dead(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Ctrl-C within ``is_alive`` makes it say no for ever: it is not asked."""
-    bridge = offline._open()
-    monkeypatch.setattr(bridge._thread, "is_alive", lambda: False)
-    assert offline._open() is bridge
+    thread = offline._sender.open()
+    monkeypatch.setattr(thread._thread, "is_alive", lambda: False)
+    assert offline._sender.open() is thread
 
 
 def test_an_ident_that_is_used_again(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread with the ident of a bridge's that has ended is not taken for that one."""
-    bridge = offline._open()
+    """A thread with the ident of a thread's that has ended is not taken for that one."""
+    thread = offline._sender.open()
     offline.close()
-    monkeypatch.setattr(bridge._thread, "_ident", threading.get_ident())
+    monkeypatch.setattr(thread._thread, "_ident", threading.get_ident())
     with pytest.raises(kmoment.ClientClosedError):
-        bridge.call(asyncio.sleep, 0)
+        thread.call(asyncio.sleep, 0)
 
 
 def test_an_error_that_is_false(sandbox: Sandbox) -> None:
@@ -384,49 +392,49 @@ def test_an_error_that_is_false(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("late", [False, True])
 def test_ctrl_c_while_the_thread_opens(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     """The thread that nobody will use ends by itself, whether it stands already or not."""
-    take = Answer.take
+    take = CallFuture.take
 
-    def interrupted(answer: Answer[Any]) -> None:
+    def interrupted(future: CallFuture[Any]) -> None:
         monkeypatch.undo()
         if late:
-            take(answer)
+            take(future)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Answer, "take", interrupted)
+    monkeypatch.setattr(CallFuture, "take", interrupted)
     with pytest.raises(KeyboardInterrupt):
         kmoment.Client(TOKEN).locations.depth1()
-    for thread in bridges():
+    for thread in threads():
         thread.join(5)
-    assert not bridges()
+    assert not threads()
 
 
 def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook of the interpreter's exit stops every open bridge, and waits for it."""
-    bridge = offline._open()
-    monkeypatch.setattr("kmoment.sync._bridge._open", {bridge})
+    """The hook of the interpreter's exit stops every open thread, and waits for it."""
+    thread = offline._sender.open()
+    monkeypatch.setattr("kmoment.sync._portal._open", {thread})
     _close_all()
-    assert not bridge.usable
+    assert not thread.usable
 
 
 def test_what_happens_in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook of a fork keeps what is inherited from being finalized, and frees the lock."""
     inherited: list[Any] = []
-    monkeypatch.setattr("kmoment.sync._bridge._open", opened := {object()})
-    monkeypatch.setattr("kmoment.sync._bridge._inherited", inherited)
+    monkeypatch.setattr("kmoment.sync._portal._open", opened := {object()})
+    monkeypatch.setattr("kmoment.sync._portal._inherited", inherited)
     _forget_all()
     assert not opened
     assert len(inherited) == 1
-    with sync_client._opening:
-        _reopen()
-        assert not sync_client._opening.locked()
+    with sync_sender._opening:
+        _renew_lock()
+        assert not sync_sender._opening.locked()
 
 
 def test_a_stream_that_was_never_read_closes(offline: kmoment.Client) -> None:
     """Closing a stream before its first item closes its source."""
     source = Source(10).run()
-    offline._open().call(Stream(source).aclose)
+    offline._sender.open().call(PrefetchedStream(source).aclose)
     with pytest.raises(StopAsyncIteration):
-        offline._open().call(source.__anext__)  # type: ignore[arg-type]
+        offline._sender.open().call(source.__anext__)  # type: ignore[arg-type]
 
 
 # -- Streams ----------------------------------------------------------------------------
@@ -455,22 +463,27 @@ class Source:
 
 def crossings(client: kmoment.Client) -> list[int]:
     """Counts the calls that cross over to the client's thread."""
-    bridge = client._open()
+    thread = client._sender.open()
     crossed = [0]
-    call = bridge.call
+    call = thread.call
 
     def counted(*args: Any, **kwargs: Any) -> Any:
         crossed[0] += 1
         return call(*args, **kwargs)
 
-    bridge.call = counted  # type: ignore[method-assign]
+    thread.call = counted  # type: ignore[method-assign]
     return crossed
+
+
+def iterate(client: kmoment.Client, source: AsyncIterable[Any]) -> Generator[Any]:
+    """The items of *source*, which runs on the client's thread."""
+    return client._sender.open().items(PrefetchedStream(source))
 
 
 @pytest.fixture
 def offline() -> Iterator[kmoment.Client]:
     with kmoment.Client(TOKEN) as client:
-        scripted(client._host.client, ok([]))
+        scripted(client, ok([]))
         yield client
 
 
@@ -478,24 +491,24 @@ def test_a_stream_crosses_once_per_chunk(offline: kmoment.Client) -> None:
     """Items come in order, whole, and far fewer crossings than items."""
     crossed = crossings(offline)
     source = Source(5000)
-    assert list(offline.iterate(source.run())) == list(range(5000))
+    assert list(iterate(offline, source.run())) == list(range(5000))
     assert crossed[0] < 50
     assert source.stopped
 
 
 def test_a_slow_stream_is_not_held_back(offline: kmoment.Client) -> None:
     """An item that is ready is handed over, not kept until a chunk is full."""
-    stream = offline.iterate(Source(1000, pause=0.01).run())
+    stream = iterate(offline, Source(1000, pause=0.01).run())
     start = time.monotonic()
     assert next(stream) == 0
     assert time.monotonic() - start < 2
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
 
 
 def test_an_abandoned_stream_stops(offline: kmoment.Client) -> None:
     """Leaving the loop stops the work over there, wherever it is."""
     source = Source(10**9)
-    for number in offline.iterate(source.run()):
+    for number in iterate(offline, source.run()):
         if number == 10:
             break
     gc.collect()
@@ -511,14 +524,14 @@ def test_a_stream_that_fails_gives_what_it_had(offline: kmoment.Client) -> None:
     source = Source(1000, fail_at=700)
     seen: list[int] = []
     with pytest.raises(kmoment.KmomentError, match="midway"):
-        seen.extend(offline.iterate(source.run()))
+        seen.extend(iterate(offline, source.run()))
     assert seen == list(range(700))
 
 
 def test_an_unread_stream_never_starts(offline: kmoment.Client) -> None:
     """A stream that nobody reads does no work, and one without aclose is fine."""
     source = Source(10)
-    stream = offline.iterate(source.run())
+    stream = iterate(offline, source.run())
     del stream
     assert source.given == 0
 
@@ -529,12 +542,12 @@ def test_an_unread_stream_never_starts(offline: kmoment.Client) -> None:
         async def __anext__(self) -> int:
             raise StopAsyncIteration
 
-    assert list(offline.iterate(Plain())) == []
+    assert list(iterate(offline, Plain())) == []
 
 
 def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
     """When the client closes under a stream, the reader gets an error of ours."""
-    stream = offline.iterate(Source(10**9, pause=0.001).run())
+    stream = iterate(offline, Source(10**9, pause=0.001).run())
     next(stream)
     offline.close()
     with pytest.raises(kmoment.ClientClosedError):
@@ -544,7 +557,7 @@ def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
 def test_answers_do_not_get_mixed_up() -> None:
     """Sixteen threads with answers of their own each read their own."""
     with kmoment.Client(TOKEN) as client:
-        transport = scripted(client._host.client, ok([]))
+        transport = scripted(client, ok([]))
 
         async def echo(request: Any, token: Any, attempt: Any) -> Any:
             await asyncio.sleep(0.001)
@@ -564,24 +577,24 @@ async def nothing() -> None: ...
 
 def test_another_processs_bridge_is_refused(offline: kmoment.Client) -> None:
     """A forked child that unwinds what its parent began does not wait for its parent's thread."""
-    bridge = offline._open()
-    bridge._pid, own = -1, bridge._pid
+    thread = offline._sender.open()
+    thread._pid, own = -1, thread._pid
     with pytest.raises(kmoment.ClientClosedError, match="another process"):
-        bridge.call(nothing)
-    bridge._pid = own
-    bridge.call(nothing)
+        thread.call(nothing)
+    thread._pid = own
+    thread.call(nothing)
 
 
 def test_a_stream_dropped_on_the_clients_own_thread_stops(offline: kmoment.Client) -> None:
     """The garbage collector may find it there, where nobody can wait for anything."""
     source = Source(10**9, pause=0.001)
-    streams = [offline.iterate(source.run())]
+    streams = [iterate(offline, source.run())]
     next(streams[0])
 
     async def collect() -> None:
         streams.clear()
 
-    offline._open().call(collect)
+    offline._sender.open().call(collect)
     until = time.monotonic() + 5
     while not source.stopped and time.monotonic() < until:
         time.sleep(0.01)
@@ -591,9 +604,9 @@ def test_a_stream_dropped_on_the_clients_own_thread_stops(offline: kmoment.Clien
 def test_a_call_posted_by_a_job_that_was_just_stopped_is_not_made(offline: kmoment.Client) -> None:
     """The job was stopped between its thread's post and the loop's turn."""
 
-    class Late(Halt):
-        def take(self, answer: Any) -> None:
-            super().take(answer)
+    class Late(CancelToken):
+        def take(self, future: Any) -> None:
+            super().take(future)
             self.stopped = True
 
     began: list[int] = []
@@ -601,10 +614,10 @@ def test_a_call_posted_by_a_job_that_was_just_stopped_is_not_made(offline: kmome
     async def begin() -> None:
         began.append(1)
 
-    token = _halt.set(Late())
+    token = _cancel_token.set(Late())
     try:
         with pytest.raises(kmoment.ClientClosedError):
-            offline._open().call(begin)
+            offline._sender.open().call(begin)
     finally:
-        _halt.reset(token)
+        _cancel_token.reset(token)
     assert began == []

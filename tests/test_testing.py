@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import kmoment
-from calls import DRAFT, STORED
+from helpers.calls import DRAFT, STORED
 from kmoment import testing
 from kmoment.sandbox import Fault, Sandbox
 

@@ -12,8 +12,8 @@ import trustme
 from yarl import URL
 
 import kmoment
-from conftest import TOKEN
-from faultserver import (
+from helpers import TOKEN
+from helpers.fault_server import (
     Answer,
     BadGzip,
     CloseAfter,
@@ -39,10 +39,11 @@ from faultserver import (
     UnknownEncoding,
     WrongLength,
 )
+from kmoment._engine.context import AttemptState
+from kmoment._engine.timeouts import TimeoutScheduler
+from kmoment._engine.transport import BODY_LIMIT, Transport
+from kmoment._protocol.http import Request, TransportError
 from kmoment._secret import Secret
-from kmoment._transport import BODY_LIMIT, Transport
-from kmoment._watch import Watch
-from kmoment._wire import Attempt, NoAnswer, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -56,8 +57,8 @@ CALLS: dict[str, Callable[[kmoment.AsyncClient], Awaitable[Any]]] = {
 }
 # A write that may have been done is told as such.
 ERRORS = dict.fromkeys(CALLS, kmoment.OutcomeUnknownError) | {"GET": kmoment.APIConnectionError}
-LOST = [CloseBefore(), CloseAfter(), ResetBefore(), ResetAfter(), Partial(), HangUpOnConnect()]
-BROKEN = [
+BODY_LOST = [CloseBefore(), CloseAfter(), ResetBefore(), ResetAfter(), Partial(), HangUpOnConnect()]
+SERVER_ERROR = [
     CutGzip(ROWS),
     BadGzip(ROWS),
     UnknownEncoding(ROWS),
@@ -76,7 +77,7 @@ def kind(step: Step) -> str:
 
 
 @pytest.mark.parametrize("method", CALLS)
-@pytest.mark.parametrize("step", LOST, ids=kind)
+@pytest.mark.parametrize("step", BODY_LOST, ids=kind)
 async def test_a_lost_connection_is_told_and_never_resent(
     step: Step, method: str, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
@@ -155,7 +156,7 @@ async def test_closing_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch)
     client = kmoment.AsyncClient(TOKEN, base_url="http://localhost:9")
     waiting = asyncio.create_task(client.locations.depth1())
     await asked.wait()
-    await client.close_within(0)
+    await client._dispatcher.state.close(0)
     with pytest.raises(kmoment.APIConnectionError, match="closed") as caught:
         await waiting
     assert caught.value.request_sent is False
@@ -166,13 +167,13 @@ async def test_a_request_that_cannot_be_written_leaves_nothing_behind(
 ) -> None:
     """It ends as an error of ours, nothing is sent, and the connection is closed."""
     transport = Transport(timeout=5.0, proxy=None, ssl=None)
-    watch = Watch(asyncio.get_running_loop())
+    watch = TimeoutScheduler(asyncio.get_running_loop())
     life = watch.begin(5.0)
     broken = Request("GET", URL(server.url), {"X-Broken": "one\r\ntwo"}, None)
-    with pytest.raises(NoAnswer):
-        await transport.send(broken, Secret(TOKEN), Attempt(life))
+    with pytest.raises(TransportError):
+        await transport.send(broken, Secret(TOKEN), AttemptState(life))
     whole = Request("GET", URL(server.url), {}, None)
-    await transport.send(whole, Secret(TOKEN), Attempt(life))
+    await transport.send(whole, Secret(TOKEN), AttemptState(life))
     watch.end(life)
     await transport.aclose()
     assert server.connections == 2
@@ -198,7 +199,7 @@ async def test_a_body_cut_short_is_no_success(
     assert caught.value.request_sent is True
 
 
-@pytest.mark.parametrize("step", BROKEN, ids=kind)
+@pytest.mark.parametrize("step", SERVER_ERROR, ids=kind)
 async def test_what_is_not_the_api_is_a_protocol_error(
     step: Step, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
@@ -213,7 +214,7 @@ async def test_the_client_goes_on_after_every_fault(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
     """No fault leaves a slot taken or a connection broken for the next call."""
-    for step in LOST + BROKEN:
+    for step in BODY_LOST + SERVER_ERROR:
         server.script(step)
         with pytest.raises(kmoment.APIError):
             await client.locations.depth1()
@@ -292,10 +293,10 @@ async def test_the_deadline_names_its_phase(server: FaultServer) -> None:
             await client.locations.depth1()
         assert (caught.value.phase, caught.value.request_sent) == ("waiting for the answer", True)
         assert isinstance(caught.value, TimeoutError)
-        await client._shared.slots.acquire(None)
+        await client._dispatcher.state.slots.acquire(None)
         with pytest.raises(kmoment.DeadlineExceededError) as caught:
             await client.locations.depth1()
-        client._shared.slots.release()
+        client._dispatcher.state.slots.release()
         assert caught.value.phase == "waiting for a free connection"
         assert caught.value.request_sent is False
 

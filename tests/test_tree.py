@@ -22,7 +22,7 @@ from kmoment.tree import full_name
 
 def listed() -> set[tuple[str, ...]]:
     """Every place that the sandbox's file of regions names."""
-    packed = files("kmoment.sandbox").joinpath("data/regions.csv.gz").read_bytes()
+    packed = files("kmoment._data").joinpath("regions.csv.gz").read_bytes()
     rows = [tuple(row) for row in csv.reader(gzip.decompress(packed).decode().splitlines()[1:])]
     return {row[:depth] for row in rows for depth in (1, 2, 3)}
 
@@ -134,7 +134,7 @@ def test_finding(tree: LocationTree, name: str) -> None:
 @pytest.mark.parametrize(("name", "count"), [("고성군", 2), ("중구", 6), ("중앙동", 31)])
 def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int) -> None:
     """The error says how many, names some, carries all, and pickles."""
-    with pytest.raises(kmoment.AmbiguousLocationError, match=f"is {count}: ") as caught:
+    with pytest.raises(kmoment.AmbiguousLocationError, match=f"names {count}: ") as caught:
         tree.one(name)
     assert len(caught.value.candidates) == count
     again = pickle.loads(pickle.dumps(caught.value))
@@ -149,7 +149,7 @@ def test_a_selection_is_a_drafts_fields(tree: LocationTree) -> None:
         "depth2_locations": 1,
         "depth3_locations": 1,
     }
-    assert kmoment.AudienceDraft.display("South", **fields).faults() == ()
+    assert kmoment.AudienceDraft.display("South", **fields).violations() == ()
     assert tree.select() == {}
     with pytest.raises(kmoment.InvalidArgumentError, match="없는곳"):
         tree.select("I", "없는곳")

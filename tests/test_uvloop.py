@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import kmoment
-from calls import ROWS, Row
+from helpers.calls import ROWS, Row
 from kmoment.sandbox import Fault, Sandbox
 
 uvloop = pytest.importorskip("uvloop")
@@ -75,7 +75,7 @@ def test_a_cancellation(fresh: Sandbox) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert client._shared.slots._free == 100
+            assert client._dispatcher.state.slots._free == 100
             assert await client.account(1234).audiences.list()
 
     run(work())
@@ -87,7 +87,7 @@ def test_closing_under_a_call(fresh: Sandbox) -> None:
     async def work() -> None:
         client = make(fresh)
         task = await slow_call(client, fresh)
-        await client.close_within(0.05)
+        await client._dispatcher.state.close(0.05)
         with pytest.raises(kmoment.APIConnectionError):
             await task
         with pytest.raises(kmoment.ClientClosedError):

@@ -1,21 +1,17 @@
-"""What every model shares. Models hold values and know nothing of JSON or the network."""
+"""What all models share. Models hold values; they know nothing of JSON or the network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self
 
 import attrs
-
-from ..errors import InvalidArgumentError
-
-T = TypeVar("T")
 
 
 class OpenEnum(StrEnum):
     """An enum that Kakao may extend: a value it does not know is kept as it is.
 
-    An unknown value compares with text, prints as itself, pickles and is sent back unchanged;
-    only :attr:`is_known` tells it apart.
+    An unknown value compares with text, prints as itself, pickles, and is sent back unchanged.
+    Only :attr:`is_known` tells it from a known one.
     """
 
     @classmethod
@@ -61,7 +57,7 @@ def _frozen(extra: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Model:
-    """A frozen value. ``None`` is a member the answer left out (or gave as null)."""
+    """A frozen value. A member is ``None`` where the answer left it out, or gave null."""
 
     extra: Mapping[str, Any] = attrs.field(
         default=NO_EXTRA, converter=_frozen, repr=False, hash=False
@@ -69,32 +65,8 @@ class Model:
     """Members that kmoment does not know, under Kakao's own names, kept as they came."""
 
     def __repr__(self) -> str:
-        """Only what is there: an audience has two dozen members and mostly five are set."""
+        """Only the members that are set: mostly five of two dozen."""
         own = {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
         extra = own.pop("extra")
         shown = [f"{name}={value!r}" for name, value in own.items() if value not in (None, False)]
         return f"{type(self).__name__}({', '.join(shown + [f'{extra=}'] * bool(extra))})"
-
-
-def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | None:
-    """One of Kakao's sets: in order, without repeats; ``None`` stays ``None``."""
-    if values is None:
-        return None
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise InvalidArgumentError(
-            argument, f"must be a collection of values, not {type(values).__name__}"
-        )
-    items = tuple(values)
-    try:
-        return tuple(dict.fromkeys(items))
-    except TypeError:  # an unhashable stranger: the draft's rules name it by its index
-        return items
-
-
-def encodable(text: str) -> bool:
-    """Whether *text* can be sent: a lone surrogate cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

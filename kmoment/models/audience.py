@@ -8,7 +8,7 @@ import attrs
 
 from ..errors import APIError
 from ._base import Model
-from .draft import AudienceDraft
+from .draft import AudienceDraft, keeping
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -102,8 +102,11 @@ class Audience(Model):
         files = given["customer_file_targetings"]
         if files is not None:
             given["customer_file_targetings"] = [attrs.evolve(file, status=None) for file in files]
-        return AudienceDraft(**given).keeping(
-            age_type=self.age_type, gender_type=self.gender_type, location_type=self.location_type
+        return keeping(
+            AudienceDraft(**given),
+            age_type=self.age_type,
+            gender_type=self.gender_type,
+            location_type=self.location_type,
         )
 
 

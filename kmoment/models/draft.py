@@ -1,6 +1,6 @@
 """What an audience shall be, and the documented rules it is held against before it is sent.
 
-Each rule is a small generator of faults; :data:`_RULES` lists them. A word that Kakao may have
+Each rule is a small generator of violations; :data:`_RULES` lists them. A word that Kakao may have
 added since (an ``OpenEnum`` member, such as ``Age("70")``) is never refused; plain text that is
 none of the documented values is.
 
@@ -12,8 +12,9 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 
-from ..errors import Fault, InvalidDraftError
-from ._base import NO_EXTRA, Model, OpenEnum, collection, encodable
+from .._validate import LARGEST_LONG, collection, encodable, refuse
+from ..errors import InvalidDraftError, Violation
+from ._base import NO_EXTRA, Model, OpenEnum
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -69,8 +70,8 @@ class _Members(DisplayTargeting, MessageTargeting, total=False):
 class AudienceDraft(Model):
     """What ``audiences.create`` and ``audiences.update`` take.
 
-    Making a draft checks nothing but that sets are collections; :meth:`faults` lists every
-    documented rule it breaks, and ``create`` and ``update`` refuse it with all of them.
+    Making a draft only checks that sets are collections. :meth:`violations` lists every documented
+    rule that it breaks; ``create`` and ``update`` refuse it with all of them.
     ``None`` leaves a member out; ``()`` sends it empty.
     """
 
@@ -185,26 +186,30 @@ class AudienceDraft(Model):
         }
         return attrs.evolve(typed, **empty) if empty else typed
 
-    def keeping(self, **types: OpenEnum | None) -> Self:
-        """The same draft, holding on to each given type that would not follow by itself."""
-        implied = self.resolved()
-        kept = {k: v for k, v in types.items() if v is not None and v != getattr(implied, k)}
-        return attrs.evolve(self, **kept)  # type: ignore[arg-type]
-
-    def faults(self) -> tuple[Fault, ...]:
-        """Every documented rule this draft breaks; empty where Kakao should accept it."""
+    def violations(self) -> tuple[Violation, ...]:
+        """Every documented rule that this draft breaks; empty if there is none."""
         draft = self.resolved()
-        return tuple(fault for rule in _RULES for fault in rule(draft))
+        return tuple(violation for rule in _RULES for violation in rule(draft))
 
-    def checked(self, argument: str = "audience") -> Self:
-        """The resolved draft, or :class:`InvalidDraftError` with all its faults."""
-        if faults := self.faults():
-            raise InvalidDraftError(argument, faults)
-        return self.resolved()
+
+def checked_draft(argument: str, value: Any) -> AudienceDraft:
+    """The resolved draft, or :class:`InvalidDraftError` with all its violations."""
+    if not isinstance(value, AudienceDraft):
+        refuse(argument, "an AudienceDraft (audience.draft() makes one)", value)
+    if violations := value.violations():
+        raise InvalidDraftError(argument, violations)
+    return value.resolved()
+
+
+def keeping(draft: AudienceDraft, **types: OpenEnum | None) -> AudienceDraft:
+    """*draft* with each given type that would not follow from its sets."""
+    implied = draft.resolved()
+    kept = {k: v for k, v in types.items() if v is not None and v != getattr(implied, k)}
+    return attrs.evolve(draft, **kept)  # type: ignore[arg-type]
 
 
 def _word(words: type[E], value: Any) -> Any:
-    """Documented text becomes a member; any other value stays as given, for the rules to see."""
+    """Documented text becomes a member. Any other value stays as given: a rule refuses it."""
     if type(value) is not str:
         return value
     word = words(value)
@@ -217,8 +222,6 @@ def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> A
 
 
 # -- The rules --------------------------------------------------------------------------
-
-_LARGEST_LONG: Final = 2**63 - 1
 
 _NOT_FOR: Final[Mapping[AudienceType, tuple[str, ...]]] = {
     AudienceType.DISPLAY: ("talk_channel_group_targetings",),
@@ -250,18 +253,18 @@ _KINDS: Final[Mapping[str, tuple[type[Model], str]]] = {
 }
 
 
-def _name_is_text(draft: AudienceDraft) -> Iterator[Fault]:
+def _name_is_text(draft: AudienceDraft) -> Iterator[Violation]:
     name: object = draft.name
     if not isinstance(name, str) or not name.strip():
-        yield Fault("name", "must be text that is not empty")
+        yield Violation("name", "must be text that is not empty")
     elif not encodable(name):
-        yield Fault("name", "must be text that can be sent")
+        yield Violation("name", "must be text that can be sent")
 
 
-def _types_are_words(draft: AudienceDraft) -> Iterator[Fault]:
+def _types_are_words(draft: AudienceDraft) -> Iterator[Violation]:
     for name, words in _WORDS.items():
         if not isinstance(value := getattr(draft, name), words):
-            yield Fault(name, f"must be {' or '.join(words)}, not {value!r}")
+            yield Violation(name, f"must be {' or '.join(words)}, not {value!r}")
 
 
 def _forbidden(draft: AudienceDraft) -> Iterator[str]:
@@ -273,65 +276,65 @@ def _forbidden(draft: AudienceDraft) -> Iterator[str]:
         yield from _NOT_FOR.get(draft.type, ())
 
 
-def _ages_and_genders_fit(draft: AudienceDraft) -> Iterator[Fault]:
+def _ages_and_genders_fit(draft: AudienceDraft) -> Iterator[Violation]:
     for name, words in (("ages", Age), ("genders", Gender)):
         for index, value in enumerate(getattr(draft, name) or ()):
             if not isinstance(value, words):
                 allowed = ", ".join(f'"{word}"' for word in words)
-                yield Fault(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
+                yield Violation(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
 
 
-def _choices_are_made(draft: AudienceDraft) -> Iterator[Fault]:
+def _choices_are_made(draft: AudienceDraft) -> Iterator[Violation]:
     for type_name, names in _SETS_OF.items():
         choice = getattr(draft, type_name)
         given = [name for name in names if getattr(draft, name)]
         if choice == "ALL":
             for name in given:
-                yield Fault(name, f"must not be given where {type_name} is ALL")
+                yield Violation(name, f"must not be given where {type_name} is ALL")
         elif choice in ("NOT_ALL", "AREA") and not given:
-            yield Fault(type_name, f"{choice} needs {' or '.join(names)}")
+            yield Violation(type_name, f"{choice} needs {' or '.join(names)}")
 
 
-def _targeting_fits_type(draft: AudienceDraft) -> Iterator[Fault]:
+def _targeting_fits_type(draft: AudienceDraft) -> Iterator[Violation]:
     if isinstance(draft.type, AudienceType):
         for name in _NOT_FOR.get(draft.type, ()):
             if getattr(draft, name):
-                yield Fault(name, f"must not be given for a {draft.type} audience")
+                yield Violation(name, f"must not be given for a {draft.type} audience")
 
 
-def _entries_are_of_their_kind(draft: AudienceDraft) -> Iterator[Fault]:
+def _entries_are_of_their_kind(draft: AudienceDraft) -> Iterator[Violation]:
     for name, (kind, id_field) in _KINDS.items():
         for index, entry in enumerate(getattr(draft, name) or ()):
             path = f"{name}[{index}]"
             if not isinstance(entry, kind):
-                yield Fault(path, f"must be a {kind.__name__}, not {type(entry).__name__}")
+                yield Violation(path, f"must be a {kind.__name__}, not {type(entry).__name__}")
             else:
-                yield from _id_faults(path, entry, id_field)
+                yield from _id_violations(path, entry, id_field)
 
 
-def _groups_and_categories_say_which(draft: AudienceDraft) -> Iterator[Fault]:
+def _groups_and_categories_say_which(draft: AudienceDraft) -> Iterator[Violation]:
     for index, group in enumerate(draft.talk_channel_group_targetings or ()):
         if not isinstance(group, TalkChannelGroupTargeting) or not group.extra:
             rule = "must be a TalkChannelGroupTargeting that names its group in extra"
-            yield Fault(f"talk_channel_group_targetings[{index}]", rule)
+            yield Violation(f"talk_channel_group_targetings[{index}]", rule)
     for name in ("ufo_interests", "ufo_business_types"):
         for index, category in enumerate(getattr(draft, name) or ()):
             if category is None or (isinstance(category, str) and not category.strip()):
-                yield Fault(f"{name}[{index}]", "must be a category's id")
+                yield Violation(f"{name}[{index}]", "must be a category's id")
 
 
-def _id_faults(path: str, entry: Model, field: str) -> Iterator[Fault]:
+def _id_violations(path: str, entry: Model, field: str) -> Iterator[Violation]:
     value = getattr(entry, field)
     if value is None and entry.extra:
         return  # an entry as Kakao gave it, which names what it targets in its own way
     if field in ("customer_file_id", "cohort_id"):
-        if type(value) is not int or not 0 < value <= _LARGEST_LONG:
-            yield Fault(f"{path}.{field}", f"must be a positive 64-bit integer, not {value!r}")
+        if type(value) is not int or not 0 < value <= LARGEST_LONG:
+            yield Violation(f"{path}.{field}", f"must be a positive 64-bit integer, not {value!r}")
     elif not isinstance(value, str) or not value.strip():
-        yield Fault(f"{path}.{field}", f"must be text that is not empty, not {value!r}")
+        yield Violation(f"{path}.{field}", f"must be text that is not empty, not {value!r}")
 
 
-_RULES: Final[tuple[Callable[[AudienceDraft], Iterator[Fault]], ...]] = (
+_RULES: Final[tuple[Callable[[AudienceDraft], Iterator[Violation]], ...]] = (
     _name_is_text,
     _types_are_words,
     _ages_and_genders_fit,

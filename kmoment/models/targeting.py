@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from ._base import Model, collection
+from .._validate import collection
+from ._base import Model
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,

@@ -1,18 +1,16 @@
 """Audiences of one ad account.
 
-There is no call that links an ad group to an audience: an ad group names its audiences when it
-is created or edited (``/openapi/v4/adGroups``, reached with ``client.request``). Here one can
-see the links and cut them.
+Kakao has no call that links an ad group to an audience. An ad group names its audiences when it is
+created or edited (``/openapi/v4/adGroups``, with ``client.request``). Here you can list the links
+and remove them.
 """
 
 from collections.abc import Iterable
 from types import NoneType
-from typing import TYPE_CHECKING
 
-from .. import _checks
-from .._bulk import Deletion, parts
-from .._call import Call
-from .._endpoints import (
+from .. import _validate
+from .._protocol.call import Call
+from .._protocol.endpoints import (
     AUDIENCE_AD_GROUPS,
     CREATE_AUDIENCE,
     DELETE_AUDIENCE,
@@ -22,11 +20,9 @@ from .._endpoints import (
     UNLINK_AD_GROUP,
     UPDATE_AUDIENCE,
 )
-from ..errors import APIError, NotFoundError
+from .._sender import AsyncSender
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary, BulkDeleteResult
-
-if TYPE_CHECKING:
-    from ..client import AsyncClient
+from ..models.draft import checked_draft
 
 # Inside the class, `list` is the method.
 AudienceSummaries = list[AudienceSummary]
@@ -36,10 +32,10 @@ AudienceAdGroups = list[AudienceAdGroup]
 class AsyncAudiences:
     """The audiences of one ad account."""
 
-    __slots__ = ("_account", "_client")
+    __slots__ = ("_account", "_sender")
 
-    def __init__(self, client: "AsyncClient", account: int) -> None:
-        self._client = client
+    def __init__(self, sender: AsyncSender, account: int) -> None:
+        self._sender = sender
         self._account = account
 
     async def list(self) -> AudienceSummaries:
@@ -52,7 +48,7 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=LIST_AUDIENCES, returns=AudienceSummaries, account=self._account)
         )
 
@@ -65,12 +61,12 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=GET_AUDIENCE,
                 returns=Audience,
                 account=self._account,
-                path={"id": _checks.ident("audience_id", audience_id)},
+                path={"id": _validate.ident("audience_id", audience_id)},
             )
         )
 
@@ -92,12 +88,12 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=CREATE_AUDIENCE,
                 returns=Audience,
                 account=self._account,
-                body=_checks.draft("audience", audience),
+                body=checked_draft("audience", audience),
                 body_ids={"ad_account_id": self._account},
             )
         )
@@ -121,16 +117,16 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=UPDATE_AUDIENCE,
                 returns=Audience,
                 account=self._account,
                 body_ids={
-                    "id": _checks.ident("audience_id", audience_id),
+                    "id": _validate.ident("audience_id", audience_id),
                     "ad_account_id": self._account,
                 },
-                body=_checks.draft("audience", audience),
+                body=checked_draft("audience", audience),
             )
         )
 
@@ -144,12 +140,12 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        await self._client.send(
+        await self._sender.send(
             Call(
                 endpoint=DELETE_AUDIENCE,
                 returns=NoneType,
                 account=self._account,
-                path={"id": _checks.ident("audience_id", audience_id)},
+                path={"id": _validate.ident("audience_id", audience_id)},
             )
         )
 
@@ -178,52 +174,15 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        ids = _checks.idents("audience_ids", audience_ids)
-        looks = self._client._looks
-        before = frozenset(row.id for row in await self.list()) if looks else None
-        deletion = Deletion(ids, before)
-        for part in parts(ids):
-            deletion.answered(part, await self._delete_part(part))
-        if looks and deletion.open:
-            await self._find_out(deletion)
-        return deletion.result()
-
-    async def _find_out(self, deletion: Deletion) -> None:
-        deletion.listed(await self._ids_now())
-        if left := deletion.left:
-            for part in parts(left):
-                deletion.answered(part, await self._delete_part(part))
-            deletion.listed(await self._ids_now())
-        for audience_id in deletion.missing:
-            deletion.asked(audience_id, await self._is_gone(audience_id))
-
-    async def _delete_part(self, ids: tuple[int, ...]) -> BulkDeleteResult | APIError:
-        try:
-            return await self._client.send(
-                Call(
-                    endpoint=DELETE_AUDIENCES,
-                    returns=BulkDeleteResult,
-                    account=self._account,
-                    query={"audienceIds": ",".join(map(str, ids))},
-                )
+        ids = _validate.idents("audience_ids", audience_ids)
+        return await self._sender.send(
+            Call(
+                endpoint=DELETE_AUDIENCES,
+                returns=BulkDeleteResult,
+                account=self._account,
+                query={"audienceIds": ",".join(map(str, ids))},
             )
-        except APIError as error:
-            return error
-
-    async def _ids_now(self) -> frozenset[int] | None:
-        try:
-            return frozenset(row.id for row in await self.list())
-        except APIError:
-            return None
-
-    async def _is_gone(self, audience_id: int) -> bool | None:
-        try:
-            await self.get(audience_id)
-        except NotFoundError:
-            return True
-        except APIError:
-            return None
-        return False
+        )
 
     async def ad_groups(self, audience_id: int) -> AudienceAdGroups:
         """List the ad groups that use an audience: its links.
@@ -234,12 +193,12 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=AUDIENCE_AD_GROUPS,
                 returns=AudienceAdGroups,
                 account=self._account,
-                path={"id": _checks.ident("audience_id", audience_id)},
+                path={"id": _validate.ident("audience_id", audience_id)},
             )
         )
 
@@ -256,12 +215,12 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        await self._client.send(
+        await self._sender.send(
             Call(
                 endpoint=UNLINK_AD_GROUP,
                 returns=NoneType,
                 account=self._account,
-                path={"id": _checks.ident("audience_id", audience_id)},
-                query={"adGroupId": _checks.ident("ad_group_id", ad_group_id)},
+                path={"id": _validate.ident("audience_id", audience_id)},
+                query={"adGroupId": _validate.ident("ad_group_id", ad_group_id)},
             )
         )

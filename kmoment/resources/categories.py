@@ -1,22 +1,18 @@
 """Interests and business types."""
 
-from typing import TYPE_CHECKING
-
-from .._call import Call
-from .._endpoints import CATEGORIES
+from .._protocol.call import Call
+from .._protocol.endpoints import CATEGORIES
+from .._sender import AsyncSender
 from ..models import CategoryData
-
-if TYPE_CHECKING:
-    from ..client import AsyncClient
 
 
 class AsyncCategories:
     """Categories for custom audience targeting. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "AsyncClient") -> None:
-        self._client = client
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
 
     async def interests(self) -> list[CategoryData]:
         """List the interests; their ``id`` goes into a draft's ``ufo_interests``.
@@ -27,7 +23,7 @@ class AsyncCategories:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "INTEREST"})
         )
 
@@ -40,6 +36,6 @@ class AsyncCategories:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "BUSINESS_TYPE"})
         )

@@ -3,26 +3,23 @@
 import os
 from collections.abc import AsyncIterable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from .. import _checks
-from .._call import Call
-from .._endpoints import DEPTH1, DEPTH2, DEPTH3
+from .. import _validate
+from .._protocol.call import Call
+from .._protocol.endpoints import DEPTH1, DEPTH2, DEPTH3
+from .._sender import AsyncSender
 from ..batch import AsyncBatch, OnProgress
 from ..models import Depth2Location, Depth3Location, Location
 from ..tree import LocationTree, full_name
-
-if TYPE_CHECKING:
-    from ..client import AsyncClient
 
 
 class AsyncLocations:
     """Locations for area targeting. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "AsyncClient") -> None:
-        self._client = client
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
 
     async def depth1(self) -> list[Location]:
         """List the cities and provinces (-si, -do).
@@ -34,7 +31,7 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(Call(endpoint=DEPTH1, returns=list[Location]))
+        return await self._sender.send(Call(endpoint=DEPTH1, returns=list[Location]))
 
     async def depth2(self, keyword: str) -> list[Depth2Location]:
         """Find cities, counties and districts (-si, -gun, -gu) by name.
@@ -49,11 +46,11 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=DEPTH2,
                 returns=list[Depth2Location],
-                query={"keyword": _checks.text("keyword", keyword)},
+                query={"keyword": _validate.text("keyword", keyword)},
             )
         )
 
@@ -70,11 +67,11 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=DEPTH3,
                 returns=list[Depth3Location],
-                query={"keyword": _checks.text("keyword", keyword)},
+                query={"keyword": _validate.text("keyword", keyword)},
             )
         )
 
@@ -95,7 +92,7 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.each(
+        return AsyncBatch(
             self.depth2,
             keywords,
             concurrency=concurrency,
@@ -120,7 +117,7 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.each(
+        return AsyncBatch(
             self.depth3,
             keywords,
             concurrency=concurrency,

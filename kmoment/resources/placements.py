@@ -1,22 +1,18 @@
 """Where ads can be shown."""
 
-from typing import TYPE_CHECKING
-
-from .._call import Call
-from .._endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from .._protocol.call import Call
+from .._protocol.endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from .._sender import AsyncSender
 from ..models import NetworkPlacement, SectionCategory
-
-if TYPE_CHECKING:
-    from ..client import AsyncClient
 
 
 class AsyncPlacements:
     """Placement categories for ad groups. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "AsyncClient") -> None:
-        self._client = client
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
 
     async def network_categories(self) -> list[NetworkPlacement]:
         """List the categories of the Network placement.
@@ -28,7 +24,7 @@ class AsyncPlacements:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=NETWORK_CATEGORIES, returns=list[NetworkPlacement])
         )
 
@@ -42,6 +38,6 @@ class AsyncPlacements:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=SECTION_CATEGORIES, returns=list[SectionCategory])
         )

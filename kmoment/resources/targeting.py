@@ -1,10 +1,8 @@
 """What one ad account can target: engagement, events, files, channels, friend groups."""
 
-from typing import TYPE_CHECKING
-
-from .. import _checks
-from .._call import Call
-from .._endpoints import (
+from .. import _validate
+from .._protocol.call import Call
+from .._protocol.endpoints import (
     COHORTS,
     CUSTOMER_FILES,
     FRIEND_GROUPS,
@@ -12,6 +10,7 @@ from .._endpoints import (
     SYNC_PROFILES,
     TALK_CHANNELS,
 )
+from .._sender import AsyncSender
 from ..models import (
     ChannelProfile,
     CohortAvailable,
@@ -21,17 +20,14 @@ from ..models import (
     TalkChannelGroupFile,
 )
 
-if TYPE_CHECKING:
-    from ..client import AsyncClient
-
 
 class AsyncTargeting:
     """The custom audiences of one ad account. ``row.target()`` makes an entry for a draft."""
 
-    __slots__ = ("_account", "_client")
+    __slots__ = ("_account", "_sender")
 
-    def __init__(self, client: "AsyncClient", account: int) -> None:
-        self._client = client
+    def __init__(self, sender: AsyncSender, account: int) -> None:
+        self._sender = sender
         self._account = account
 
     async def cohorts(self) -> list[CohortAvailable]:
@@ -43,7 +39,7 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=COHORTS, returns=list[CohortAvailable], account=self._account)
         )
 
@@ -58,13 +54,13 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=PIXEL_EVENTS,
                 returns=list[PixelAndSdkEvent],
                 account=self._account,
-                path={"track_id": _checks.track_id("track_id", track_id)},
-                query={"term": _checks.term("term", term)},
+                path={"track_id": _validate.track_id("track_id", track_id)},
+                query={"term": _validate.term("term", term)},
             )
         )
 
@@ -75,7 +71,7 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=CUSTOMER_FILES, returns=list[CustomerFile], account=self._account)
         )
 
@@ -86,7 +82,7 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=TALK_CHANNELS, returns=list[ChannelProfile], account=self._account)
         )
 
@@ -97,7 +93,7 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(endpoint=SYNC_PROFILES, returns=list[SyncProfile], account=self._account)
         )
 
@@ -110,11 +106,11 @@ class AsyncTargeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return await self._client.send(
+        return await self._sender.send(
             Call(
                 endpoint=FRIEND_GROUPS,
                 returns=list[TalkChannelGroupFile],
                 account=self._account,
-                query={"profileId": _checks.text("profile_id", profile_id)},
+                query={"profileId": _validate.text("profile_id", profile_id)},
             )
         )

@@ -11,10 +11,10 @@ from aiohttp.typedefs import Handler
 
 from . import _regions
 from ._control import Control
+from ._delivery import response
 from ._faults import Fault
 from ._quota import Quota
 from ._reply import Json, json_reply
-from ._wire import response
 
 BASE = "/_sandbox"
 

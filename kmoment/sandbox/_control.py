@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from . import _routes
+from . import _table
 from ._core import Core
 from ._faults import Fault
 from ._quota import Quota, Quotas
@@ -38,7 +38,7 @@ class Control:
             "layout": options.layout,
             "quirks": options.quirks,
             "seed": options.seed,
-            "endpoints": [endpoint.described(options.layout) for endpoint in _routes.ENDPOINTS],
+            "endpoints": [endpoint.described(options.layout) for endpoint in _table.ENDPOINTS],
         }
 
     def reset(self) -> None:
@@ -83,7 +83,7 @@ class Control:
 
     def add_fault(self, fault: Fault) -> int:
         """Script a fault; returns its id."""
-        _routes.require_match(fault.endpoint)
+        _table.require_match(fault.endpoint)
         with self._core.lock:
             return self._core.faults.add(fault)
 
@@ -100,7 +100,7 @@ class Control:
     def set_quota(self, *quotas: Quota) -> None:
         """Replace all quotas by these, unused."""
         for quota in quotas:
-            _routes.require_match(quota.endpoint)
+            _table.require_match(quota.endpoint)
         with self._core.lock:
             self._core.quotas = Quotas(quotas)
 

@@ -18,7 +18,7 @@ from ._handlers import long
 from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
 from ._reply import Ask, Reply
-from ._routes import Endpoint, Layout
+from ._table import Endpoint, Layout
 from ._world import World
 
 

@@ -1,7 +1,7 @@
 """Scripted faults: which call they hit, and what they make of its answer.
 
 `ANSWERS` holds the kinds that only change the answer. The kinds in `WIRE` do something to the
-connection; `_wire` carries those out.
+connection; `_delivery` carries those out.
 """
 
 from __future__ import annotations

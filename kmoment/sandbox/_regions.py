@@ -115,4 +115,4 @@ def _free(parent: str, depth: int) -> Iterator[str]:
 
 
 def _data(name: str) -> bytes:
-    return files("kmoment.sandbox").joinpath("data", name).read_bytes()
+    return files("kmoment._data").joinpath(name).read_bytes()

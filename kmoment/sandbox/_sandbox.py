@@ -10,11 +10,11 @@ from typing import Self
 
 from aiohttp import web
 
+from ._app import application
 from ._control import Control
 from ._core import Core, Options
-from ._door import application
 from ._lenient import LenientRunner
-from ._routes import Layout
+from ._table import Layout
 
 # Long enough to hand out an answer that is ready, too short to wait for one that hangs.
 _GRACE = 0.2

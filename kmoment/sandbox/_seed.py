@@ -17,7 +17,7 @@ DOCUMENTED_ACCOUNT = 1234
 
 def load(account_id: int, position: int, seed: int) -> Json:
     if account_id == DOCUMENTED_ACCOUNT:
-        path = files("kmoment.sandbox").joinpath("data", "account_1234.json")
+        path = files("kmoment.sandbox").joinpath("account_1234.json")
         documented: Json = json.loads(path.read_text("utf-8"))
         return documented
     random = Random(f"{seed}:{account_id}")  # noqa: S311 - to be repeatable

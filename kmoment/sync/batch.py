@@ -1,11 +1,11 @@
-"""Batches for blocking callers: the same workers, on the client's own loop.
+"""Batches for blocking callers: the same workers, on the loop of the client's thread.
 
-A resource's own method runs over there as its async original. Any other function blocks, so it
-runs on a thread for each worker; when the batch is stopped, its call under way is cancelled and
-its next one refused.
+A method of a resource runs on the loop, as its async counterpart. Any other function blocks, so
+each worker runs it on a thread. When the batch is stopped, its call under way is cancelled and its
+next call is refused.
 
-Inputs are pulled on the caller's own thread, since what gives them may be bound to it, such as
-a database cursor: the loop asks for more through the stream of outcomes.
+Inputs are pulled on the caller's own thread, since their source may be bound to it, such as a
+database cursor. The loop asks for more through the stream of outcomes.
 """
 
 import asyncio
@@ -18,14 +18,15 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from .._workers import Run, held_back
-from ..batch import OnProgress, Tally, checked
+from .._batch.worker_pool import WorkerPool, held_back
+from ..batch import OnProgress, ProgressCounter, checked_inputs
 from ..outcomes import Outcome, Outcomes, Progress
+from ._sender import Sender
+from ._stream import PrefetchedStream
 
 if TYPE_CHECKING:
-    from ..client import AsyncClient
-    from ._bridge import Bridge
-    from .client import Client
+    from .._sender import AsyncSender
+    from ._portal import LoopThread
 
 __all__ = ["Batch", "OnProgress"]
 
@@ -37,12 +38,12 @@ class Batch(Generic[I, V]):
     """Outcomes of one method over many inputs: iterate over it, or ``batch.collect()``.
 
     Made by ``client.each`` and its kind. Nothing starts before the first outcome is asked for.
-    A function that is no method of a resource runs on threads, one for each call at once.
+    A function that is not a method of a resource runs on threads, one for each worker.
     """
 
     def __init__(
         self,
-        client: "Client",
+        sender: Sender,
         method: Callable[[I], V],
         inputs: Iterable[I],
         *,
@@ -50,10 +51,10 @@ class Batch(Generic[I, V]):
         ordered: bool,
         on_progress: OnProgress | None,
     ) -> None:
-        total = checked(inputs, concurrency)
-        self._tally = Tally(total, on_progress)
+        total = checked_inputs(inputs, concurrency)
+        self._counter = ProgressCounter(total, on_progress)
         workers = min(concurrency, max(1, concurrency if total is None else total))
-        self._pass = _Pass(client, method, inputs, workers, ordered)
+        self._pass = _Pass(sender, method, inputs, workers, ordered)
         self._outcomes = self._pass.outcomes()
         self.collected: Outcomes[I, V] = Outcomes()
         """What :meth:`collect` has, also when it was stopped midway."""
@@ -61,7 +62,7 @@ class Batch(Generic[I, V]):
     @property
     def progress(self) -> Progress:
         """How many outcomes have been handed on so far."""
-        return self._tally.progress
+        return self._counter.progress
 
     @property
     def rest(self) -> Outcomes[I, V]:
@@ -72,14 +73,14 @@ class Batch(Generic[I, V]):
         return self
 
     def __next__(self) -> Outcome[I, V]:
-        return self._tally.count(next(self._outcomes))
+        return self._counter.count(next(self._outcomes))
 
     def collect(self) -> Outcomes[I, V]:
         """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
         try:
             for outcome in self._outcomes:
                 self.collected.append(outcome)
-                self._tally.count(outcome)
+                self._counter.count(outcome)
         finally:
             self.close()
             self.collected += self.rest
@@ -103,17 +104,17 @@ class Batch(Generic[I, V]):
 
 
 class _Pass:
-    """One pass over the inputs. It does not know its batch, so that dropping that one ends it."""
+    """One pass over the inputs. It does not hold its batch, so that dropping the batch ends it."""
 
     def __init__(
         self,
-        client: "Client",
+        sender: Sender,
         method: Callable[[Any], Any],
         inputs: Iterable[Any],
         workers: int,
         ordered: bool,
     ) -> None:
-        self._client = client
+        self._sender = sender
         self._method = method
         self._inputs = iter(inputs)
         self._workers = workers
@@ -122,39 +123,38 @@ class _Pass:
         self.rest: Outcomes[Any, Any] = Outcomes()
 
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
-        """What became of each input; then the error, if any, that the inputs ended with."""
-        bridge = self._client._open()
-        self._client._warn_in_a_loop(bridge, "Client.each", stacklevel=4)
+        """The outcome of each input; then the error, if any, that the inputs ended with."""
+        thread = self._sender.open()
         feed = _Feed(self._workers * 2)
-        original = _original(self._method, self._client._viewed(bridge.client))
-        run = Run(
-            original or partial(bridge.on_thread, self._method),
+        counterpart = _counterpart(self._method, self._sender.dispatcher(thread))
+        pool = WorkerPool(
+            counterpart or partial(thread.on_thread, self._method),
             feed,
             workers=self._workers,
             ordered=self._ordered,
         )
-        stream = bridge.stream(run.outcomes())
+        stream = PrefetchedStream(pool.outcomes())
         feed.ask = partial(stream.push, _MORE)
         try:
-            with closing(bridge.items(stream)) as items:
+            with closing(thread.items(stream)) as items:
                 for outcome in items:
                     if outcome is _MORE:
-                        self._feed(bridge, feed)
+                        self._feed(thread, feed)
                     else:
                         yield outcome
         finally:
             finished = [outcome for outcome in stream.ready if outcome is not _MORE]
-            waiting = enumerate([*feed.items, *self._pulled], run.pulled)
-            rest = [*finished, *run.rest, *(held_back(i, item) for i, item in waiting)]
+            waiting = enumerate([*feed.items, *self._pulled], pool.pulled)
+            rest = [*finished, *pool.rest, *(held_back(i, item) for i, item in waiting)]
             self.rest = Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
-    def _feed(self, bridge: "Bridge", feed: "_Feed") -> None:
+    def _feed(self, thread: "LoopThread", feed: "_Feed") -> None:
         ended, failure = False, None
         try:
             ended = self._pull(feed.size)
         except Exception as error:
             ended, failure = True, error
-        bridge.call(feed.give, self._pulled, ended, failure)
+        thread.call(feed.give, self._pulled, ended, failure)
         self._pulled = []
 
     def _pull(self, count: int) -> bool:
@@ -168,10 +168,10 @@ class _Pass:
 
 
 _LINGER: Final = 0.005
-"""Seconds in which inputs are gathered: a crossing costs as much as many of them."""
+"""Seconds in which inputs are gathered: crossing costs as much as many of them."""
 
 _MORE: Final[Any] = object()
-"""Goes along the outcomes where the loop wants more inputs."""
+"""Stands among the outcomes where the loop needs more inputs."""
 
 
 class _Feed:
@@ -213,17 +213,18 @@ class _Feed:
             self.ask()
 
 
-def _original(
-    method: Callable[[Any], Any], client: "AsyncClient"
+def _counterpart(
+    method: Callable[[Any], Any], dispatcher: "AsyncSender"
 ) -> Callable[[Any], Awaitable[Any]] | None:
-    """The async original of a resource's method, at the same account; ``None`` of any other."""
-    twin = getattr(method, "__self__", None)
-    home = type(twin).__module__
-    if not home.startswith(f"{__package__}.resources."):
+    """The async method that a resource's method mirrors, at the same account; else ``None``."""
+    resource = getattr(method, "__self__", None)
+    module = type(resource).__module__
+    if not module.startswith(f"{__package__}.resources."):
         return None
-    module = import_module(home.replace(".sync.", "."))
-    resource = getattr(module, f"Async{type(twin).__name__}")
-    account = getattr(twin, "_account", None)
-    made = resource(client) if account is None else resource(client, account)
-    original: Callable[[Any], Awaitable[Any]] = getattr(made, method.__name__)
-    return original
+    mirrored = getattr(
+        import_module(module.replace(".sync.", ".")), f"Async{type(resource).__name__}"
+    )
+    account = getattr(resource, "_account", None)
+    made = mirrored(dispatcher) if account is None else mirrored(dispatcher, account)
+    counterpart: Callable[[Any], Awaitable[Any]] = getattr(made, method.__name__)
+    return counterpart

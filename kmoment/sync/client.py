@@ -1,29 +1,25 @@
-"""The sync client: the async one behind a thread, under the same names."""
+"""The blocking client: every method of the async one, on a thread of its own."""
 
-import asyncio
-import os
 import ssl as ssl_module
-import sys
-import threading
-import warnings
-import weakref
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import attrs
 
-from .. import _checks
-from .._call import Call
-from .._endpoints import unlisted
-from .._routes import Reading
-from .._secret import Secret, TokenProvider
+from .. import _validate
+from .._engine.settings import ClientSettings
+from .._engine.token import TokenProvider
+from .._engine.views import Viewable
+from .._protocol.call import Call
+from .._protocol.endpoints import unlisted
+from .._protocol.routes import Reading
+from .._secret import Secret
 from ..batch import OnProgress
-from ..client import AsyncClient
-from ..errors import ClientClosedError, OutcomeUnknownError
+from ..errors import OutcomeUnknownError
 from ..hooks import Hook
 from ..models import Audience
+from ._sender import Sender, ThreadOwner
 from .batch import Batch
 from .resources.audiences import Audiences
 from .resources.categories import Categories
@@ -31,25 +27,11 @@ from .resources.locations import Locations
 from .resources.placements import Placements
 from .resources.targeting import Targeting
 
-if TYPE_CHECKING:
-    from ._bridge import Bridge
-
 I = TypeVar("I")  # noqa: E741 - input
-T = TypeVar("T")
 V = TypeVar("V")
 
 
-@attrs.define(eq=False)
-class _Host:
-    """What a client and all its views have in common."""
-
-    client: AsyncClient
-    bridge: "Bridge | None" = None
-    closed: bool = False
-    warned: bool = False
-
-
-class Client:
+class Client(Viewable):
     """Kakao Moment for blocking code. Opens nothing until the first call; close it when done.
 
         with kmoment.Client(token) as moment:
@@ -102,47 +84,53 @@ class Client:
         :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
+        if hasattr(self, "_sender"):  # a view
+            return
+        # Rebound at once: a traceback shows the local variables of every frame.
         secret, token = Secret.wrap(token), None
         via, proxy = None if proxy is None else Secret.wrap(proxy), None
-        self._view: dict[str, Any] = {}
-        self._host = _Host(
-            AsyncClient(
-                secret,  # type: ignore[arg-type]  # wrapped already, for the sake of tracebacks
-                base_url=base_url,
-                timeout=timeout,
-                deadline=deadline,
-                proxy=via,  # type: ignore[arg-type]
-                ssl=ssl,
-                max_connections=max_connections,
-                routes=routes,
-                max_attempts=max_attempts,
-                reconcile_delays=reconcile_delays,
-                periods=periods,
-                hooks=hooks,
-            )
+        settings = ClientSettings.checked(
+            secret,
+            base_url=base_url,
+            timeout=timeout,
+            deadline=deadline,
+            proxy=via,
+            ssl=ssl,
+            max_connections=max_connections,
+            routes=routes,
+            max_attempts=max_attempts,
+            reconcile_delays=reconcile_delays,
+            periods=periods,
+            hooks=hooks,
         )
+        self._sender = Sender(settings, ThreadOwner(settings))
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self._sender.settings.base_url
 
     @property
     def locations(self) -> Locations:
         """Provinces, districts and neighbourhoods."""
-        return Locations(self)
+        return Locations(self._sender)
 
     @property
     def placements(self) -> Placements:
         """Where ads can be shown."""
-        return Placements(self)
+        return Placements(self._sender)
 
     @property
     def categories(self) -> Categories:
         """Interests and business types."""
-        return Categories(self)
+        return Categories(self._sender)
 
     def account(self, ad_account_id: int) -> "Account":
         """What belongs to one ad account. Costs nothing, opens nothing, and shares the pool.
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
         """
-        return Account(self, _checks.ident("ad_account_id", ad_account_id))
+        return Account(self._sender, _validate.ident("ad_account_id", ad_account_id))
 
     def with_options(
         self,
@@ -159,16 +147,9 @@ class Client:
 
         :raises InvalidArgumentError: An argument breaks its rule.
         """
-        given: dict[str, Any] = {
-            "max_attempts": max_attempts,
-            "deadline": deadline,
-            "reconcile_delays": None if reconcile_delays is None else tuple(reconcile_delays),
-        }
-        self._host.client.with_options(**given)  # checks them
-        view = object.__new__(type(self))
-        view._host = self._host
-        view._view = {**self._view, **{k: v for k, v in given.items() if v is not None}}
-        return view
+        before = self._sender
+        settings = before.settings.with_options(max_attempts, deadline, reconcile_delays)
+        return self._constructed_again(_sender=Sender(settings, before.owner))
 
     def each(
         self,
@@ -198,7 +179,7 @@ class Client:
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return Batch(
-            self,
+            self._sender,
             method,
             inputs,
             concurrency=concurrency,
@@ -261,22 +242,16 @@ class Client:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/reference
         """
-        method, path = _checks.method("method", method), _checks.path("path", path)
-        return self.send(
+        method, path = _validate.method("method", method), _validate.path("path", path)
+        return self._sender.send(
             Call(
                 endpoint=unlisted(method, path, account=account is not None),
                 returns=object,
-                account=None if account is None else _checks.ident("account", account),
-                query=_checks.query("params", params or {}),
+                account=None if account is None else _validate.ident("account", account),
+                query=_validate.query("params", params or {}),
                 body=json,
             )
         )
-
-    def send(self, call: Call[T]) -> T:
-        """Make *call*. Every method of every resource ends here."""
-        bridge = self._open()
-        self._warn_in_a_loop(bridge, sys._getframe(1).f_code.co_qualname, stacklevel=4)
-        return bridge.call(self._viewed(bridge.client).send, call)
 
     def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Look again for the audience that ``audiences.create`` may have made.
@@ -290,15 +265,7 @@ class Client:
         :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or nobody
             knows what was there before.
         """
-        bridge = self._open()
-        return bridge.call(self._viewed(bridge.client).reconcile, error)
-
-    def iterate(self, source: AsyncIterable[T]) -> Iterator[T]:
-        """The items of *source*, which runs on the client's own loop.
-
-        Items cross over in chunks, as they are ready; abandoning the iterator stops *source*.
-        """
-        return self._open().iterate(source)
+        return self._sender.reconcile(error)
 
     def close(self) -> None:
         """Refuse new calls, wait up to 5 s for those under way, then close every connection.
@@ -306,12 +273,7 @@ class Client:
         May be called again, and before anything was opened. A script need not call it: nothing
         is left open, and nothing waits, when the interpreter exits.
         """
-        host = self._host
-        with _opening:
-            host.closed = True
-            bridge, host.bridge = host.bridge, None
-        if bridge is not None and bridge.usable:
-            bridge.close()
+        self._sender.owner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -324,50 +286,24 @@ class Client:
     ) -> None:
         self.close()
 
+    def _change_settings(self, **changes: Any) -> None:
+        """For tests, before the first call: also for the resources that exist already."""
+        self._sender.settings = attrs.evolve(self._sender.settings, **changes)
+
     def __repr__(self) -> str:
-        host = self._host
-        state = "closed" if host.closed else "open" if host.bridge else "not opened yet"
-        return f"<{type(self).__name__} {host.client.base_url}, {state}>"
+        if not hasattr(self, "_sender"):  # in the traceback of a refused argument
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {self.base_url}, {self._sender.owner}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
-
-    @property
-    def _looks(self) -> bool:
-        return self._viewed(self._host.client)._looks
-
-    def _viewed(self, client: AsyncClient) -> AsyncClient:
-        return client.with_options(**self._view) if self._view else client
-
-    def _open(self) -> "Bridge":
-        host = self._host
-        bridge = host.bridge
-        if bridge is not None and bridge.usable:
-            return bridge
-        with _opening:
-            if host.closed:
-                raise ClientClosedError("the client is closed; make a new one")
-            if host.bridge is None or not host.bridge.usable:
-                host.bridge = _new_bridge(host)
-            return host.bridge
-
-    def _warn_in_a_loop(self, bridge: "Bridge", method: str, stacklevel: int) -> None:
-        if self._host.warned or bridge.here or not _in_running_loop():
-            return
-        self._host.warned = True
-        warnings.warn(
-            f"{method} blocks the running event loop; use kmoment.AsyncClient there, "
-            f"and await Async{method}",
-            RuntimeWarning,
-            stacklevel=stacklevel,
-        )
 
 
 @attrs.frozen(eq=False, repr=False)
 class Account:
     """One ad account's part of the API. Made by :meth:`Client.account`; immutable."""
 
-    _client: Client
+    _sender: Sender
     ad_account_id: int
     audiences: Audiences = attrs.field(
         init=False, default=attrs.Factory(lambda it: Audiences(*it._parts), takes_self=True)
@@ -377,36 +313,8 @@ class Account:
     )
 
     @property
-    def _parts(self) -> tuple[Client, int]:
-        return self._client, self.ad_account_id
+    def _parts(self) -> tuple[Sender, int]:
+        return self._sender, self.ad_account_id
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ad_account_id}>"
-
-
-def _new_bridge(host: _Host) -> "Bridge":
-    from ._bridge import Bridge
-
-    host.client = host.client.unopened()
-    bridge = Bridge(host.client)
-    weakref.finalize(host, bridge.stop).atexit = False
-    return bridge
-
-
-def _in_running_loop() -> bool:
-    with suppress(RuntimeError):
-        return asyncio.get_running_loop() is not None
-    return False
-
-
-_opening = threading.Lock()
-
-
-def _reopen() -> None:
-    """In a forked child: whoever held the lock is not here to release it."""
-    global _opening
-    _opening = threading.Lock()
-
-
-# Windows knows no fork.
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_reopen)

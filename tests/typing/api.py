@@ -118,7 +118,7 @@ def models(audience: kmoment.Audience, cohort: kmoment.CohortAvailable) -> None:
     assert_type(audience.ages, tuple[kmoment.Age, ...] | None)
     assert_type(audience.depth3_locations, tuple[kmoment.Depth3Location, ...] | None)
     assert_type(cohort.target(), kmoment.CohortTargeting)
-    assert_type(kmoment.AudienceDraft("x", "DISPLAY").faults(), tuple[kmoment.Fault, ...])
+    assert_type(kmoment.AudienceDraft("x", "DISPLAY").violations(), tuple[kmoment.Violation, ...])
     kmoment.AudienceDraft.message("x", talk_channel_group_targetings=[])
     kmoment.AudienceDraft.display("x", ages=("20", kmoment.Age.AGE_25), genders=["M"])
 

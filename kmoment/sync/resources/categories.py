@@ -1,23 +1,19 @@
 # Made from kmoment/resources/categories.py by `nox -s mirror`: edit that one.
 """Interests and business types."""
 
-from typing import TYPE_CHECKING
-
-from ..._call import Call
-from ..._endpoints import CATEGORIES
+from ..._protocol.call import Call
+from ..._protocol.endpoints import CATEGORIES
+from .._sender import Sender
 from ...models import CategoryData
-
-if TYPE_CHECKING:
-    from ..client import Client
 
 
 class Categories:
     """Categories for custom audience targeting. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "Client") -> None:
-        self._client = client
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def interests(self) -> list[CategoryData]:
         """List the interests; their ``id`` goes into a draft's ``ufo_interests``.
@@ -28,7 +24,7 @@ class Categories:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "INTEREST"})
         )
 
@@ -41,6 +37,6 @@ class Categories:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/target-custom
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=CATEGORIES, returns=list[CategoryData], query={"type": "BUSINESS_TYPE"})
         )

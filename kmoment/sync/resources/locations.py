@@ -4,26 +4,23 @@
 import os
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from ... import _checks
-from ..._call import Call
-from ..._endpoints import DEPTH1, DEPTH2, DEPTH3
+from ... import _validate
+from ..._protocol.call import Call
+from ..._protocol.endpoints import DEPTH1, DEPTH2, DEPTH3
+from .._sender import Sender
 from ..batch import Batch, OnProgress
 from ...models import Depth2Location, Depth3Location, Location
 from ...tree import LocationTree, full_name
-
-if TYPE_CHECKING:
-    from ..client import Client
 
 
 class Locations:
     """Locations for area targeting. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "Client") -> None:
-        self._client = client
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def depth1(self) -> list[Location]:
         """List the cities and provinces (-si, -do).
@@ -35,7 +32,7 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(Call(endpoint=DEPTH1, returns=list[Location]))
+        return self._sender.send(Call(endpoint=DEPTH1, returns=list[Location]))
 
     def depth2(self, keyword: str) -> list[Depth2Location]:
         """Find cities, counties and districts (-si, -gun, -gu) by name.
@@ -50,11 +47,11 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(
                 endpoint=DEPTH2,
                 returns=list[Depth2Location],
-                query={"keyword": _checks.text("keyword", keyword)},
+                query={"keyword": _validate.text("keyword", keyword)},
             )
         )
 
@@ -71,11 +68,11 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(
                 endpoint=DEPTH3,
                 returns=list[Depth3Location],
-                query={"keyword": _checks.text("keyword", keyword)},
+                query={"keyword": _validate.text("keyword", keyword)},
             )
         )
 
@@ -96,7 +93,8 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.each(
+        return Batch(
+            self._sender,
             self.depth2,
             keywords,
             concurrency=concurrency,
@@ -121,7 +119,8 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.each(
+        return Batch(
+            self._sender,
             self.depth3,
             keywords,
             concurrency=concurrency,

@@ -1,23 +1,19 @@
 # Made from kmoment/resources/placements.py by `nox -s mirror`: edit that one.
 """Where ads can be shown."""
 
-from typing import TYPE_CHECKING
-
-from ..._call import Call
-from ..._endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from ..._protocol.call import Call
+from ..._protocol.endpoints import NETWORK_CATEGORIES, SECTION_CATEGORIES
+from .._sender import Sender
 from ...models import NetworkPlacement, SectionCategory
-
-if TYPE_CHECKING:
-    from ..client import Client
 
 
 class Placements:
     """Placement categories for ad groups. No ad account is needed."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_sender",)
 
-    def __init__(self, client: "Client") -> None:
-        self._client = client
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def network_categories(self) -> list[NetworkPlacement]:
         """List the categories of the Network placement.
@@ -29,7 +25,7 @@ class Placements:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=NETWORK_CATEGORIES, returns=list[NetworkPlacement])
         )
 
@@ -43,6 +39,6 @@ class Placements:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=SECTION_CATEGORIES, returns=list[SectionCategory])
         )

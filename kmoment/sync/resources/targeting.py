@@ -1,11 +1,9 @@
 # Made from kmoment/resources/targeting.py by `nox -s mirror`: edit that one.
 """What one ad account can target: engagement, events, files, channels, friend groups."""
 
-from typing import TYPE_CHECKING
-
-from ... import _checks
-from ..._call import Call
-from ..._endpoints import (
+from ... import _validate
+from ..._protocol.call import Call
+from ..._protocol.endpoints import (
     COHORTS,
     CUSTOMER_FILES,
     FRIEND_GROUPS,
@@ -13,6 +11,7 @@ from ..._endpoints import (
     SYNC_PROFILES,
     TALK_CHANNELS,
 )
+from .._sender import Sender
 from ...models import (
     ChannelProfile,
     CohortAvailable,
@@ -22,17 +21,14 @@ from ...models import (
     TalkChannelGroupFile,
 )
 
-if TYPE_CHECKING:
-    from ..client import Client
-
 
 class Targeting:
     """The custom audiences of one ad account. ``row.target()`` makes an entry for a draft."""
 
-    __slots__ = ("_account", "_client")
+    __slots__ = ("_account", "_sender")
 
-    def __init__(self, client: "Client", account: int) -> None:
-        self._client = client
+    def __init__(self, sender: Sender, account: int) -> None:
+        self._sender = sender
         self._account = account
 
     def cohorts(self) -> list[CohortAvailable]:
@@ -44,7 +40,7 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=COHORTS, returns=list[CohortAvailable], account=self._account)
         )
 
@@ -59,13 +55,13 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(
                 endpoint=PIXEL_EVENTS,
                 returns=list[PixelAndSdkEvent],
                 account=self._account,
-                path={"track_id": _checks.track_id("track_id", track_id)},
-                query={"term": _checks.term("term", term)},
+                path={"track_id": _validate.track_id("track_id", track_id)},
+                query={"term": _validate.term("term", term)},
             )
         )
 
@@ -76,7 +72,7 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=CUSTOMER_FILES, returns=list[CustomerFile], account=self._account)
         )
 
@@ -87,7 +83,7 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=TALK_CHANNELS, returns=list[ChannelProfile], account=self._account)
         )
 
@@ -98,7 +94,7 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(endpoint=SYNC_PROFILES, returns=list[SyncProfile], account=self._account)
         )
 
@@ -111,11 +107,11 @@ class Targeting:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
-        return self._client.send(
+        return self._sender.send(
             Call(
                 endpoint=FRIEND_GROUPS,
                 returns=list[TalkChannelGroupFile],
                 account=self._account,
-                query={"profileId": _checks.text("profile_id", profile_id)},
+                query={"profileId": _validate.text("profile_id", profile_id)},
             )
         )

@@ -1,0 +1,160 @@
+"""Workers that pull inputs one by one, run a job on each, and hand on its outcome.
+
+An input is pulled when a worker is free for it. Only a window of them is between being pulled and
+being handed on, so that memory stays flat if the reader is slow or, in order, if the first input
+is. If the pool is stopped midway, every input that was pulled has its outcome in
+:attr:`WorkerPool.rest`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from typing import Any, Final
+
+from .._engine.write_tracker import CURRENT, WriteTracker
+from ..errors import APIError, ClientClosedError, DeadlineExceededError, OutcomeUnknownError
+from ..outcomes import Outcome, Outcomes, OutcomeStatus
+
+_WINDOW: Final = 4
+"""Inputs per worker that were pulled and not handed on yet."""
+
+
+class WorkerPool:
+    """One pass over *inputs*."""
+
+    def __init__(
+        self,
+        job: Callable[[Any], Awaitable[Any]],
+        inputs: Iterable[Any] | AsyncIterable[Any],
+        *,
+        workers: int,
+        ordered: bool,
+    ) -> None:
+        self._job = job
+        self._source = aiter(inputs if isinstance(inputs, AsyncIterable) else _Plain(inputs))
+        self._workers = workers
+        self._ordered = ordered
+        self._room = asyncio.Semaphore(workers * _WINDOW)
+        self._pulling = asyncio.Lock()
+        self.pulled = 0
+        self._ended = False
+        self._stopping = False
+        self._outer: WriteTracker | None = None
+        self._failure: Exception | None = None
+        self._crash: BaseException | None = None
+        self._ready: asyncio.Queue[Outcome[Any, Any] | None] = asyncio.Queue()
+        self._held: dict[int, Outcome[Any, Any]] = {}
+        self.rest: Outcomes[Any, Any] = Outcomes()
+
+    async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
+        """The outcome of each input; then the error, if any, that the inputs ended with."""
+        self._outer = CURRENT.get()
+        tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+        try:
+            working, turn = len(tasks), 0
+            while working:
+                outcome = await self._ready.get()
+                if outcome is None:
+                    working -= 1
+                    if self._crash is not None:
+                        raise self._crash
+                    continue
+                self._held[outcome.index if self._ordered else turn] = outcome
+                while turn in self._held:
+                    self._room.release()
+                    turn += 1
+                    yield self._held.pop(turn - 1)
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            await self._stop(tasks)
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._stopping = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        left = list(self._held.values())
+        while not self._ready.empty():
+            left += filter(None, (self._ready.get_nowait(),))
+        self.rest = Outcomes(sorted(left, key=lambda outcome: outcome.index))
+
+    async def _work(self) -> None:
+        try:
+            while pulled := await self._pull():
+                self._ready.put_nowait(await self._do(*pulled))
+        except BaseException as crash:
+            if not self._stopping:
+                self._crash = crash
+            raise
+        finally:
+            self._ready.put_nowait(None)
+
+    async def _pull(self) -> tuple[int, Any] | None:
+        await self._room.acquire()
+        async with self._pulling:
+            if self._ended:
+                return None
+            try:
+                given = await anext(self._source)
+            except StopAsyncIteration:
+                self._ended = True
+                return None
+            except Exception as error:
+                self._ended, self._failure = True, error
+                return None
+            self.pulled += 1
+            return self.pulled - 1, given
+
+    async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
+        tracker = WriteTracker(self._outer)
+        CURRENT.set(tracker)  # each worker is a task, with a context of its own
+        try:
+            value = await self._job(given)
+        except asyncio.CancelledError:
+            stopped = _in_doubt(index, given) if tracker.wrote else held_back(index, given)
+            if not self._stopping:  # the job cancelled itself: only this input ends
+                return stopped
+            self._ready.put_nowait(stopped)
+            raise
+        except Exception as error:
+            status = OutcomeStatus.UNKNOWN if tracker.wrote else status_of(error)
+            return Outcome(index=index, input=given, status=status, error=error)
+        return Outcome(index=index, input=given, status=OutcomeStatus.OK, value=value)
+
+
+def _in_doubt(index: int, given: Any) -> Outcome[Any, Any]:
+    error = OutcomeUnknownError("stopped while it was running; it may have been done")
+    return Outcome(index=index, input=given, status=OutcomeStatus.UNKNOWN, error=error)
+
+
+def held_back(index: int, given: Any) -> Outcome[Any, Any]:
+    """The outcome of an input that was pulled, and for which nothing was done."""
+    error = APIError("stopped before it did anything", {"can_retry": True})
+    return Outcome(index=index, input=given, status=OutcomeStatus.NOT_ATTEMPTED, error=error)
+
+
+def status_of(error: Exception) -> OutcomeStatus:
+    """The status of an input whose job *error* has ended."""
+    if isinstance(error, OutcomeUnknownError):
+        return OutcomeStatus.UNKNOWN
+    if isinstance(error, ClientClosedError):
+        return OutcomeStatus.NOT_ATTEMPTED
+    if isinstance(error, APIError) and error.request_sent is False:
+        never_left = isinstance(error, DeadlineExceededError) or not error.attempts
+        return OutcomeStatus.NOT_ATTEMPTED if never_left else OutcomeStatus.FAILED
+    return OutcomeStatus.FAILED
+
+
+class _Plain:
+    """Makes an iterable asynchronous."""
+
+    def __init__(self, inputs: Iterable[Any]) -> None:
+        self._items = iter(inputs)
+
+    def __aiter__(self) -> "_Plain":
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration

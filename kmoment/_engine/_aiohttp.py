@@ -1,0 +1,150 @@
+"""aiohttp below its session: every member that we use and that aiohttp does not document.
+
+The session would send a PUT or DELETE twice when a connection drops (aio-libs/aiohttp#10790 and
+#7363 are open), follow redirects, keep cookies and read ~/.netrc. Without it the moment of sending
+is known, and a call costs a fifth less (``benchmarks/request.py``). A release of aiohttp may take
+one of these members away; then :func:`missing_member` names it, and ``_session.py`` does the work.
+"""
+
+import asyncio
+import inspect
+import ssl as ssl_module
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+
+from .._protocol.http import Request, TransportError
+from .._secret import Secret
+from .context import AttemptState
+
+SPOKE_FIRST: Final = "the server spoke before it was asked"
+
+# Each with the arguments that we pass.
+_METHODS: Final[tuple[tuple[type, str, tuple[Any, ...], dict[str, Any]], ...]] = (
+    # Puts a request together, with the proxy's headers and the body's length.
+    (
+        aiohttp.ClientRequest,
+        "__init__",
+        (None, "GET", None),
+        {"headers": None, "data": None, "loop": None, "proxy": None},
+    ),
+    # Gives a connection of the pool, or a new one, through the proxy where there is one.
+    (aiohttp.TCPConnector, "connect", (None, None, [], None), {}),
+    # Tells the parser how the body ends, and leaves decompressing to us.
+    (
+        ResponseHandler,
+        "set_response_params",
+        (None,),
+        {"read_until_eof": True, "auto_decompress": False},
+    ),
+    # Writes the request: from here on it may have left.
+    (aiohttp.ClientRequest, "send", (None, None), {}),
+    # Waits for the status and the headers.
+    (aiohttp.ClientResponse, "start", (None, None), {}),
+)
+_ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
+    # The response, as soon as the request was written: to be closed if the call is cancelled.
+    (aiohttp.ClientRequest, "response"),
+    # The connection's reader and writer.
+    (Connection, "protocol"),
+    # Whether bytes are there that nobody asked for: they would be taken for our answer.
+    (ResponseHandler, "should_close"),
+    # Ends a connection that is no longer HTTP, after a 101.
+    (ResponseHandler, "close"),
+)
+
+
+@cache
+def missing_member() -> str | None:
+    """The first member that this aiohttp does not have, or has with other parameters."""
+    for owner, name in _ATTRIBUTES:
+        if not hasattr(owner, name):
+            return f"{owner.__name__}.{name}"
+    for owner, name, args, kwargs in _METHODS:
+        try:
+            inspect.signature(getattr(owner, name)).bind(*args, **kwargs)
+        except (AttributeError, TypeError):
+            return f"{owner.__name__}.{name}"
+    return None
+
+
+class DirectPool:
+    """Connections of one event loop: those that are kept, and those that serve one request."""
+
+    def __init__(
+        self,
+        limits: aiohttp.ClientTimeout,
+        headers: dict[str, str],
+        ssl: ssl_module.SSLContext | bool,
+        proxy: Secret,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._headers = headers
+        self._limits = limits
+        self._proxy = proxy
+        self._kept = aiohttp.TCPConnector(limit=0, ssl=ssl)
+        self._fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, force_close=True)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._kept.closed
+
+    async def start(
+        self, request: Request, token: Secret, attempt: AttemptState
+    ) -> aiohttp.ClientResponse:
+        """Send *request* once. Of its response, the head has come and the body has not."""
+        outgoing = aiohttp.ClientRequest(
+            request.method,
+            request.url,
+            headers=self._headers
+            | request.headers
+            | {hdrs.AUTHORIZATION: f"Bearer {token.reveal()}"},
+            data=request.body,
+            loop=self._loop,
+            proxy=self._proxy.reveal(),
+        )
+        connector = self._fresh if request.fresh else self._kept
+        connection = await connector.connect(outgoing, [], self._limits)
+        try:
+            protocol: Any = connection.protocol
+            if protocol.should_close:
+                raise TransportError(SPOKE_FIRST)
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            attempt.phase, attempt.sent = "waiting for the answer", True
+            response = await outgoing.send(connection)
+            await response.start(connection)
+            end_upgraded(response, protocol)
+            return response
+        except BaseException:
+            if outgoing.response is not None:
+                outgoing.response.close()
+            connection.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._kept.close()
+        await self._fresh.close()
+
+    def drop(self) -> None:
+        """Close every connection, as far as that goes without waiting."""
+        for connector in (self._kept, self._fresh):
+            close_now(connector)
+
+
+def end_upgraded(response: aiohttp.ClientResponse, protocol: Any) -> None:
+    """After a 101 the connection is no longer HTTP: it must not go back into the pool."""
+    if response.status == 101:
+        protocol.close()
+
+
+def close_now(connector: aiohttp.BaseConnector) -> None:
+    """Close *connector* as far as that goes without waiting."""
+    with suppress(StopIteration):
+        next(connector.close().__await__())

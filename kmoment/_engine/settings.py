@@ -1,0 +1,131 @@
+"""The settings of a client or of a view, checked. They hold no connection and no event loop."""
+
+import asyncio
+import os
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, Protocol, Self
+
+import attrs
+
+from .. import _validate
+from .._policies.options import CallOptions
+from .._protocol.http import Request, Response
+from .._protocol.routes import Reading, Routes
+from .._secret import Secret, checked_token
+from ..hooks import Hook
+from .context import AttemptState
+from .notify import Notifier
+
+DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
+
+
+class Sends(Protocol):
+    """A transport: aiohttp's, or a script in its place."""
+
+    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
+        """Send *request* once, and read its response to the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ClientSettings:
+    """What a client was given. A view has the same, with other :attr:`options`."""
+
+    token: Secret
+    """The token, or a callable that returns one."""
+    base_url: str
+    timeout: float
+    """Seconds that one attempt may wait for the server's next byte."""
+    proxy: Secret | None
+    ssl: ssl_module.SSLContext | None
+    max_connections: int
+    routes: Routes
+    """What was learnt of the server's paths. A forked process starts from it."""
+    options: CallOptions
+    periods: Mapping[str, float]
+    """Seconds between two calls, by quota group."""
+    notifier: Notifier
+    sleep: Callable[[float], Awaitable[None]] = attrs.Factory(lambda: asyncio.sleep)
+    new_transport: Callable[["ClientSettings"], Sends] = attrs.Factory(lambda: _new_transport)
+
+    @classmethod
+    def checked(
+        cls,
+        token: Secret,
+        *,
+        base_url: str | None,
+        timeout: float,
+        deadline: float,
+        proxy: Secret | None,
+        ssl: ssl_module.SSLContext | None,
+        max_connections: int,
+        routes: Reading,
+        max_attempts: int,
+        reconcile_delays: Iterable[float],
+        periods: Mapping[str, float] | None,
+        hooks: Iterable[Hook],
+    ) -> Self:
+        """Settings from a constructor's arguments. What is secret arrives wrapped."""
+        # Imported now, because it takes a while: not on `import kmoment`, not in the first call.
+        from . import transport as _  # noqa: F401
+
+        if not isinstance(ssl, ssl_module.SSLContext | None):
+            _validate.refuse("ssl", "an ssl.SSLContext", ssl)
+        if routes not in ("auto", "nested", "flat"):
+            _validate.refuse("routes", "auto, nested or flat", routes)
+        return cls(
+            token=_token(token),
+            base_url=_validate.base_url("base_url", _or_environment(base_url)),
+            timeout=_validate.seconds("timeout", timeout),
+            proxy=None if proxy is None else _validate.proxy("proxy", proxy),
+            ssl=ssl,
+            max_connections=_validate.count("max_connections", max_connections),
+            routes=Routes(routes),
+            options=CallOptions(
+                max_attempts=_validate.count("max_attempts", max_attempts),
+                deadline=_validate.seconds("deadline", deadline),
+                reconcile_delays=_validate.pauses("reconcile_delays", reconcile_delays),
+            ),
+            periods={
+                name: _validate.seconds(f"periods[{name!r}]", value)
+                for name, value in (periods or {}).items()
+            },
+            notifier=Notifier(hooks),
+        )
+
+    def with_options(
+        self,
+        max_attempts: int | None,
+        deadline: float | None,
+        reconcile_delays: Iterable[float] | None,
+    ) -> Self:
+        """The same settings with the options that are given."""
+        given: dict[str, Any] = {}
+        if max_attempts is not None:
+            given["max_attempts"] = _validate.count("max_attempts", max_attempts)
+        if deadline is not None:
+            given["deadline"] = _validate.seconds("deadline", deadline)
+        if reconcile_delays is not None:
+            given["reconcile_delays"] = _validate.pauses("reconcile_delays", reconcile_delays)
+        return attrs.evolve(self, options=attrs.evolve(self.options, **given))
+
+
+def _token(given: Secret) -> Secret:
+    if given.reveal() is None:
+        given = Secret(os.environ.get("KMOMENT_TOKEN"))
+    return given if callable(given.reveal()) else checked_token(given)
+
+
+def _or_environment(base_url: str | None) -> str:
+    return os.environ.get("KMOMENT_BASE_URL", DEFAULT_BASE_URL) if base_url is None else base_url
+
+
+def _new_transport(settings: ClientSettings) -> Sends:
+    from .transport import Transport
+
+    return Transport(timeout=settings.timeout, proxy=settings.proxy, ssl=settings.ssl)

@@ -1,0 +1,100 @@
+"""What a client and all its views share: everything that belongs to one event loop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+from weakref import WeakValueDictionary
+
+from .._policies.circuit_breaker import CircuitBreakers
+from .._policies.retry_budget import Budget
+from ..errors import ClientClosedError, WrongLoopError
+from .admission import FairSemaphore, InMemoryRateLimiters, RateLimiterStore
+from .settings import ClientSettings, Sends
+from .timeouts import TimeoutScheduler
+from .token import TokenSource
+
+DRAIN_SECONDS: Final = 5.0
+"""Time that closing gives to calls under way: most answers take less than a second."""
+_SEEN: Final = 10_000
+"""Ids kept in memory: more than one list of audiences shows."""
+
+
+class ClientState:
+    """Opened by the first call, in its event loop, and closed once for all views.
+
+    A forked process and a new event loop make another one from the same settings.
+    """
+
+    clock: Callable[[], float]
+    timeouts: TimeoutScheduler
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.token = TokenSource(settings.token)
+        self.slots = FairSemaphore(settings.max_connections)
+        self.limiters: RateLimiterStore = InMemoryRateLimiters()
+        self.breakers = CircuitBreakers()
+        self.budget = Budget()
+        self.transport: Sends | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.closed = False
+        self.live = 0
+        """Calls under way."""
+        self.quiet = asyncio.Event()
+        """Set by each call that ends while the client closes."""
+        self.creating: WeakValueDictionary[tuple[int | None, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
+        """Creates under way, by account and name: one at a time."""
+        self.seen: deque[int] = deque(maxlen=_SEEN)
+        """Ids of audiences that answers have shown. A stale list may not show them yet."""
+
+    def open(self, settings: ClientSettings) -> None:
+        """Get ready for a call in the running loop."""
+        if self.closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        if self.transport is None:
+            loop = self.loop = _running_loop()
+            self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
+            self.transport = settings.new_transport(settings)
+        self._check_loop()
+
+    async def close(self, seconds: float | None = None) -> None:
+        """Refuse new calls, give those under way *seconds*, and close every connection.
+
+        :param seconds: Default: :data:`DRAIN_SECONDS`.
+        """
+        if self.transport is not None:
+            self._check_loop()
+        self.closed = True
+        if self.transport is not None:
+            try:
+                await self._drain(DRAIN_SECONDS if seconds is None else seconds)
+            finally:
+                self.timeouts.close()
+                await self.transport.aclose()
+
+    def __str__(self) -> str:
+        return "closed" if self.closed else "open" if self.transport else "not opened yet"
+
+    def _check_loop(self) -> None:
+        if _running_loop() is not self.loop:
+            raise WrongLoopError(
+                "the client belongs to the event loop of its first call; make one per loop"
+            )
+
+    async def _drain(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.live:
+                    self.quiet.clear()
+                    await self.quiet.wait()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        reason = "kmoment's async client runs on asyncio, and no event loop is running"
+    raise WrongLoopError(reason)

@@ -1,0 +1,135 @@
+"""Deadlines and silence timeouts of all calls, with one timer.
+
+A timer for each call and each read would cost more than all other bookkeeping, and nearly all of
+them would be cancelled unused. Here each call only writes down when it has to end. One timer, set
+to the earliest of these moments, then checks all calls.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+from math import inf
+from typing import Any
+
+
+class TimeoutKind(Enum):
+    """Which time has passed."""
+
+    DEADLINE = "the deadline of the call"
+    SILENCE = "the server sent nothing for too long"
+
+
+class CallTimeout:
+    """When one call has to end, in the event loop's time. Its task is then cancelled."""
+
+    __slots__ = (
+        "_cancelling",
+        "_cancels",
+        "_scheduler",
+        "began",
+        "deadline",
+        "past",
+        "silence",
+        "task",
+    )
+
+    def __init__(self, scheduler: "TimeoutScheduler", seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._scheduler = scheduler
+        self.task: asyncio.Task[Any] = task
+        self._cancelling = task.cancelling()
+        self._cancels = 0
+        self.began: float = scheduler.clock()
+        self.deadline: float = self.began + seconds
+        self.silence: float = inf
+        self.past: TimeoutKind | None = None
+
+    def expect(self, seconds: float) -> None:
+        """Give the server *seconds* from now to send its next byte."""
+        scheduler = self._scheduler
+        self.silence = scheduler.clock() + seconds
+        scheduler.reschedule(self.silence)
+
+    @property
+    def due(self) -> float:
+        """The earlier of the two times."""
+        return min(self.deadline, self.silence)
+
+    def stop(self, now: float) -> None:
+        """Cancel the call: one of its times has passed."""
+        self.past = TimeoutKind.DEADLINE if self.deadline <= now else TimeoutKind.SILENCE
+        self.deadline, self.silence = inf if self.deadline <= now else self.deadline, inf
+        self._cancels += 1
+        self.task.cancel()
+
+    def expired(self, kind: TimeoutKind) -> bool:
+        """Whether the cancellation that has just come was ours, for *kind*, and nobody else's."""
+        if self.past is not kind:
+            return False
+        self.past = None
+        return self.uncancel() <= self._cancelling
+
+    def uncancel(self) -> int:
+        """Take back our own cancellations. Returns how many the task has left."""
+        while self._cancels:
+            self._cancels -= 1
+            self.task.uncancel()
+        return self.task.cancelling()
+
+
+class TimeoutScheduler:
+    """The timeouts of all calls of one client."""
+
+    __slots__ = ("_closing", "_loop", "_timeouts", "_timer", "_when", "clock")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.clock: Callable[[], float] = loop.time
+        self._when = inf
+        self._closing = False
+        self._timeouts: set[CallTimeout] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, seconds: float) -> CallTimeout:
+        """Give the call of the running task *seconds* from now."""
+        timeout = CallTimeout(self, seconds)
+        self._timeouts.add(timeout)
+        self.reschedule(timeout.deadline)
+        return timeout
+
+    def end(self, timeout: CallTimeout) -> None:
+        """The call has ended."""
+        self._timeouts.discard(timeout)
+        if timeout._cancels:
+            timeout.uncancel()
+        if self._closing and not self._timeouts:
+            self._cancel_timer()
+        del timeout.task  # it holds the error, whose frames hold this object: no cycle is left
+
+    def close(self) -> None:
+        """Cancel the timer, as soon as no call needs it."""
+        self._closing = True
+        if not self._timeouts:
+            self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._when = None, inf
+
+    def reschedule(self, due: float) -> None:
+        """Check all calls at *due*, or earlier."""
+        if due < self._when:
+            self._cancel_timer()
+            self._timer, self._when = self._loop.call_at(due, self._check), due
+
+    def _check(self) -> None:
+        self._timer, self._when = None, inf
+        now = self.clock()
+        for timeout in tuple(self._timeouts):
+            if timeout.due <= now:
+                timeout.stop(now)
+        due = min((timeout.due for timeout in self._timeouts), default=inf)
+        if due < inf:
+            self.reschedule(due)

@@ -1,0 +1,298 @@
+"""A storm of faults over many writes, held against what the server really did.
+
+However answers are lost, three things must hold: no audience is made twice, no call reports a
+success that did not happen, and none reports a failure of something that was done. What cannot
+be known is reported as unknown. ``STORM=20x300`` makes it 20 seeds of 300 writes.
+
+One storm goes over the sandbox, one over plain sockets, which break in more ways.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import attrs
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.fault_server import (
+    Answer,
+    BadGzip,
+    CloseAfter,
+    CloseBefore,
+    CloseIdle,
+    CutBody,
+    CutGzip,
+    Drip,
+    Exchange,
+    FaultServer,
+    Garbage,
+    Html,
+    HugeHeader,
+    LateCommit,
+    Partial,
+    Received,
+    Redirect,
+    ResetAfter,
+    ResetBefore,
+    Silence,
+    SlowHeaders,
+    Step,
+    UnknownEncoding,
+    WrongLength,
+)
+from helpers.truth import Asked, Kakao
+from kmoment.sandbox import Fault, Sandbox
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1800)]
+
+SEEDS, WRITES = map(int, os.environ.get("STORM", "2x60").split("x"))
+RATES: Final = (0.05, 0.2, 0.5)
+ACCOUNT: Final = 1234
+DEADLINE: Final = 0.005
+
+
+class World(Protocol):
+    """What is really there."""
+
+    def audiences(self) -> dict[int, str]:
+        """Names by id."""
+        ...
+
+    def links(self) -> set[tuple[int, int]]: ...
+
+    def link(self, audience_id: int, ad_group_id: int) -> None: ...
+
+    async def settled(self) -> None:
+        """Wait until what is done late has been done."""
+        ...
+
+
+class Storm:
+    """One seed: writes by name, so that the world tells what became of each."""
+
+    def __init__(self, world: World, client: kmoment.AsyncClient, seed: int) -> None:
+        self.world, self.random = world, random.Random(seed)
+        self.audiences = client.account(ACCOUNT).audiences
+        self.made: list[int] = []
+        self.verdicts: Counter[str] = Counter()
+        # Pauses are of no interest here, but the server's own delays are.
+        client._change_settings(sleep=lambda _: asyncio.sleep(0))
+
+    async def rage(self) -> None:
+        for number in range(WRITES):
+            await self.write(number)
+        assert self.verdicts.total() == WRITES
+        assert self.verdicts["clean"] > 0
+
+    async def write(self, number: int) -> None:
+        kind = self.random.choice(["create", "create", "update", "delete", "bulk", "unlink"])
+        if kind == "create" or len(self.made) < 3:
+            await self.create(f"made {number}")
+        elif kind == "update":
+            await self.update(self.random.choice(self.made), f"edited {number}")
+        elif kind == "unlink":
+            await self.unlink(self.random.choice(self.made))
+        else:
+            await self.delete([self.taken() for _ in range(1 if kind == "delete" else 3)])
+
+    def taken(self) -> int:
+        return self.made.pop(self.random.randrange(len(self.made)))
+
+    async def create(self, name: str) -> None:
+        verdict = await self.verdict(self.audiences.create(kmoment.AudienceDraft.display(name)))
+        made = [ident for ident, called in self.world.audiences().items() if called == name]
+        assert len(made) <= 1, f"{name} was made {len(made)} times"
+        self.hold(verdict, done=bool(made))
+        if isinstance(verdict, kmoment.Audience):
+            assert [verdict.id] == made
+            self.made.append(verdict.id)
+
+    async def update(self, audience_id: int, name: str) -> None:
+        draft = kmoment.AudienceDraft.display(name)
+        verdict = await self.verdict(self.audiences.update(audience_id, draft))
+        self.hold(verdict, done=self.world.audiences()[audience_id] == name)
+
+    async def unlink(self, audience_id: int) -> None:
+        self.world.link(audience_id, 1)
+        verdict = await self.verdict(self.audiences.unlink(audience_id, 1))
+        self.hold(verdict, done=(audience_id, 1) not in self.world.links())
+
+    async def delete(self, ids: list[int]) -> None:
+        if len(ids) == 1:
+            verdict = await self.verdict(self.audiences.delete(*ids))
+        else:
+            verdict = await self.verdict(self.audiences.delete_many(ids))
+        gone = set(ids) - self.world.audiences().keys()
+        assert not gone or len(gone) == len(ids), "no request deletes a part"
+        if isinstance(verdict, kmoment.BulkDeleteResult):
+            statuses = {outcome.status for outcome in verdict.outcomes}
+            unsure = kmoment.DeleteStatus.UNKNOWN in statuses
+            counts = (None, None) if unsure else (len(ids), 0)
+            assert (verdict.success_count, verdict.fail_count) == counts
+            assert statuses <= {kmoment.DeleteStatus.DELETED, kmoment.DeleteStatus.UNKNOWN}
+            verdict = kmoment.OutcomeUnknownError("of a part of them") if unsure else verdict
+            assert gone or statuses == {kmoment.DeleteStatus.UNKNOWN}
+        self.hold(verdict, done=bool(gone))
+
+    async def verdict(self, call: Any) -> Any:
+        try:
+            return await call
+        except kmoment.APIError as error:
+            return error
+        finally:
+            await self.world.settled()
+
+    def hold(self, verdict: Any, *, done: bool) -> None:
+        """What was reported against what happened."""
+        if not isinstance(verdict, kmoment.APIError):
+            assert done, "a success that did not happen"
+            self.verdicts["clean"] += 1
+        elif isinstance(verdict, kmoment.OutcomeUnknownError):
+            self.verdicts["doubtful, and said to be"] += 1
+        else:
+            assert not done, f"a failure that did happen: {verdict!r}"
+            self.verdicts["failed, nothing done"] += 1
+
+
+@contextmanager
+def told(capsys: pytest.CaptureFixture[str], seed: int, rate: float) -> Iterator[list[Storm]]:
+    """Print what became of the storm that is put in the list."""
+    storms: list[Storm] = []
+    yield storms
+    if "STORM" in os.environ:
+        counts = storms[0].verdicts
+        with capsys.disabled():
+            print(f"\n  seed {seed}, {rate:.0%} faults: {dict(counts)}", end="")
+
+
+# -- Over the sandbox -------------------------------------------------------------------
+
+# Each may strike before or after the work is done, as the sandbox's kinds have it.
+KINDS: Final = ("drop_before", "drop_after", "reset", "truncate", "bad_json", "status", "throttle")
+
+
+@attrs.frozen
+class SandboxWorld:
+    sandbox: Sandbox
+
+    def audiences(self) -> dict[int, str]:
+        return {int(row["id"]): row["name"] for row in self._account()["audiences"]}
+
+    def links(self) -> set[tuple[int, int]]:
+        return {(link["audienceId"], link["adGroupId"]) for link in self._account()["links"]}
+
+    def link(self, audience_id: int, ad_group_id: int) -> None:
+        if (audience_id, ad_group_id) not in self.links():
+            self.sandbox.link(audience_id, ad_group_id)
+
+    async def settled(self) -> None:
+        await asyncio.sleep(DEADLINE)  # timers of one loop strike in order
+
+    def _account(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.sandbox.state()["accounts"][str(ACCOUNT)]
+        return found
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_storm(seed: int, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under any rate of faults, every write's report is true, and nothing is made twice."""
+    async with Sandbox(seed=seed) as sandbox:
+        share = rate / (len(KINDS) + 1)
+        for kind in KINDS:
+            sandbox.add_fault(Fault("audiences.*", kind, rate=share, status=502))
+        sandbox.add_fault(Fault("audiences.*", "commit_late", rate=share, delay=DEADLINE))
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
+            with told(capsys, seed, rate) as storms:
+                storms.append(Storm(SandboxWorld(sandbox), client, seed))
+                await storms[0].rage()
+
+
+# -- Over plain sockets -----------------------------------------------------------------
+
+STEPS: Final[tuple[Step, ...]] = (
+    Answer(429),
+    Answer(502),
+    Answer(502, acts=True),
+    Answer(gzip=True),
+    Answer(chunked=True),
+    CloseBefore(),
+    CloseAfter(),
+    CloseIdle(),
+    ResetBefore(),
+    ResetAfter(),
+    LateCommit(DEADLINE),
+    Partial(),
+    CutBody(),
+    CutGzip(),
+    BadGzip(),
+    UnknownEncoding(),
+    Drip(chunk=16, interval=0.001),
+    SlowHeaders(interval=0.001),
+    HugeHeader(20_000),
+    WrongLength(),
+    Html(502),
+    Html(502, acts=True),
+    Html(200),
+    Html(200, acts=True),
+    Garbage(),
+    Garbage(acts=True),
+    Redirect("https://elsewhere.example/"),
+    Answer(403),
+    Silence(5),
+    Silence(5, acts=True),
+)
+
+
+@attrs.frozen
+class Dice(Step):
+    """At some rate one of the steps above, else a proper answer."""
+
+    random: random.Random
+    rate: float
+
+    async def play(self, exchange: Exchange) -> None:
+        bad = self.random.random() < self.rate
+        await (self.random.choice(STEPS) if bad else Answer()).play(exchange)
+
+
+@attrs.frozen
+class SocketWorld:
+    """The truth behind a fault server. Its refusals come in a 200, as Kakao's may."""
+
+    server: FaultServer
+    kakao: Kakao = attrs.Factory(Kakao)
+
+    def act(self, received: Received) -> bytes:
+        return self.kakao.answer(Asked.of_received(received)).body
+
+    def audiences(self) -> dict[int, str]:
+        return {ident: row["name"] for ident, row in self.kakao.of(ACCOUNT).items()}
+
+    def links(self) -> set[tuple[int, int]]:
+        return self.kakao.links
+
+    def link(self, audience_id: int, ad_group_id: int) -> None:
+        self.kakao.links.add((audience_id, ad_group_id))
+
+    async def settled(self) -> None:
+        await self.server.settled()
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_storm_on_sockets(seed: int, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a socket, a proxy or a parser may do, the reports are as true."""
+    async with FaultServer() as server:
+        world = SocketWorld(server)
+        server.on_act, server.default = world.act, Dice(random.Random(seed), rate)
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=0.2) as client:
+            with told(capsys, seed, rate) as storms:
+                storms.append(Storm(world, client, seed))
+                await storms[0].rage()

@@ -1,0 +1,130 @@
+"""Doubts that are easily lost on the way: each was found by ``test_machine.py``."""
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.truth import TROUBLES, Truth, under, writing
+from helpers.virtual_clock import run
+from test_stateful import Ear
+
+NEW = kmoment.AudienceDraft.display("new")
+
+
+def moment(**settings: Any) -> tuple[Any, Truth, Ear]:
+    ear = Ear()
+    client = kmoment.AsyncClient(TOKEN, hooks=[ear], **settings)
+    truth = under(client, Truth(lambda: 0.01))
+    truth.kakao.seed(1, 3)
+    return client, truth, ear
+
+
+CALLS = {
+    "update": lambda a: a.update(101, NEW),
+    "delete": lambda a: a.delete(101),
+    "unlink": lambda a: a.unlink(101, 1),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_final_answer_after_a_doubt_is_a_doubt(name: str) -> None:
+    """An attempt that acted, then a 401: not a plain AuthenticationError."""
+
+    async def work() -> None:
+        client, _, _ = moment()
+        with writing("502 after", "401") as told, pytest.raises(kmoment.APIError) as caught:
+            await CALLS[name](client.account(1).audiences)
+        assert told.changes == 1
+        assert isinstance(caught.value, kmoment.OutcomeUnknownError), repr(caught.value)
+
+    run(work())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_breaker_in_the_middle_of_a_doubt(name: str) -> None:
+    """A probe whose first attempt acted, unanswered; its second is held back by the breaker."""
+
+    async def work() -> None:
+        client, _, _ = moment()
+        audiences = client.account(1).audiences
+        with writing("quota"), pytest.raises(kmoment.QuotaExceededError):
+            await audiences.list()
+        await asyncio.sleep(61)
+        with writing("reset after") as told, pytest.raises(kmoment.APIError) as caught:
+            await CALLS[name](audiences)
+        assert told.changes == 1
+        assert isinstance(caught.value, kmoment.OutcomeUnknownError), repr(caught.value)
+
+    run(work())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_cancelled_in_the_pause_after_a_doubt(name: str) -> None:
+    """Cancelled between two attempts, the first of which acted: the hook must hear "unknown"."""
+
+    async def work() -> None:
+        client, _, ear = moment()
+        client._change_settings(sleep=lambda _: asyncio.sleep(100))
+        with writing("reset after") as told:
+            task = asyncio.ensure_future(CALLS[name](client.account(1).audiences))
+            await asyncio.sleep(1)
+            task.cancel()
+            await asyncio.wait([task])
+        assert told.changes == 1
+        assert ear.outcomes(told, f"audiences.{name}") == {"unknown"}
+
+    run(work())
+
+
+def test_a_bulk_delete_and_a_stale_list() -> None:
+    """Nothing was deleted, and the list does not show the newest audience yet: no success."""
+
+    async def work() -> None:
+        client, truth, _ = moment()
+        with writing("reset before", "stale list"):
+            try:
+                result = await client.account(1).audiences.delete_many([103])
+            except kmoment.OutcomeUnknownError:
+                return
+        assert 103 not in truth.kakao.of(1), result
+
+    run(work())
+
+
+def test_cancelled_while_reading_back() -> None:
+    """Done by the first attempt, "not linked" to the second, cancelled in the look that follows."""
+
+    async def work() -> None:
+        client, _, ear = moment()
+        with writing("502 after") as told:
+            task = asyncio.ensure_future(client.account(1).audiences.unlink(101, 1))
+            while len(ear.attempts) < 2:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.wait([task])
+        assert task.cancelled()
+        assert told.changes == 1
+        assert ear.outcomes(told, "audiences.unlink") == {"unknown"}
+
+    run(work())
+
+
+def test_a_bulk_delete_done_late_is_no_failure() -> None:
+    """Done between the look and the second request: "already deleted" is our own doing."""
+
+    async def work() -> None:
+        client, _, _ = moment()
+        with writing("late by 0.06 s") as told:
+            result = await client.account(1).audiences.delete_many([101, 102, 103])
+        assert told.changes == 3
+        assert (result.success_count, result.fail_count) == (3, 0)
+
+    TROUBLES["late by 0.06 s"] = attrs.evolve(TROUBLES["late by 3 s"], late=0.06)
+    try:
+        run(work())
+    finally:
+        del TROUBLES["late by 0.06 s"]
