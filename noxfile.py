@@ -11,6 +11,8 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
+PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "models", "outcomes", "resources"]
+PUBLIC_MODULES += ["sandbox", "sync", "testing", "tree"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -29,10 +31,20 @@ def _group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, name)
 
 
-def _tests(session: nox.Session) -> None:
-    session.install(".", *_group("tests"))
+def _tests(session: nox.Session, *pins: str, **env: str) -> None:
+    session.install(".", *_group("tests"), *pins)
     # Not `python -m pytest`: that would put the source before the installed wheel.
-    session.run("pytest", *session.posargs, env={"PYTHONDEVMODE": "1"})
+    session.run("pytest", *session.posargs, env={"PYTHONDEVMODE": "1", **env})
+
+
+def _oldest() -> list[str]:
+    """The oldest version that we allow of each package."""
+    packages = PYPROJECT["project"]["dependencies"]
+    return [package.split(",")[0].replace(">=", "==") for package in packages]
+
+
+def _newest() -> list[str]:
+    return ["--upgrade", "--upgrade-strategy", "eager"]
 
 
 @nox.session
@@ -55,12 +67,47 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("versions", ["oldest", "newest"])
+def floors(session: nox.Session, versions: str) -> None:
+    """The test suite on the oldest versions of all packages that we allow, and on the newest."""
+    _tests(session, *(_oldest() if versions == "oldest" else _newest()))
+
+
+@nox.session
+def fallback(session: nox.Session) -> None:
+    """The test suite on aiohttp's public session, as with an aiohttp that lacks what we use."""
+    _tests(session, KMOMENT_TEST_SESSION="1")
+
+
+@nox.session
+def pure(session: nox.Session) -> None:
+    """The test suite without C extensions, so with aiohttp's parser in Python."""
+    packages = ("AIOHTTP", "MULTIDICT", "YARL", "FROZENLIST", "PROPCACHE")
+    _tests(session, **{f"{package}_NO_EXTENSIONS": "1" for package in packages})
+
+
+@nox.session
+def prerelease(session: nox.Session) -> None:
+    """The test suite on the newest pre-release of aiohttp. May fail: it shows what will come."""
+    _tests(session, "--pre", "--upgrade", "aiohttp<4")
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """The test suite with branch coverage: 100 % of everything but the sandbox."""
     session.install(".", *_group("tests"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--omit=*/kmoment/sandbox/*", "--fail-under=100")
     session.run("coverage", "report", "--include=*/kmoment/sandbox/*")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """A page for every public module, in ``build/docs``."""
+    session.install(".", *_group("docs"))
+    # Named one by one: the package loads its modules when they are used, so pdoc sees none.
+    modules = sorted(f"kmoment.{name}" for name in PUBLIC_MODULES)
+    session.run("pdoc", "--output-directory", "build/docs", "kmoment", *modules)
 
 
 @nox.session(venv_backend="none")

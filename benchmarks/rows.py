@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 def locations(count: int) -> list[Json]:
     """*count* rows as the neighbourhood look-up answers them."""
-    packed = files("kmoment.sandbox").joinpath("data", "regions.csv.gz").read_bytes()
+    packed = files("kmoment._data").joinpath("regions.csv.gz").read_bytes()
     names = csv.reader(gzip.decompress(packed).decode().splitlines()[1:])
     return [_row(i, *name) for i, name in enumerate(islice(cycle(names), count))]
 

@@ -22,7 +22,9 @@ KmomentError
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, NamedTuple, Self, TypedDict, cast
+from typing import Any, ClassVar, Self, cast
+
+from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
 
 __all__ = [
     "APIConnectionError",
@@ -52,71 +54,6 @@ __all__ = [
     "Violation",
     "WrongLoopError",
 ]
-
-
-class Violation(NamedTuple):
-    """One documented rule that a draft breaks."""
-
-    path: str
-    """Where, such as ``ages[1]``."""
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.rule}"
-
-
-class Problem(NamedTuple):
-    """One value in an answer that is not as documented."""
-
-    path: str
-    """Where, such as ``content[3].createdDate``."""
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.rule}"
-
-
-class AttemptRecord(NamedTuple):
-    """One attempt of a call that failed."""
-
-    effect: str
-    """unsent, rejected, failed, unknown (the server may have acted), done (only the answer was
-    lost)."""
-    reason: str
-    status: int | None
-    seconds: float
-    """From the start of the attempt to its end, including the wait for its turn."""
-    pause: float
-    """Seconds waited after it."""
-
-
-class Facts(TypedDict, total=False):
-    """What an :class:`APIError` knows. Each member is an attribute of the errors that have it."""
-
-    operation: str | None
-    method: str | None
-    path: str | None
-    ad_account_id: int | None
-    status: int | None
-    code: int | None
-    message: str | None
-    detail_code: int | None
-    detail_message: str | None
-    request_sent: bool | None
-    attempts: tuple[AttemptRecord, ...]
-    can_retry: bool
-    retry_after: float | None
-    required_scopes: tuple[str, ...]
-    phase: str | None
-    web_page: bool
-    problems: tuple[Problem, ...]
-    partial: list[Any] | None
-    draft: Any
-    candidates: tuple[Any, ...]
-    known_ids: frozenset[int] | None
-
-
-_FACTS: Final = frozenset(Facts.__annotations__)
 
 
 class KmomentError(Exception):
@@ -228,7 +165,7 @@ class APIError(KmomentError):
 
     def _facts(self) -> Facts:
         """A copy of all facts that are known."""
-        return cast("Facts", {k: v for k, v in vars(self).items() if k in _FACTS})
+        return cast("Facts", {k: v for k, v in vars(self).items() if k in FACTS})
 
     def __str__(self) -> str:
         where = f" (account {self.ad_account_id})" if self.ad_account_id is not None else ""

@@ -10,14 +10,24 @@ import pytest
 from hypothesis import settings
 
 import kmoment
-from helpers import TOKEN
+from helpers import SESSION, TOKEN
 from helpers.fault_server import FaultServer
+from kmoment._engine import _aiohttp
 from kmoment.sandbox import Sandbox
 
 # A machine may be busy: an example that takes long is no failure.
 settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+if SESSION:
+    # As with an aiohttp that lacks a member that we use: the public session does the work.
+    _aiohttp.missing_member = lambda: "ClientRequest.send"  # type: ignore[assignment]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if SESSION:
+        config.addinivalue_line("filterwarnings", "ignore:aiohttp .* has no:RuntimeWarning")
 
 
 @pytest.fixture

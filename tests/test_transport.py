@@ -12,7 +12,7 @@ import trustme
 from yarl import URL
 
 import kmoment
-from helpers import TOKEN
+from helpers import SESSION, TOKEN
 from helpers.fault_server import (
     Answer,
     BadGzip,
@@ -116,18 +116,21 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken(
     server.default = Answer(200, b'{"id": 1, "name": "x", "type": "DISPLAY"}')
     await client.locations.depth1()
     await asyncio.sleep(0.2)
-    with pytest.raises(kmoment.APIConnectionError) as caught:
+    # aiohttp's session shows the connection only after sending.
+    told = kmoment.OutcomeUnknownError if SESSION else kmoment.APIConnectionError
+    with pytest.raises(told) as caught:
         await CALLS["PUT"](client)
-    assert caught.value.request_sent is False
+    assert caught.value.request_sent is SESSION
     assert (await client.account(1).audiences.update(1, DRAFT)).name == "x"
-    assert [request.method for request in server.requests] == ["GET", "PUT"]
+    assert server.requests[-1].method == "PUT"
 
 
+@pytest.mark.parametrize("headers", [True, False], ids=["upgrade", "bare"])
 async def test_another_protocol_is_no_answer(
-    server: FaultServer, client: kmoment.AsyncClient
+    server: FaultServer, client: kmoment.AsyncClient, headers: bool
 ) -> None:
-    """A 101 is an error, and leaves no connection behind."""
-    server.script(SwitchProtocols())
+    """A 101 is an error, and its connection is not used again."""
+    server.script(SwitchProtocols(headers))
     with pytest.raises(kmoment.ProtocolError):
         await client.locations.depth1()
     assert await client.locations.depth1() == []

@@ -563,9 +563,11 @@ class SpeakIdle(Step):
 class SwitchProtocols(Step):
     """Answers that it goes on in another protocol, and says nothing more."""
 
+    named: bool = True
+
     async def play(self, exchange: Exchange) -> None:
         upgrade = [("Connection", "Upgrade"), ("Upgrade", "other")]
-        await exchange.send(head(101, upgrade))
+        await exchange.send(head(101, upgrade if self.named else []))
 
 
 @frozen

@@ -1,0 +1,75 @@
+"""The members of aiohttp that it does not document, and what happens where one is missing."""
+
+import warnings
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+import kmoment
+from helpers import SESSION, TOKEN
+from kmoment._engine import _aiohttp, transport
+from kmoment.sandbox import Sandbox
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(SESSION, reason="the whole suite runs without the members"),
+]
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What was found out, and that it was said, is remembered for the whole process."""
+    find = _aiohttp.missing_member
+    yield
+    find.cache_clear()
+    transport._warn_once.cache_clear()
+
+
+def test_this_aiohttp_has_them_all() -> None:
+    """With the installed aiohttp, requests go the fast way."""
+    assert _aiohttp.missing_member() is None
+    assert transport._pool_class() is _aiohttp.DirectPool
+
+
+@pytest.mark.parametrize("name", [name for _, name in _aiohttp._ATTRIBUTES])
+def test_a_missing_attribute_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attribute that we use is looked for."""
+    owner = next(owner for owner, its in _aiohttp._ATTRIBUTES if its == name)
+    without = type(owner.__name__, (), {})
+    monkeypatch.setattr(_aiohttp, "_ATTRIBUTES", ((without, name),))
+    _aiohttp.missing_member.cache_clear()
+    assert _aiohttp.missing_member() == f"{owner.__name__}.{name}"
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["other parameters", "gone"])
+@pytest.mark.parametrize("row", _aiohttp._METHODS, ids=lambda row: row[1])
+def test_a_changed_method_is_named(
+    row: tuple[type, str, tuple[object, ...], dict[str, object]],
+    there: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each method that we use must take the arguments that we pass."""
+    owner, name, args, kwargs = row
+    changed = type(owner.__name__, (), {name: lambda: None} if there else {})
+    if name == "__init__" and not there:
+        changed = type(owner.__name__, (), {"__init__": None})
+    monkeypatch.setattr(_aiohttp, "_METHODS", ((changed, name, args, kwargs),))
+    _aiohttp.missing_member.cache_clear()
+    assert _aiohttp.missing_member() == f"{owner.__name__}.{name}"
+
+
+async def test_the_session_takes_over_with_one_warning(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a member is missing, calls work all the same, and one warning says which it is."""
+    monkeypatch.setattr(_aiohttp, "missing_member", lambda: "ClientRequest.send")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+                assert await moment.account(1234).audiences.list()
+    assert [str(warning.message).partition(":")[0] for warning in caught] == [
+        f"aiohttp {aiohttp.__version__} has no ClientRequest.send as kmoment knows it"
+    ]
+    assert TOKEN not in str(caught[0].message)

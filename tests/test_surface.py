@@ -1,0 +1,144 @@
+"""What a user sees of each object: these names, the same for both clients, each explained."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from kmoment._policies.options import CallOptions
+
+CLIENT = (
+    "account base_url categories close each each_account locations placements reconcile request "
+    "with_options"
+)
+ERROR = (
+    "ad_account_id add_note args attempts can_retry code detail_code detail_message hint hint_ko "
+    "message method operation path reason request_sent status with_traceback"
+)
+NAMES = {
+    "client": CLIENT,
+    "account": "ad_account_id audiences targeting",
+    "audiences": "ad_groups create delete delete_many get list unlink update",
+    "targeting": ("cohorts customer_files friend_groups pixel_events sync_profiles talk_channels"),
+    "locations": "depth1 depth2 depth2_each depth3 depth3_each tree",
+    "placements": "network_categories section_categories",
+    "categories": "business_types interests",
+    "batch": "close collect collected progress rest",
+}
+VALUES = {
+    "outcome": "error index input ok result status value",
+    "error": ERROR,
+    "throttled": f"{ERROR} retry_after",
+    "in doubt": f"{ERROR} candidates draft known_ids",
+}
+
+
+def public(thing: object) -> list[str]:
+    return [name for name in dir(thing) if not name.startswith("_")]
+
+
+def things(client: Any) -> dict[str, Any]:
+    account = client.account(1)
+    return {
+        "client": client,
+        "account": account,
+        "audiences": account.audiences,
+        "targeting": account.targeting,
+        "locations": client.locations,
+        "placements": client.placements,
+        "categories": client.categories,
+        "batch": client.each(client.locations.depth2, []),
+    }
+
+
+@pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
+def test_both_clients_show_these_names_and_no_others(kind: type) -> None:
+    """A name that is public by accident, or on one client only, is found here."""
+    renamed = {"aclose": "close"} if kind is kmoment.AsyncClient else {}
+    shown = {
+        name: {renamed.get(it, it) for it in public(thing)}
+        for name, thing in things(kind(TOKEN)).items()
+    }
+    assert shown == {name: set(names.split()) for name, names in NAMES.items()}
+
+
+def test_values_show_these_names_and_no_others() -> None:
+    """Outcomes and errors have the facts that their docstrings name."""
+    outcome = kmoment.Outcome[int, int](index=0, input=1, status=kmoment.OutcomeStatus.OK)
+    shown = {
+        "outcome": outcome,
+        "error": kmoment.APIError("x"),
+        "throttled": kmoment.RateLimitedError("x"),
+        "in doubt": kmoment.OutcomeUnknownError("x"),
+    }
+    found = {name: set(public(thing)) for name, thing in shown.items()}
+    assert found == {name: set(names.split()) for name, names in VALUES.items()}
+
+
+@pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
+def test_every_method_is_explained(kind: type) -> None:
+    """Each public method and property of a client and its resources has a docstring."""
+    for thing in things(kind(TOKEN)).values():
+        members = inspect.getmembers_static(type(thing))
+        silent = [
+            name
+            for name, member in members
+            if not name.startswith("_") and (inspect.isfunction(member) or name == "base_url")
+            if not inspect.getdoc(member)
+        ]
+        assert not silent
+
+
+class Agency(kmoment.Client):
+    """A subclass with a constructor of its own."""
+
+    def __init__(self, team: str, *, budget: int = 3) -> None:
+        super().__init__(TOKEN, deadline=7)
+        self.team, self.budget = team, budget
+
+    def label(self) -> str:
+        return f"{self.team}: {self.budget}"
+
+
+class AsyncAgency(kmoment.AsyncClient):
+    """The same, async."""
+
+    def __init__(self, team: str, *, budget: int = 3) -> None:
+        super().__init__(TOKEN, deadline=7)
+        self.team, self.budget = team, budget
+
+    def label(self) -> str:
+        return f"{self.team}: {self.budget}"
+
+
+def state(client: kmoment.Client | kmoment.AsyncClient) -> tuple[object, CallOptions]:
+    """What a client shares with its views, and the options that it does not."""
+    if isinstance(client, kmoment.Client):
+        return client._sender.owner, client._sender.settings.options
+    return client._dispatcher.state, client._dispatcher.settings.options
+
+
+@pytest.mark.parametrize("kind", [Agency, AsyncAgency])
+def test_a_view_of_a_subclass_is_one_of_it(
+    kind: type[Agency | AsyncAgency],
+) -> None:
+    """Its constructor runs with the arguments of the original; pool and settings are shared."""
+    client = kind("growth", budget=5)
+    view = client.with_options(max_attempts=1).with_options(reconcile_delays=())
+    assert type(view) is kind
+    assert view.label() == "growth: 5"
+    assert view.base_url == client.base_url
+    (before, options), (shared, changed) = state(client), state(view)
+    assert shared is before
+    assert (options.max_attempts, changed.max_attempts) == (3, 1)
+    assert (changed.deadline, changed.reconcile_delays) == (7, ())
+
+
+def test_a_view_needs_the_environment_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may remove the token from its environment once the client is made."""
+    monkeypatch.setenv("KMOMENT_TOKEN", TOKEN)
+    client = kmoment.AsyncClient()
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    assert client.with_options(deadline=5).base_url == client.base_url
