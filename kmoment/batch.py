@@ -1,11 +1,24 @@
-"""Many calls, of which each may fail by itself: outcomes instead of one exception.
+"""Many inputs at once. Each has its own outcome, so one that fails does not fail the others.
 
-    async for outcome in moment.locations.depth3_each(keywords, concurrency=32):
-        if outcome.ok:
-            ...
+    async for outcome in moment.locations.depth3_each(["논현", "중앙"], concurrency=32):
+        print(outcome.input, outcome.value if outcome.ok else outcome.error)
 
-A fixed number of workers pull inputs as they have room; outcomes come in the order of the inputs,
-or as they are done; memory stays flat however many there are. Leaving the loop stops the work.
+    batch = moment.each_account([1234, 5678], lambda account: account.audiences.list())
+    outcomes = await batch.collect()
+    print(outcomes, "to try again:", outcomes.retryable())
+
+In blocking code it is the same without `async` and `await`.
+
+* `status` is `ok`, `failed`, `unknown` (a write that may have been done) or `not attempted`
+  (stopped before it did anything). `outcomes.raise_if_failed()` raises all errors as one
+  `ExceptionGroup`. `outcomes.retryable()` are the inputs for the next run. No input of a write
+  that may have been done is among them.
+* A fixed number of workers pull inputs as they have room. Iterables may be endless, async, or
+  larger than memory. Outcomes come in the order of the inputs, or as they are done
+  (`ordered=False`).
+* Leaving the loop, Ctrl-C and cancellation stop the work. Then `batch.collected` and `batch.rest`
+  have the outcome of every input that was begun.
+* `on_progress=` is called with a `Progress`; `progress_bar()` draws it.
 """
 
 import logging
@@ -59,7 +72,7 @@ class ProgressCounter:
 
 
 class AsyncBatch(Generic[I, V]):
-    """Outcomes of one method over many inputs: iterate over it, or ``await batch.collect()``.
+    """Outcomes of one method over many inputs. Iterate over it, or ``await batch.collect()``.
 
     Made by ``client.each`` and its kind. Nothing starts before the first outcome is asked for.
     """
@@ -79,7 +92,7 @@ class AsyncBatch(Generic[I, V]):
         self._pool = WorkerPool(job, inputs, workers=workers, ordered=ordered)
         self._outcomes = self._pool.outcomes()
         self.collected: Outcomes[I, V] = Outcomes()
-        """What :meth:`collect` has, also when it was stopped midway."""
+        """The outcomes that :meth:`collect` has, also if it was stopped."""
 
     @property
     def progress(self) -> Progress:
@@ -88,7 +101,7 @@ class AsyncBatch(Generic[I, V]):
 
     @property
     def rest(self) -> Outcomes[I, V]:
-        """After it was stopped: the outcomes of inputs that were begun and not handed on."""
+        """After a stop: the outcomes of inputs that were begun and not handed on."""
         return self._pool.rest
 
     def __aiter__(self) -> Self:
@@ -98,7 +111,7 @@ class AsyncBatch(Generic[I, V]):
         return self._counter.count(await anext(self._outcomes))
 
     async def collect(self) -> Outcomes[I, V]:
-        """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
+        """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
         try:
             async for outcome in self._outcomes:
                 self.collected.append(outcome)
@@ -135,10 +148,12 @@ def checked_inputs(inputs: Any, concurrency: int) -> int | None:
 
 @contextmanager
 def progress_bar(description: str = "kmoment") -> Iterator[OnProgress]:
-    """A bar in the terminal, for ``on_progress``. Needs rich: ``pip install kmoment[progress]``.
+    """A bar in the terminal, for ``on_progress``.
 
-    with progress_bar("depth3") as bar:
-        outcomes = moment.locations.depth3_each(keywords, on_progress=bar).collect()
+        with progress_bar("depth3") as bar:
+            outcomes = moment.locations.depth3_each(["논현"], on_progress=bar).collect()
+
+    Needs rich: ``pip install kmoment[progress]``.
     """
     from rich.progress import (
         BarColumn,

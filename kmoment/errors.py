@@ -1,24 +1,54 @@
-"""Every error kmoment raises. The class says who has to act; facts are attributes.
+"""Every error kmoment raises, and what is promised about retries and writes.
 
-KmomentError
-├── UsageError                 yours: nothing was sent
-│   ├── InvalidArgumentError   also a ValueError
-│   │   ├── InvalidDraftError  all violations of an audience draft at once
-│   │   └── AmbiguousLocationError
-│   ├── ClientClosedError
-│   └── WrongLoopError
-└── APIError                   a call failed
-    ├── BadRequestError, NotFoundError
-    ├── AuthenticationError
-    ├── PermissionDeniedError
-    │   └── ConsentRequiredError
-    ├── RateLimitedError, QuotaExceededError
-    ├── ServerError
-    │   └── MaintenanceError
-    ├── APIConnectionError     no answer came
-    ├── OutcomeUnknownError    a write may have been done: check before you repeat it
-    ├── DeadlineExceededError  also a TimeoutError
-    └── DecodeError, ProtocolError   the answer could not be read
+The class says who has to act. Facts are attributes: `operation`, `ad_account_id`, `status`, `code`,
+`detail_code`, `detail_message` (Kakao's words), `hint` and `hint_ko` (ours), `can_retry`, and
+`request_sent`, which is `False` only if the request provably never left.
+
+    KmomentError
+    ├── UsageError                 the call cannot be made as asked; nothing was sent
+    │   ├── InvalidArgumentError   also a ValueError
+    │   │   ├── InvalidDraftError  all violations of an audience draft at once
+    │   │   └── AmbiguousLocationError
+    │   ├── ClientClosedError
+    │   └── WrongLoopError
+    └── APIError                   a call failed
+        ├── BadRequestError, NotFoundError     Kakao refuses the content; no such thing
+        ├── AuthenticationError                the token is wrong or revoked
+        ├── PermissionDeniedError              not allowed
+        │   └── ConsentRequiredError           the user has to agree: `required_scopes`
+        ├── RateLimitedError                   too fast: `retry_after`
+        ├── QuotaExceededError                 the quota of the app is used up
+        ├── ServerError                        Kakao failed inside
+        │   └── MaintenanceError
+        ├── APIConnectionError                 no answer: refused, DNS, TLS, reset, silent
+        ├── OutcomeUnknownError                a write may have been done: `draft`, `candidates`
+        ├── DeadlineExceededError              also a TimeoutError: `phase`
+        └── DecodeError, ProtocolError         not as documented; not Kakao's at all
+
+A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s). What is
+tried again depends on what the failed attempt may have done at the server:
+
+| what happened | reads | update | delete, unlink | create | delete many |
+|---|---|---|---|---|---|
+| provably not sent; 429 | again | again | again | again | again |
+| quota used up; bad certificate; 401, 403, 4xx | error | error | error | error | error |
+| maintenance | once more | once more | once more | once more | once more |
+| 5xx; no answer after sending | again | again for 30 s | again | **never**: search | read back |
+| a success whose body was lost | again | read back | done | search | read back |
+| a web page instead of the API | once more | compare | is it gone? | search | read back |
+
+* A **create** first lists the account's audiences, uses a connection of its own, and waits for
+  another create of the same name. If its answer is lost, it is searched for after 1, 5 and 15 s
+  (`reconcile_delays`). Exactly one audience of that name and type that was not there before is
+  returned, with `reconciled` set. Anything else is an `OutcomeUnknownError`, never a second
+  audience. `client.reconcile(error)` searches again later. `reconcile_delays=()` does neither.
+* Any other **write** that may have been done is an `OutcomeUnknownError` too. "Already deleted"
+  is a success only if an earlier attempt of the same call may have done it.
+* A 401 asks a token callable once for a newer token. A used-up quota, maintenance and a refused
+  token stop further calls, unsent, for 60 s (the quota: then 5 and 15 minutes).
+* Retries have a budget per client, so that an outage costs about one request a call.
+* Calls of one endpoint and ad account that meet a 429 slow down together.
+* The token appears in no repr, log, error, traceback or pickle.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,20 @@
-"""Listening to calls: for logs, metrics and tracing.
+"""Listening to calls, for logs, metrics and tracing.
 
-A hook has two levels: each attempt, and each call with all of its attempts. Hooks see no body,
-no token and no query. One that raises is logged and does the call no harm.
+A hook is told about each failed attempt, and about each call when it has ended. It sees no body,
+no token and no query. If it raises, the error is logged, and the call goes on.
+
+    class Count:
+        calls = 0
+
+        def on_attempt(self, operation, ad_account_id, attempt):
+            print(operation, attempt.reason)
+
+        def on_call(self, report):
+            self.calls += 1
+
+    hooked = kmoment.AsyncClient(token, hooks=[Count()])
+
+The logger ``kmoment`` has the same at DEBUG, as structured ``extra``.
 """
 
 from typing import Protocol
@@ -38,7 +51,7 @@ class Hook(Protocol):
     def on_attempt(
         self, operation: str, ad_account_id: int | None, attempt: AttemptRecord, /
     ) -> None:
-        """An attempt has ended."""
+        """An attempt has failed."""
 
     def on_call(self, report: CallReport, /) -> None:
         """A call has ended."""

@@ -1,4 +1,4 @@
-"""What became of each input of a batch, as values."""
+"""What became of each input of a batch."""
 
 from enum import StrEnum
 from typing import Any, Generic, Self, TypeVar
@@ -18,9 +18,9 @@ class OutcomeStatus(StrEnum):
     FAILED = "failed"
     """An error, and nothing was done."""
     UNKNOWN = "unknown"
-    """A write was done, or may have been, before it ended. Look before it is repeated."""
+    """A write was done, or may have been. Check before you repeat it."""
     NOT_ATTEMPTED = "not attempted"
-    """Held back (a breaker, the deadline, a closed client), or stopped before it did anything."""
+    """Not sent (circuit breaker, deadline, closed client), or stopped before it did anything."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,28 +51,28 @@ class Outcomes(list[Outcome[I, V]]):
     """Outcomes of a batch, in the order in which they came."""
 
     def values(self) -> list[V]:
-        """The values of those that went well."""
+        """The values of all that succeeded."""
         return [outcome.result() for outcome in self if outcome.ok]
 
     def failures(self) -> "Outcomes[I, V]":
-        """Those that did not go well, for whatever reason."""
+        """All that did not succeed, for whatever reason."""
         return Outcomes(outcome for outcome in self if not outcome.ok)
 
     def retryable(self) -> list[I]:
         """Inputs for the next run: nothing was done, and trying again can help.
 
-        Nothing that has written, or may have, is among them: it could be done twice.
+        An input whose write was done, or may have been, is not among them.
         """
         return [outcome.input for outcome in self if _can_retry(outcome)]
 
     def raise_if_failed(self) -> Self:
-        """These outcomes, if all went well.
+        """These outcomes, if all succeeded.
 
         :raises ExceptionGroup: All errors, each with a note that names its input.
         """
         failures = self.failures()
         if failures:
-            text = f"{len(failures)} of {len(self)} did not go well"
+            text = f"{len(failures)} of {len(self)} did not succeed"
             raise ExceptionGroup(text, [_noted(outcome) for outcome in failures])
         return self
 
@@ -93,7 +93,7 @@ class Progress:
     total: int | None
     """``None`` where the inputs do not say how many they are."""
     rate: float
-    """Inputs per second, from the start on."""
+    """Inputs per second, since the start."""
 
 
 def _can_retry(outcome: Outcome[Any, Any]) -> bool:

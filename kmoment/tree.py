@@ -1,9 +1,15 @@
-"""Every place of Korea that can be targeted, as one tree: looked through without a call.
+"""All places of Korea that can be targeted, as one tree. Looking something up needs no call.
 
     tree = await moment.locations.tree(file="kakao-locations.json")
-    draft = kmoment.AudienceDraft.display("Nonhyeon", **tree.select("강남구 논현1동", "I1001"))
+    print(tree, tree.find("고성군"))
+    places = tree.select("부산광역시", "강남구 논현1동")
+    draft = kmoment.AudienceDraft.display("South and Nonhyeon", **places)
 
-Places are known by Kakao's code. Names are shared (there are two 고성군, six 중구), and change.
+The first run makes about 270 calls, one for each province and district, and writes the dated file.
+Until `max_age` (30 days) the next runs make none. A name that several places have (고성군, 중구,
+중앙동) is an `AmbiguousLocationError` with the candidates, never a guess. `tree.compare(newer)`
+lists what was added, removed and renamed. Places are identified by Kakao's code, because names
+are shared and change.
 """
 
 import json
@@ -25,7 +31,7 @@ P = TypeVar("P", Location, Depth2Location, Depth3Location, Place)
 
 
 class LocationFields(TypedDict, total=False):
-    """A draft's fields for a selection of places; a field without a place is not there."""
+    """The location fields of a draft. A field without a place is left out."""
 
     locations: tuple[Location, ...]
     depth2_locations: tuple[Depth2Location, ...]
@@ -52,7 +58,7 @@ _LEVELS: Final[Mapping[str, type[Place]]] = {
 
 
 def full_name(place: Place) -> str:
-    """The names of everything that *place* lies in, and its own."""
+    """The names of all that *place* lies in, and its own name last."""
     return " ".join(_names_of(place))
 
 
@@ -91,7 +97,7 @@ class LocationTree:
         depth2_locations: Iterable[Depth2Location],
         depth3_locations: Iterable[Depth3Location],
     ) -> None:
-        """Put rows together as Kakao answers them. A code that comes twice is one place.
+        """Make a tree of rows as Kakao answers them. A code that comes twice is one place.
 
         :param date: When Kakao was asked. Default: now.
         """
@@ -127,11 +133,14 @@ class LocationTree:
         return code in self._by_code
 
     def __getitem__(self, code: str) -> Place:
-        """The place of a code. A code that is not there is a ``KeyError``."""
+        """The place of a code.
+
+        :raises KeyError: No place has this code.
+        """
         return self._by_code[code]
 
     def parent(self, place: Place) -> Place | None:
-        """The place that *place* lies in; ``None`` of a province."""
+        """The place that *place* lies in; ``None`` for a province."""
         return self._by_name.get(_names_of(place)[:-1])
 
     def path(self, place: Place) -> tuple[Place, ...]:
@@ -152,7 +161,7 @@ class LocationTree:
     # -- Finding ------------------------------------------------------------------------
 
     def find(self, name: str) -> tuple[Place, ...]:
-        """Places by name, the best kind of match there is: none, one, or several.
+        """Find places by name, by the best kind of match there is: none, one, or several.
 
         Exact comes first: ``고성군`` (two), ``강남구 논현1동``. Then a name whose last word is
         exact and whose others are part of what it lies in: ``강원 고성군``. Then all places
@@ -170,8 +179,8 @@ class LocationTree:
     def one(self, wanted: str) -> Place:
         """The one place of this code or name (see :meth:`find`).
 
-        :raises AmbiguousLocationError: Several have the name; ``candidates`` are they.
-        :raises InvalidArgumentError: None has it.
+        :raises AmbiguousLocationError: Several places have the name: ``candidates``.
+        :raises InvalidArgumentError: No place has it.
         """
         if wanted in self:
             return self[wanted]
@@ -188,7 +197,7 @@ class LocationTree:
             draft = kmoment.AudienceDraft.display("South", **tree.select("부산광역시", "I1000"))
 
         :raises AmbiguousLocationError: A name is shared by several places.
-        :raises InvalidArgumentError: A name is no place's.
+        :raises InvalidArgumentError: No place has the name.
         """
         places = [self._place(item) for item in wanted]
         levels = {
@@ -208,7 +217,7 @@ class LocationTree:
     # -- Keeping ------------------------------------------------------------------------
 
     def save(self, file: str | os.PathLike[str]) -> None:
-        """Write the tree into *file*, whole or not at all."""
+        """Write the tree to *file*, completely or not at all."""
         rows = {field: write(list(getattr(self, field))) for field in _LEVELS}
         text = json.dumps({"date": self.date.isoformat(), **rows}, ensure_ascii=False, indent=1)
         draft = Path(f"{os.fspath(file)}.{os.getpid()}-{threading.get_ident()}.part")
@@ -223,7 +232,7 @@ class LocationTree:
         """Read what :meth:`save` has written.
 
         :raises OSError: The file cannot be read.
-        :raises InvalidArgumentError: It holds something else.
+        :raises InvalidArgumentError: The file is not a saved tree.
         """
         try:
             data = json.loads(Path(file).read_text(encoding="utf-8"))
@@ -239,14 +248,14 @@ class LocationTree:
 
     @classmethod
     def kept(cls, file: str | os.PathLike[str] | None, max_age: timedelta) -> Self | None:
-        """What *file* holds, if there is one that is not older than *max_age*."""
+        """The tree in *file*; ``None`` if there is no file, or if it is older than *max_age*."""
         if file is None or not Path(file).exists():
             return None
         tree = cls.load(file)
         return tree if datetime.now(SEOUL) - tree.date <= max_age else None
 
     def compare(self, newer: "LocationTree") -> TreeChanges:
-        """What has come, gone, and changed its name in *newer*."""
+        """What was added, removed and renamed in *newer*."""
         old, new = self._by_code, newer._by_code
         return TreeChanges(
             added=tuple(new[code] for code in new if code not in old),

@@ -15,7 +15,7 @@ from ..errors import APIError, ClientClosedError, DeadlineExceededError, Outcome
 from ..outcomes import Outcome, Outcomes, OutcomeStatus
 
 _WINDOW: Final = 4
-"""Inputs per worker that were pulled and not handed on yet."""
+"""Inputs per worker that may be pulled and not handed on yet: a slow one rarely stops the rest."""
 
 
 class WorkerPool:

@@ -4,9 +4,9 @@ The spacing is measured **from the end of the previous answer**. If it were meas
 the network's jitter would shrink the gap, and a strict server would reject about a third.
 
 A limiter that knows of no limit has no spacing and costs nothing. It learns from a 429: the gap
-that was rejected becomes a floor; the period doubles until one is found that works, then grows by
-a quarter for each further 429 (a declared one at most fourfold), and shrinks by 5 % for each clean
-call, down to just above the floor.
+that was rejected becomes a floor. The period doubles until one works. Then it grows by a quarter
+for each further 429 (a declared one to at most four times itself), and shrinks by 5 % for each
+clean call, to just above the floor.
 """
 
 from typing import Final

@@ -62,9 +62,11 @@ ACTIONS: Final[Mapping[FailureKind, Mapping[Replay, Action]]] = {
 BACKOFF_BASE: Final = 0.05
 """The pause before the second attempt is at most twice this; each further one at most doubles."""
 BACKOFF_CAP: Final = 20.0
+"""The longest pause: a third of the default deadline."""
 RETRY_SOON_WITHIN: Final = 30.0
 """A late first copy of an update may overwrite a newer edit: after this long it is not repeated."""
 _THROTTLE_CAP: Final = 60.0
+"""The longest pause after a 429 without Retry-After: the default deadline."""
 
 
 @attrs.frozen

@@ -1,25 +1,25 @@
-"""The one converter between JSON and models. It holds every rule of the wire.
+"""The converter between JSON and models. All rules of the wire are here.
 
 Reading:
 
-* A member's name is its field's in camelCase; the misspelt twins of Kakao's samples
-  (``desrciption``, ``depth2locations``) are read as well and never written.
+* A member's name is its field's name in camelCase. The misspelt names of Kakao's samples
+  (``desrciption``, ``depth2locations``) are read too, and never written.
 * A member that is missing or null becomes ``None`` where the model allows it. Members that
   Kakao documents and prints everywhere are required.
-* Text may come as a number, and a number as text; ``true`` is neither.
-* Dates come in four forms, all without a zone: they are Seoul's.
-* Words that kmoment does not know are kept (open enums); so are members it does not know
-  (``extra``).
-* A list may come bare, or wrapped as ``content`` or ``data``.
+* Text may come as a number, and a number as text. ``true`` is neither.
+* Dates come in four forms, all without a zone. They are in Seoul's time.
+* Words that kmoment does not know are kept (open enums), and so are members that it does not
+  know (``extra``).
+* A list may come by itself, or inside ``content`` or ``data``.
 
 Writing:
 
-* ``None`` is left out, ``()`` is written as ``[]``, and ``extra`` comes back out.
+* ``None`` is left out, ``()`` is written as ``[]``, and ``extra`` is written as it came.
 * Dates are written in the documented form, in Seoul's time.
 
-Reading is done by one generated function per class: cattrs' stock hooks cost twice as much and
-turn a null into the text "None". It does not explain itself; when it fails, :func:`_find_problem`
-reads again, slowly, and names the value's path.
+One generated function per class does the reading: cattrs' own hooks cost twice as much and turn a
+null into the text "None". The function does not say what failed. Then :func:`_find_problem` reads
+again, slowly, and names the path of the value.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ _WRAPPERS: Final = ("content", "data")
 
 
 class StructureError(ValueError):
-    """JSON that is not what it is documented to be: where, and of a list what could be read."""
+    """JSON that is not as documented: where, and of a list the rows that could be read."""
 
     def __init__(self, *problems: Problem, partial: list[Any] | None = None) -> None:
         super().__init__(*problems)
@@ -64,14 +64,14 @@ def read(data: Any, type_: type[T]) -> T:
     value = data[wrapper] if wrapper else data
     try:
         return cast("T", hook(value, type_))
-    except Exception:  # whatever a stranger's JSON did to the fast path, the slow one explains
+    except Exception:  # any JSON may come: the slow reader says what is wrong with it
         unreadable = _explain(value, type_, wrapper)
     raise unreadable
 
 
 @cache
 def _how(type_: Any) -> tuple[Hook, bool]:
-    """What reads *type_*, and whether that is a list. cattrs' own look-up takes a while."""
+    """What reads *type_*, and whether it is a list. cattrs' own look-up is slow."""
     return _converter.get_structure_hook(type_), get_origin(type_) is list
 
 
@@ -181,8 +181,8 @@ class _Member:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        twin = _MISSPELT.get(self.wire)
-        return (self.wire, twin) if twin else (self.wire,)
+        misspelt = _MISSPELT.get(self.wire)
+        return (self.wire, misspelt) if misspelt else (self.wire,)
 
 
 def _members(model: type[Model]) -> Iterator[_Member]:
@@ -199,7 +199,7 @@ def _of(type_: Any) -> Any:
 
 
 def _first(type_: Any) -> Any:
-    """``X`` of ``X | None``, and of what a draft takes: a word, or text like it."""
+    """``X`` of ``X | None``, and of ``X | str``."""
     return get_args(type_)[0] if get_origin(type_) in (UnionType, Union) else type_
 
 
@@ -210,7 +210,7 @@ def _model_hook(model: Any) -> Hook:
 
 _FRAME: Final = """\
 def read_all(objects, str=str, int=int, model=model, NO_EXTRA=NO_EXTRA):
-    found = list(map(new, repeat(twin, len(objects))))
+    found = list(map(new, repeat(mutable, len(objects))))
     for t, o in zip(found, objects):
         {body}
     return found
@@ -224,7 +224,7 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
     For a class with one required text ``value`` and one optional whole number ``size``:
 
         def read_all(objects, str=str, int=int, model=model, NO_EXTRA=NO_EXTRA):
-            found = list(map(new, repeat(twin, len(objects))))
+            found = list(map(new, repeat(mutable, len(objects))))
             for t, o in zip(found, objects):
                 v = o['value']
                 t.value = v if v.__class__ is str else h0(v, t0)
@@ -234,16 +234,16 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
                 t.__class__ = model
             return found
 
-    A frozen class's own ``__init__`` takes more than twice as long as all of this, so the values
-    go into a twin that is not frozen, which then becomes one of the class. Making all twins first
-    and looking names up as locals takes off another tenth.
+    The ``__init__`` of a frozen class takes more than twice as long as all of this. So the values
+    go into an object of a mutable class of the same layout, whose class is then changed. Making
+    all objects first, and looking names up as locals, saves another tenth.
     """
     members = list(_members(model))
     known = wire_names(model)
     scope: dict[str, Any] = {
         "new": object.__new__,
         "repeat": repeat,
-        "twin": _unfrozen(model),
+        "mutable": _mutable(model),
         "model": model,
         "known": known,
         "NO_EXTRA": NO_EXTRA,
@@ -263,7 +263,7 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
     return read_all
 
 
-def _unfrozen(model: type[Model]) -> type[Model]:
+def _mutable(model: type[Model]) -> type[Model]:
     """A class of the same layout, whose objects can be filled."""
     own = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     return type(model.__name__, (model,), {"__slots__": (), **own})
@@ -275,11 +275,11 @@ def _not_on_the_wire(model: type[Model]) -> Iterator[tuple[str, Any]]:
 
 
 def _member_lines(i: int, member: _Member) -> Iterator[str]:
-    first, *twins = member.spellings
-    surely = member.required and not twins
+    first, *misspelt = member.spellings
+    surely = member.required and not misspelt
     yield f"v = o[{first!r}]" if surely else f"v = o.get({first!r})"
-    for twin in twins:
-        yield f"if v is None: v = o.get({twin!r})"
+    for spelling in misspelt:
+        yield f"if v is None: v = o.get({spelling!r})"
     fits = [] if member.required else ["v is None"]
     fits += [f"v.__class__ is {member.type.__name__}"] if member.type in (str, int) else []
     read = f"h{i}(v, t{i})"
@@ -287,7 +287,7 @@ def _member_lines(i: int, member: _Member) -> Iterator[str]:
 
 
 def wire_names(model: type[Model]) -> frozenset[str]:
-    """Kakao's names of *model*'s own members, in every spelling."""
+    """Kakao's names of the members of *model*, in every spelling."""
     return frozenset(spelling for member in _members(model) for spelling in member.spellings)
 
 

@@ -57,10 +57,12 @@ class AsyncLocations:
     async def depth3(self, keyword: str) -> list[Depth3Location]:
         """Find neighbourhoods, towns and townships (-dong, -eup, -myeon) by name.
 
-            nonhyeon = await moment.locations.depth3("논현")
+            found = await moment.locations.depth3("강남구")
+            nonhyeon = [row for row in found if row.depth3_name.startswith("논현")]
 
         :param keyword: Part of a name. Kakao's sample finds 논현1동 and 논현2동 by "논현"; what
-            else matches is not documented. Blanks around it are dropped.
+            else matches is not documented. Two cities may have the same name: look at
+            ``depth1_name`` and ``depth2_name``. Blanks around it are dropped.
         :returns: Empty where nothing matches.
         :raises InvalidArgumentError: The keyword is empty. Nothing was sent.
         :raises APIError: The call failed. It only reads, so it may be repeated.

@@ -1,1 +1,19 @@
-"""The blocking twin of the async client. ``resources`` is mirrored: ``nox -s mirror``."""
+"""The blocking client: every method of the async one under the same name, with nothing to await.
+
+    rows = moment.account(1234).audiences.list()
+
+A client runs an event loop on a thread of its own. The first call starts the thread. Context
+variables of the caller are seen there, errors are the same, and a traceback shows both sides.
+
+| program | what happens |
+|---|---|
+| plain script, with or without `with` or `close()` | ends at once; nothing is left open |
+| many threads | they share one client; their calls run at the same time on one pool |
+| running event loop (Jupyter, an `async def`) | works, blocks that loop, and warns once |
+| `fork`, multiprocessing, gunicorn preload, Celery prefork | each process gets its own thread |
+| Ctrl-C in a call | comes out at once, stops the request; the client stays usable |
+| interpreter exit with calls under way | waits a second at most |
+| called from its own thread (a token callable) | `WrongLoopError` instead of a deadlock |
+
+`sync/resources` is made from `kmoment/resources` by `nox -s mirror`.
+"""

@@ -35,7 +35,7 @@ V = TypeVar("V")
 
 
 class Batch(Generic[I, V]):
-    """Outcomes of one method over many inputs: iterate over it, or ``batch.collect()``.
+    """Outcomes of one method over many inputs. Iterate over it, or call ``batch.collect()``.
 
     Made by ``client.each`` and its kind. Nothing starts before the first outcome is asked for.
     A function that is not a method of a resource runs on threads, one for each worker.
@@ -57,7 +57,7 @@ class Batch(Generic[I, V]):
         self._pass = _Pass(sender, method, inputs, workers, ordered)
         self._outcomes = self._pass.outcomes()
         self.collected: Outcomes[I, V] = Outcomes()
-        """What :meth:`collect` has, also when it was stopped midway."""
+        """The outcomes that :meth:`collect` has, also if it was stopped."""
 
     @property
     def progress(self) -> Progress:
@@ -66,7 +66,7 @@ class Batch(Generic[I, V]):
 
     @property
     def rest(self) -> Outcomes[I, V]:
-        """After it was stopped: the outcomes of inputs that were begun and not handed on."""
+        """After a stop: the outcomes of inputs that were begun and not handed on."""
         return self._pass.rest
 
     def __iter__(self) -> Self:
@@ -76,7 +76,7 @@ class Batch(Generic[I, V]):
         return self._counter.count(next(self._outcomes))
 
     def collect(self) -> Outcomes[I, V]:
-        """All outcomes. Stopped midway, by Ctrl-C too, :attr:`collected` has what is known."""
+        """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
         try:
             for outcome in self._outcomes:
                 self.collected.append(outcome)

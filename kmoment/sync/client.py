@@ -66,22 +66,21 @@ class Client(Viewable):
         :param base_url: https, or http on this machine. Default: the environment's
             ``KMOMENT_BASE_URL``, else Kakao's.
         :param timeout: Seconds that one attempt may wait for the server's next byte. A
-            connection must stand within 10 s, or within this where it is less.
-        :param deadline: Seconds that one call may take over all: waiting for a free connection,
-            every attempt, every pause.
+            connection must be open within 10 s, or within this if it is less.
+        :param deadline: Seconds for one call in all: waiting for a free connection, every attempt,
+            every pause.
         :param proxy: The URL of an http(s) proxy. Proxies of the environment are not used.
         :param ssl: For a private certificate authority or client certificate.
-        :param max_connections: How many requests may be under way at once; more wait.
+        :param max_connections: Requests that may be under way at once. More wait.
         :param routes: Which reading of Kakao's audience routes the server means. ``auto`` tries
             ``nested`` first, then ``flat``, and remembers.
         :param max_attempts: How often a call may be tried. What a failed attempt may have done
             decides whether it is tried again; a create never is, unless it provably did nothing.
-        :param reconcile_delays: Seconds before each look for an audience whose create got no
-            answer. With any, a create first lists what is there already, and so does a bulk
-            delete. Empty: do not look.
+        :param reconcile_delays: Seconds before each search for an audience whose create got no
+            answer. Unless it is empty, a create and a bulk delete first list what is there.
         :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
             name such as ``locations.depth3``) and ad account, for limits you know of.
-        :param hooks: Objects that hear of every attempt and call: see ``kmoment.hooks``.
+        :param hooks: Objects that are told about every call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         if hasattr(self, "_sender"):  # a view
@@ -126,7 +125,7 @@ class Client(Viewable):
         return Categories(self._sender)
 
     def account(self, ad_account_id: int) -> "Account":
-        """What belongs to one ad account. Costs nothing, opens nothing, and shares the pool.
+        """One ad account. Costs nothing, opens nothing, and shares the pool.
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
         """
@@ -168,11 +167,11 @@ class Client(Viewable):
 
         For several arguments give a function: ``lambda it: audiences.update(*it)``. Inputs are
         pulled as there is room, so they may be a generator without end. Leaving the loop stops
-        the work; a batch with a name goes on until it is closed, or nobody holds it.
+        the work. A batch that a variable holds goes on until it is closed or dropped.
 
         :param inputs: An error that the iterable raises comes after the outcomes of all that
-            it gave before. In blocking code it runs on your thread, between outcomes: it may
-            not wait for one.
+            it gave before. In blocking code it runs on your thread, between outcomes: it
+            must not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
         :param on_progress: Called with a ``Progress`` for each outcome handed on.
@@ -201,8 +200,8 @@ class Client(Viewable):
             batch = moment.each_account(ids, lambda account: account.audiences.list())
             outcomes = batch.collect()
 
-        Accounts are served in turn: one with many calls does not hold up the others. A job
-        that fails or is stopped after a write is ``unknown``: part of its work may be done.
+        Accounts are served in turn: one with many calls does not delay the others. A job that
+        fails or is stopped after a write is ``unknown``: part of its work may be done.
 
         See :meth:`each` for the parameters.
         """
@@ -223,12 +222,12 @@ class Client(Viewable):
         json: Any = None,
         account: int | None = None,
     ) -> Any:
-        """Call an endpoint that kmoment does not know, with everything else as always.
+        """Call an endpoint that kmoment does not know. Retries and errors are as for any call.
 
             pages = moment.request("GET", "/openapi/v4/adAccounts/pages")
 
-        This is also how an audience gets linked to an ad group: Kakao has no call that links,
-        an ad group names its audiences when it is created or edited (``/openapi/v4/adGroups``).
+        Kakao has no call that links an audience to an ad group. An ad group names its audiences
+        when it is created or edited (``/openapi/v4/adGroups``): this reaches it.
 
         :param method: GET, POST, PUT or DELETE. Anything but a GET is never sent twice.
         :param path: From the host on, without a query. Its parts are letters, digits and
@@ -236,7 +235,7 @@ class Client(Viewable):
         :param params: The query.
         :param json: The body.
         :param account: For the ``adAccountId`` header.
-        :returns: The parsed JSON as it came, ``None`` for an empty answer.
+        :returns: The parsed JSON, ``None`` for an empty answer.
         :raises InvalidArgumentError: An argument breaks its rule. Nothing was sent.
         :raises APIError: As for any other call.
 
@@ -254,7 +253,7 @@ class Client(Viewable):
         )
 
     def reconcile(self, error: OutcomeUnknownError) -> Audience:
-        """Look again for the audience that ``audiences.create`` may have made.
+        """Search again for the audience that ``audiences.create`` may have made.
 
             try:
                 audience = account.audiences.create(draft)
@@ -262,8 +261,8 @@ class Client(Viewable):
                 audience = moment.reconcile(error)  # later, as often as you like
 
         :returns: The one audience that can only be it.
-        :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or nobody
-            knows what was there before.
+        :raises OutcomeUnknownError: There is none, or more than one (``candidates``), or it is
+            not known what was there before.
         """
         return self._sender.reconcile(error)
 
