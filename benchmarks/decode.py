@@ -1,7 +1,7 @@
-"""What does it cost to turn an answer's bytes into typed objects?
+"""CPU time to turn an answer's bytes into typed objects.
 
-Location rows in three sizes, by each library, and by code written by hand for this one class;
-then one audience with 400 neighbourhoods. CPU time, the release of the objects included.
+First lists of location rows in three sizes: each library, and code written by hand for this one
+class. Then one audience with 400 neighbourhoods. The time includes the release of the objects.
 """
 
 import json
@@ -17,8 +17,8 @@ from measure import heading, repeated, rounds, table
 from readers import BY_HAND, BY_HAND_ORJSON, JSON, KMOMENT, KMOMENT_ORJSON, ORJSON, check, readers
 from rows import Json, audience, encoded, locations
 
-ROWS_PER_ROUND = 20_000
-ROUNDS = 11
+ROWS_PER_ROUND = 20_000  # so that every size reads the same number of rows in a round
+ROUNDS = 11  # odd, so that the median is a measured value
 
 
 def compare(

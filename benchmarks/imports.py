@@ -1,7 +1,7 @@
-"""How long does ``import kmoment`` take, against the import of what it stands on?
+"""Time of ``import kmoment``, compared with the imports of the packages that it needs.
 
-Wall time of fresh interpreters, one after the other. The bare interpreter's start is in all of
-them; the second table takes it off, round by round.
+Wall time of new interpreters, one after the other. The first table includes the interpreter's
+start. The second table subtracts it, round by round.
 """
 
 import subprocess
@@ -19,12 +19,12 @@ IMPORTS = {
     "attrs, cattrs, anyio, yarl": "import attrs, cattrs, anyio, yarl",
     "httpx, pydantic": "import httpx, pydantic",
 }
-ROUNDS = 15
+ROUNDS = 15  # odd, so that the median is a measured value
 
 
 def fresh(code: str) -> Callable[[], None]:
     def run() -> None:
-        # -P: what is installed, not what lies in the folder this was started from.
+        # -P imports installed packages, not modules in the current folder.
         subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
     return run

@@ -1,7 +1,7 @@
-"""Measuring side by side: every contestant in every round, the order turned each time.
+"""Compares contestants. All of them run in every round, and the order is reversed each time.
 
-Only ratios mean anything on a shared machine. Each round gives one ratio per contestant
-against the round's own baseline; the table shows their median and spread.
+On a shared machine only ratios are meaningful. Each round gives one ratio for each contestant:
+its time divided by the baseline's time in the same round. The table shows median and range.
 """
 
 import gc
@@ -21,7 +21,7 @@ Taken = dict[str, list[float]]
 
 
 def repeated(call: Callable[[], object], count: int) -> Callable[[], None]:
-    """*call*, *count* times: one round of one contestant."""
+    """One round of one contestant: *call*, repeated *count* times."""
 
     def run() -> None:
         for _ in range(count):
@@ -31,13 +31,13 @@ def repeated(call: Callable[[], object], count: int) -> Callable[[], None]:
 
 
 def rounds(contest: Contest, count: int, clock: Callable[[], float] = time.perf_counter) -> Taken:
-    """Seconds of each contestant in each round, after one round that does not count."""
+    """Seconds of each contestant in each round. One more round before these is not counted."""
     taken: Taken = {name: [] for name in contest}
     order = list(contest)
     for _ in range(count + 1):
         order.reverse()
         for name in order:
-            gc.collect()  # nobody pays for what another has left behind
+            gc.collect()  # or a contestant would be charged for the garbage of another
             start = clock()
             contest[name]()
             taken[name].append(clock() - start)
@@ -54,7 +54,7 @@ def table(
 ) -> None:
     """Print *scale* times the median of one call, and its ratio to each of *baselines*.
 
-    Ratios are taken round by round: their median, and the smallest and largest.
+    There is a ratio for each round. The table shows their median, smallest and largest.
     """
     heads = [f"× {baseline:16}" for baseline in baselines]
     print(f"\n{title}\n  {'':26}{unit:>10}   {'   '.join(heads)}".rstrip())
@@ -73,25 +73,31 @@ def _ratio(values: list[float], baseline: list[float]) -> str:
 
 
 def heading(*packages: str) -> None:
-    """What was measured with: interpreter, machine, versions."""
+    """Print the interpreter, the machine and the versions of *packages*."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     print(f"CPython {platform.python_version()}, {machine}; {versions}", flush=True)
 
 
 def pin(process: int, core: int) -> None:
-    """Keep *process* (0: this one) on one core, counted from this one's first, if it can be."""
+    """Pin *process* (0: this process) to a core, where possible.
+
+    *core* is an index into the cores that this process could use at its start.
+    """
     if sys.platform == "linux" and core < len(_CORES):
         os.sched_setaffinity(process, {_CORES[core]})
 
 
-# Before anything is pinned: a child inherits its parent's cores.
+# Read before anything is pinned, because a child process inherits its parent's cores.
 _CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager
 def server(rows: int, core: int | None = None, seconds: float = 0.0) -> Iterator[str]:
-    """The URL of a fast server in a process of its own, on a *core* of its own if given."""
+    """The URL of a fast server in its own process, pinned to *core* if given.
+
+    The server sends each answer *seconds* late.
+    """
     script = str(Path(__file__).with_name("server.py"))
     process = subprocess.Popen(
         [sys.executable, script, str(rows), str(seconds)],

@@ -1,7 +1,7 @@
-"""How much memory do rows take while a program holds them?
+"""Memory of the rows that a program holds.
 
-Bytes per row of 5,000 neighbourhoods, as tracemalloc counts them after everything that the
-reading left behind is gone. Each row's texts are counted, shared ones once.
+Bytes per row of 5,000 neighbourhoods. tracemalloc counts them after a garbage collection. The
+texts of the rows are included. A text that rows share counts once.
 """
 
 import gc
@@ -11,8 +11,8 @@ from measure import heading, table
 from readers import BY_HAND, JSON, KMOMENT, MSGSPEC, ORJSON, PYDANTIC, Read, check, readers
 from rows import encoded, locations
 
-ROWS = 5_000
-ROUNDS = 3
+ROWS = 5_000  # more than all 3,557 neighbourhoods, so that a fixed cost does not show
+ROUNDS = 3  # memory hardly varies between rounds
 NAMES = {
     KMOMENT: "kmoment",
     BY_HAND: "dataclass with slots",
@@ -24,7 +24,7 @@ NAMES = {
 
 
 def held(reader: Read, data: bytes) -> float:
-    """Bytes that the answer of *reader* keeps."""
+    """Bytes that the objects made by *reader* take."""
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
     rows = reader(data)

@@ -1,4 +1,4 @@
-"""From the bytes of location rows to Python objects, as each library would have it done."""
+"""Readers of location rows, from bytes to Python objects, each in its library's usual way."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -90,7 +90,7 @@ def _converter() -> cattrs.Converter:
 
 
 def readers() -> dict[str, Read]:
-    """Every contestant, by the name it has in tables."""
+    """Every contestant, by its name in the tables."""
     converter = _converter()
     return {
         KMOMENT: lambda data: read(json.loads(data), list[Depth3Location]),
@@ -106,7 +106,7 @@ def readers() -> dict[str, Read]:
 
 
 def check(name: str, found: list[Any], expected: list[Json]) -> None:
-    """Hold what *name* has read against the rows that were written."""
+    """Assert that the contestant *name* has read the rows that were written."""
     of = itemgetter if isinstance(found[0], dict) else attrgetter
     fields = NAMES.values() if isinstance(found[0], dict) else NAMES
     assert list(map(of(*fields), found)) == [tuple(row.values()) for row in expected], name

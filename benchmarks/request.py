@@ -1,9 +1,9 @@
-"""What does one call cost the process that makes it?
+"""CPU time of one call in the client's process.
 
-CPU time of the client alone: the server is a process of its own, on another core where there is
-one. kmoment runs with its default settings, so with all that it does for reliability; the
-others do what they are told. Every call asks for another word, as a real job does: nobody gains
-by remembering a URL, but for the raw one, which is given it.
+The server runs in another process, on another core if there is one. kmoment runs with its default
+settings, which include all that it does for reliability. The others only make the request. Every
+call asks for another keyword, as a real job does, so a cached URL does not help. Only the raw
+contestant always uses the same URL.
 
 ``--profile`` shows where kmoment's own time goes, ``--uvloop`` runs everything on uvloop.
 """
@@ -37,13 +37,13 @@ HEADERS = {"Authorization": "Bearer token"}
 KMOMENT, KMOMENT_ORJSON = "kmoment", "kmoment, orjson"
 RAW, BY_HAND = "aiohttp, raw bytes", "aiohttp, by hand"
 DATACLASSES, HTTPX = "aiohttp + dataclasses", "httpx + pydantic"
-ROUNDS = 7
+ROUNDS = 7  # odd, so that the median is a measured value
 SLOW = 15
-"""httpx makes as many times fewer calls."""
+"""httpx makes 1/15 of the calls, to save time: it is the slowest."""
 
 
 class Contestants:
-    """Each with a pool of connections of its own, opened in :meth:`open`."""
+    """The contestants. :meth:`open` opens their connection pools."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
@@ -70,7 +70,7 @@ class Contestants:
         return {"keyword": next(self._words)}
 
     async def kmoment(self) -> object:
-        codec._loads = json.loads  # as where orjson is not installed
+        codec._loads = json.loads  # as if orjson were not installed
         return await self._moment.locations.depth3(next(self._words))
 
     async def kmoment_orjson(self) -> object:
@@ -130,7 +130,7 @@ def compare(
 
 
 def beyond(each: Taken) -> None:
-    """What is not aiohttp's: kmoment's calls less the same round's raw ones."""
+    """Print kmoment's own time per call: its time minus the raw contestant's, round by round."""
     own = [a - b for a, b in zip(each[KMOMENT], each[RAW], strict=True)]
     print(f"  kmoment beyond raw aiohttp: {median(own) * 1e6:.1f} µs/call")
 

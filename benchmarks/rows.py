@@ -1,4 +1,4 @@
-"""The data of every benchmark: neighbourhoods by their real names, under made-up codes."""
+"""The data of all benchmarks: neighbourhoods with real names and made-up codes."""
 
 import csv
 import gzip
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def locations(count: int) -> list[Json]:
-    """*count* rows as the neighbourhood look-up answers them."""
+    """*count* rows in the form of the neighbourhood look-up's answer."""
     packed = files("kmoment._data").joinpath("regions.csv.gz").read_bytes()
     names = csv.reader(gzip.decompress(packed).decode().splitlines()[1:])
     return [_row(i, *name) for i, name in enumerate(islice(cycle(names), count))]
@@ -28,7 +28,7 @@ def _row(i: int, province: str, district: str, neighbourhood: str) -> Json:
 
 
 def audience(count: int) -> Json:
-    """An audience as ``audiences.get`` answers it, with *count* neighbourhoods."""
+    """An audience in the form of the answer to ``audiences.get``, with *count* neighbourhoods."""
     return {
         "id": 1,
         "type": "DISPLAY",
@@ -45,5 +45,5 @@ def audience(count: int) -> Json:
 
 
 def encoded(value: Any) -> bytes:
-    """*value* as Kakao's server writes it: Korean text as it is."""
+    """*value* as Kakao's server writes it: Korean text is not escaped."""
     return json.dumps(value, ensure_ascii=False).encode()

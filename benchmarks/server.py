@@ -1,7 +1,7 @@
-"""A server that costs next to nothing: one fixed answer to every request, kept alive.
+"""A server that needs little CPU time. It sends one fixed answer and keeps connections open.
 
 ``python benchmarks/server.py ROWS SECONDS`` prints its URL and runs until its standard input
-closes. Each answer comes so many seconds late.
+closes. It sends each answer SECONDS late.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ def answer(rows: int) -> bytes:
 
 
 class Answering(asyncio.Protocol):
-    """Answers whenever a request without a body has come in whole."""
+    """Answers each request when its head has arrived. Requests must not have a body."""
 
     def __init__(self, answer: bytes, seconds: float) -> None:
         self._answer = answer

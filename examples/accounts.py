@@ -23,7 +23,7 @@ def report(moment: kmoment.Client, ids: list[int]) -> None:
     if again := outcomes.retryable():
         outcomes += moment.each_account(again, by_status).collect()
     for outcome in outcomes:
-        print(outcome.input, dict(outcome.value) if outcome.value else outcome.error)
+        print(outcome.input, dict(outcome.result()) if outcome.ok else outcome.error)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Turns, spacing, breakers and hooks: what stands between a call and the network."""
+"""Slots, rate limiters, circuit breakers and hooks: all that a call passes before the network."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_slots_are_served_in_turn() -> None:
-    """A key with a hundred waiters delays another key by less than one slot."""
+    """A key with 100 waiters does not delay another key: the other key is served next."""
     slots, order = FairSemaphore(1), list[str]()
 
     async def use(key: str) -> None:
@@ -49,7 +49,7 @@ async def test_slots_are_served_in_turn() -> None:
 
 
 async def test_slots_bound_and_come_back() -> None:
-    """Never more at once than there are slots; waiters that give up leave none taken."""
+    """No more calls run at once than there are slots, and cancelled waiters keep no slot."""
     slots, under_way, peak = FairSemaphore(3), 0, 0
 
     async def use(key: int) -> None:
@@ -74,7 +74,7 @@ async def test_slots_bound_and_come_back() -> None:
 
 
 async def test_a_slot_given_to_who_just_gave_up_goes_on() -> None:
-    """A waiter cancelled in the moment it gets its slot passes it to the next."""
+    """A waiter that is cancelled just when it gets its slot passes the slot to the next one."""
     slots = FairSemaphore(1)
     await slots.acquire("a")
     waiting = asyncio.create_task(slots.acquire("b"))
@@ -86,7 +86,7 @@ async def test_a_slot_given_to_who_just_gave_up_goes_on() -> None:
     await asyncio.wait_for(slots.acquire("c"), 1)
 
 
-# -- Lanes ------------------------------------------------------------------------------
+# -- Limiters ---------------------------------------------------------------------------
 
 
 class Server:
@@ -108,7 +108,7 @@ class Server:
 def drive(
     limiter: RateLimiter, server: Server, calls: int, trip: Callable[[int], float], now: float = 0.0
 ) -> float:
-    """Make calls one after the other through *limiter* on a simulated clock; when they are done."""
+    """Make *calls* one after the other on a simulated clock. Returns the time at the end."""
     for number in range(calls):
         now += limiter.delay(now)
         started = limiter.started(now)
@@ -124,7 +124,7 @@ def drive(
 
 @given(st.lists(st.floats(0.01, 2.0), min_size=20, max_size=20))
 def test_a_declared_limit_is_never_broken(trips: list[float]) -> None:
-    """Spaced from the end of each answer, no jitter of the network breaks a strict limit."""
+    """Calls through a limiter with a declared period never break the limit, at any latency."""
     limiter, server = RateLimiter(5.0), Server(5.0)
     took = drive(limiter, server, 20, lambda n: trips[n])
     assert server.rejected == 0
@@ -133,7 +133,7 @@ def test_a_declared_limit_is_never_broken(trips: list[float]) -> None:
 
 @pytest.mark.parametrize("hidden", [0.3, 1.0, 2.7, 5.0, 11.0])
 def test_a_hidden_limit_is_learnt(hidden: float) -> None:
-    """After learning, under 1 % is rejected, at no less than 85 % of the hidden rate."""
+    """After learning, under 1 % of the calls are rejected, at 85 % of the hidden rate or more."""
     limiter, server = RateLimiter(), Server(hidden)
     begin = drive(limiter, server, 120, lambda _: 0.02)
     server.accepted = server.rejected = 0
@@ -142,8 +142,8 @@ def test_a_hidden_limit_is_learnt(hidden: float) -> None:
     assert server.accepted / took > 0.85 / (hidden + 0.02)
 
 
-def test_calls_sent_together_slow_the_lane_once() -> None:
-    """A burst of rejected calls is one lesson, not thirty."""
+def test_calls_sent_together_slow_the_limiter_once() -> None:
+    """If calls that were sent together are all rejected, the limiter slows down only once."""
     limiter = RateLimiter()
     started = [limiter.started(0.0) for _ in range(30)]
     for number in started:
@@ -153,7 +153,7 @@ def test_calls_sent_together_slow_the_lane_once() -> None:
 
 
 def test_a_declared_period_grows_at_most_fourfold() -> None:
-    """A limiter with a known limit trusts it: it slows down by quarters, and not for ever."""
+    """A limiter with a declared period slows down to at most four times that period."""
     limiter = RateLimiter(2.0)
     for now in range(100):
         limiter.throttled(float(now), limiter.started(float(now)), None)
@@ -163,15 +163,15 @@ def test_a_declared_period_grows_at_most_fourfold() -> None:
     assert limiter.period < 8.0
 
 
-def test_retry_after_holds_the_lane() -> None:
-    """What the server says counts, for every call of the limiter."""
+def test_retry_after_holds_the_limiter() -> None:
+    """After a 429 with Retry-After, every call of the limiter waits that long."""
     limiter = RateLimiter()
     limiter.throttled(10.0, limiter.started(10.0), 7.0)
     assert limiter.delay(10.0) == 7.0
 
 
 async def test_idle_queues_are_dropped() -> None:
-    """Queues that nobody uses are dropped; one that is in use stays."""
+    """A queue that is not in use is dropped, and a queue in use is kept."""
     queues = InMemoryRateLimiters()
     busy = queues.queue("busy", 1.0, 0.0)
     await busy.turn.acquire()
@@ -185,7 +185,7 @@ async def test_idle_queues_are_dropped() -> None:
 
 
 async def test_a_429_slows_its_endpoint_and_account_only() -> None:
-    """Other endpoints and accounts go on at full speed."""
+    """A 429 does not delay calls of other endpoints and other accounts."""
     client = kmoment.AsyncClient(TOKEN, max_attempts=1)
     scripted(client, ok(b"", 429, **{"retry-after": "50"}), ok([]))
     with pytest.raises(kmoment.RateLimitedError):
@@ -200,16 +200,16 @@ async def test_a_429_slows_its_endpoint_and_account_only() -> None:
 
 
 def test_a_declared_period_is_checked() -> None:
-    """A period is a number of seconds above zero."""
+    """A declared period that is not above zero seconds is refused."""
     with pytest.raises(kmoment.InvalidArgumentError, match="periods"):
         kmoment.AsyncClient(TOKEN, periods={"audiences": 0})
 
 
-# -- Lanes and slots under a client, in virtual time ------------------------------------
+# -- Limiters and slots under a client, in virtual time ---------------------------------
 
 
 class Limits:
-    """A transport that takes its time, and a server with a limit for each account."""
+    """A transport with latency, and a server with a limit for each account."""
 
     def __init__(self, trip: Callable[[], float], period: Callable[[str], float]) -> None:
         self.trip, self.period = trip, period
@@ -230,7 +230,7 @@ class Limits:
         return ok([]) if fine else ok(b"", 429)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     @property
     def rejected(self) -> int:
@@ -243,13 +243,13 @@ def limited(client: kmoment.AsyncClient, limits: Limits) -> Limits:
 
 
 def jitter(seed: int = 1) -> Callable[[], float]:
-    """Trips of 20 ms to a second."""
+    """Latencies from 0.02 to 1 second."""
     draw = random.Random(seed)
     return lambda: draw.uniform(0.02, 1.0)
 
 
 def test_three_hundred_accounts_share_one_client() -> None:
-    """300 accounts x 20 calls at a strict limit: none is rejected, no time is lost."""
+    """300 accounts make 20 calls each at a strict limit: none is rejected, and no time is lost."""
     client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 5.0})
     limits = limited(client, Limits(jitter(), lambda _: 5.0))
 
@@ -269,7 +269,7 @@ def test_three_hundred_accounts_share_one_client() -> None:
 
 
 def test_hidden_limits_are_learnt_by_account() -> None:
-    """After learning, under 1 % is rejected, at no less than 85 % of each account's rate."""
+    """Each account's limit is learnt: under 1 % rejected, at 85 % of the limit's rate or more."""
     hidden = {str(account): 0.2 * 1.5**account for account in range(1, 11)}
     client = kmoment.AsyncClient(TOKEN, deadline=600)
     limits = limited(client, Limits(lambda: 0.02, hidden.__getitem__))
@@ -295,7 +295,7 @@ def test_hidden_limits_are_learnt_by_account() -> None:
 
 
 def test_a_flood_delays_others_by_less_than_one_slot() -> None:
-    """1,000 calls of one account wait; another account's call goes next."""
+    """While 1,000 calls of one account wait, a call of another account gets the next slot."""
     client = kmoment.AsyncClient(TOKEN, max_connections=4)
     limited(client, Limits(lambda: 0.1, lambda _: 0.0))
     call = client.account(1).targeting.cohorts
@@ -309,11 +309,11 @@ def test_a_flood_delays_others_by_less_than_one_slot() -> None:
         await asyncio.gather(*flood)
         return took
 
-    assert run(work()) <= 0.1 + 0.1, "more than one slot and its own trip"
+    assert run(work()) <= 0.1 + 0.1, "it waited longer than for one slot"
 
 
 def test_a_declared_period_spaces_its_own_account_only() -> None:
-    """Calls of one group and account wait for each other; other accounts and groups do not."""
+    """Calls of one group and account are spaced, and do not delay other accounts and groups."""
     client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 5.0})
     limits = limited(client, Limits(lambda: 0.1, lambda _: 0.0))
 
@@ -332,7 +332,7 @@ def test_a_declared_period_spaces_its_own_account_only() -> None:
 
 
 def test_a_breaker_opens_probes_and_escalates() -> None:
-    """It holds calls back, lets one try when its time is up, and waits longer each time."""
+    """An open breaker refuses calls, lets one probe through in time, and waits longer each time."""
     breaker = CircuitBreaker(60.0, 300.0)
     error = kmoment.QuotaExceededError("used up", {"status": 400})
     assert breaker.refusal(0) is None
@@ -352,7 +352,7 @@ def test_a_breaker_opens_probes_and_escalates() -> None:
 
 
 def test_an_answer_of_another_kind_closes_breakers() -> None:
-    """A probe that gets any answer but the refusal shows that the reason is gone."""
+    """A probe that gets any answer other than the refusal closes the breakers."""
     breakers = CircuitBreakers()
     breakers.note(kmoment.MaintenanceError("x", {"status": 503}), 0)
     breakers.note(kmoment.APIConnectionError("x"), 1)
@@ -373,7 +373,7 @@ def test_an_answer_of_another_kind_closes_breakers() -> None:
 async def test_what_is_refused_for_everyone_is_asked_once(
     answer: Any, error: type[kmoment.APIError]
 ) -> None:
-    """Two hundred calls with a dead token, or past the quota, send one request."""
+    """200 calls with a dead token, or after the quota is used up, send only one request."""
     client = kmoment.AsyncClient(TOKEN)
     transport = scripted(client, answer)
     for _ in range(200):
@@ -386,7 +386,7 @@ async def test_what_is_refused_for_everyone_is_asked_once(
 
 
 class Listener:
-    """Writes down what it hears."""
+    """A hook that keeps all reports."""
 
     def __init__(self) -> None:
         self.attempts: list[tuple[Any, ...]] = []
@@ -410,7 +410,7 @@ class Clumsy:
 
 
 async def test_hooks_hear_of_attempts_and_calls(caplog: pytest.LogCaptureFixture) -> None:
-    """A hook gets every failed attempt and every call; one that fails does no harm."""
+    """A hook gets every failed attempt and every call. A hook that raises does not matter."""
     ear = Listener()
     client = kmoment.AsyncClient(TOKEN, hooks=[Clumsy(), ear])
     scripted(client, ok(b"", 502), ok([]))
@@ -424,7 +424,7 @@ async def test_hooks_hear_of_attempts_and_calls(caplog: pytest.LogCaptureFixture
 
 
 async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:
-    """At DEBUG, each call is one record with structured facts, and neither body nor token."""
+    """At DEBUG each call is one log record with its facts, but without its body and token."""
     caplog.set_level(logging.DEBUG, "kmoment")
     client = kmoment.AsyncClient(TOKEN, reconcile_delays=())
     scripted(client, ok(b"", 400))
@@ -440,7 +440,7 @@ async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_cancelled_write_that_was_sent_is_unknown(server: FaultServer) -> None:
-    """A cancellation cannot say what it left behind: the hook does."""
+    """If a write that was sent is cancelled, the hook gets "unknown". Unsent calls: "unsent"."""
     ear = Listener()
     server.default = Silence(5)
     async with kmoment.AsyncClient(
@@ -460,7 +460,7 @@ async def test_a_cancelled_write_that_was_sent_is_unknown(server: FaultServer) -
 
 
 async def test_a_deadline_is_told_as_one(server: FaultServer) -> None:
-    """A hook can tell a call that ran out of time from one that its caller has cancelled."""
+    """A hook gets a call that ran out of time with its error, unlike a cancelled call."""
     ear = Listener()
     server.default = Silence(5)
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, hooks=[ear], deadline=0.2) as client:
@@ -472,7 +472,7 @@ async def test_a_deadline_is_told_as_one(server: FaultServer) -> None:
 
 
 def test_a_success_closes_every_breaker() -> None:
-    """The first call that goes through after a refusal lets all others through again."""
+    """Closing the breakers after a success lets all calls through again."""
     breakers = CircuitBreakers()
     breakers.note(kmoment.QuotaExceededError("x", {"status": 400}), 0)
     assert breakers.tripped

@@ -1,13 +1,17 @@
 """The members of aiohttp that it does not document, and what happens where one is missing."""
 
+import asyncio
+import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import pytest
 
 import kmoment
 from helpers import SESSION, TOKEN
+from helpers.fault_server import CloseBefore, FaultServer, SpeakIdle
 from kmoment._engine import _aiohttp, transport
 from kmoment.sandbox import Sandbox
 
@@ -73,3 +77,61 @@ async def test_the_session_takes_over_with_one_warning(
         f"aiohttp {aiohttp.__version__} has no ClientRequest.send as kmoment knows it"
     ]
     assert TOKEN not in str(caught[0].message)
+
+
+@pytest.fixture
+async def fallback(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[kmoment.AsyncClient]:
+    """A client of the fault server on aiohttp's public session, which tries once."""
+    monkeypatch.setattr(_aiohttp, "missing_member", lambda: "ClientRequest.send")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        settings: dict[str, Any] = {"max_attempts": 1, "reconcile_delays": ()}
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, **settings) as client:
+            yield client
+
+
+async def test_the_session_sends_once(server: FaultServer, fallback: kmoment.AsyncClient) -> None:
+    """A delete whose connection drops is one request: aiohttp alone would send two."""
+    server.script(CloseBefore())
+    with pytest.raises(kmoment.OutcomeUnknownError):
+        await fallback.account(1).audiences.delete(1)
+    assert len(server.requests) == 1
+
+
+async def test_the_session_takes_no_answer_that_nobody_asked_for(
+    server: FaultServer, fallback: kmoment.AsyncClient
+) -> None:
+    """Bytes that came unasked are not read as the next call's answer."""
+    server.script(SpeakIdle(b"[]", b'{"id": 1, "name": "stale", "type": "DISPLAY"}'))
+    await fallback.locations.depth1()
+    await asyncio.sleep(0.2)
+    with pytest.raises(kmoment.APIConnectionError):
+        await fallback.account(1).audiences.get(1)
+
+
+@pytest.mark.usefixtures("fallback")
+async def test_the_session_says_what_cannot_be_reached() -> None:
+    """A refused connection provably sent nothing."""
+    async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1:9", max_attempts=1) as client:
+        with pytest.raises(kmoment.APIConnectionError) as caught:
+            await client.account(1).audiences.delete(1)
+    assert caught.value.request_sent is False
+
+
+async def test_a_forgotten_session_warns_once(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One ResourceWarning of ours, and none of aiohttp's."""
+    monkeypatch.setattr(_aiohttp, "missing_member", lambda: "ClientRequest.send")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client = kmoment.AsyncClient(TOKEN, base_url=server.url)
+        await client.locations.depth1()
+        del client
+        gc.collect()
+        await asyncio.sleep(0)
+    resources = [str(it.message) for it in caught if it.category is ResourceWarning]
+    assert len(resources) == 1
+    assert "never closed" in resources[0]

@@ -191,6 +191,7 @@ def test_public_names_are_loaded_when_used() -> None:
     assert told == set(kmoment._HOMES)
     assert told <= set(dir(kmoment))
     assert all(getattr(kmoment, name).__name__ == name for name in told)
+    assert all(kmoment.__getattr__(name).__name__ == f"kmoment.{name}" for name in kmoment._MODULES)
 
 
 def test_version() -> None:

@@ -1,4 +1,4 @@
-"""Batches: each input's outcome is told truly, in flat memory, and stopping leaves nothing."""
+"""Batches: each outcome is true, memory is bounded, and nothing keeps running after a stop."""
 
 import asyncio
 import gc
@@ -40,7 +40,7 @@ def blocking() -> Iterator[kmoment.Client]:
 
 
 async def workers() -> int:
-    """How many are there in this event loop."""
+    """The number of batch workers in this event loop."""
     return sum("WorkerPool._work" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
@@ -56,7 +56,7 @@ async def slower_first(number: int) -> int:
 
 @pytest.mark.anyio
 async def test_outcomes_keep_the_order_of_the_inputs(moment: kmoment.AsyncClient) -> None:
-    """However long each takes, the outcomes are in order, and an error is one of them."""
+    """Outcomes are in the order of the inputs, at any duration. An error is an outcome too."""
     outcomes = await moment.each(slower_first, range(5), concurrency=3).collect()
     assert [outcome.index for outcome in outcomes] == [outcome.input for outcome in outcomes]
     assert [str(outcome.status) for outcome in outcomes] == ["ok", "ok", "failed", "ok", "ok"]
@@ -65,7 +65,7 @@ async def test_outcomes_keep_the_order_of_the_inputs(moment: kmoment.AsyncClient
 
 @pytest.mark.anyio
 async def test_outcomes_as_they_are_done(moment: kmoment.AsyncClient) -> None:
-    """Unordered, a slow first does not hold up the rest, and none is missing."""
+    """With ``ordered=False`` a slow first input does not delay the others, and none is missing."""
     batch = moment.each(slower_first, range(5), concurrency=3, ordered=False)
     inputs = [outcome.input async for outcome in batch]
     assert sorted(inputs) == [0, 1, 2, 3, 4]
@@ -100,7 +100,7 @@ ENDS: dict[str, tuple[Exception, OutcomeStatus, bool]] = {
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ENDS)
 async def test_an_error_has_its_status(moment: kmoment.AsyncClient, name: str) -> None:
-    """What the error says was done decides the status, and whether the input runs again."""
+    """An error's facts decide the outcome's status, and whether the input is retryable."""
     error, status, again = ENDS[name]
 
     async def fail(_: int) -> None:
@@ -115,11 +115,11 @@ async def test_an_error_has_its_status(moment: kmoment.AsyncClient, name: str) -
 
 @pytest.mark.anyio
 async def test_failures_can_be_raised_together(moment: kmoment.AsyncClient) -> None:
-    """One ExceptionGroup with every error, each naming its input; none where all went well."""
+    """``raise_if_failed`` raises all errors with their inputs, or nothing if all succeeded."""
     outcomes = await moment.each(slower_first, range(4)).collect()
     with pytest.raises(ExceptionGroup, match="1 of 4"):
         outcomes.raise_if_failed()
-    with pytest.raises(ExceptionGroup) as caught:  # raising twice does not note twice
+    with pytest.raises(ExceptionGroup) as caught:  # a second call must not add a second note
         outcomes.raise_if_failed()
     (error,) = caught.value.exceptions
     assert error.__notes__ == ["input 2: 2"]
@@ -137,7 +137,7 @@ async def test_failures_can_be_raised_together(moment: kmoment.AsyncClient) -> N
 async def test_arguments_are_checked(
     moment: kmoment.AsyncClient, blocking: kmoment.Client, argument: str, given: dict[str, Any]
 ) -> None:
-    """Text is no collection of inputs; nothing starts with a bad argument."""
+    """Bad arguments are refused by name. Text is not accepted as a collection of inputs."""
     call = {"inputs": ["a"]} | given
     for client in (moment, blocking):
         with pytest.raises(kmoment.InvalidArgumentError, match=argument):
@@ -149,7 +149,7 @@ async def test_arguments_are_checked(
 
 @pytest.mark.anyio
 async def test_inputs_are_pulled_as_there_is_room(moment: kmoment.AsyncClient) -> None:
-    """A slow reader, or a slow first, holds back the pulling of more."""
+    """Few inputs are taken ahead of the reader, so a slow reader bounds what is taken."""
     pulled = count()
 
     async def quick(_: int) -> None: ...
@@ -163,7 +163,7 @@ async def test_inputs_are_pulled_as_there_is_room(moment: kmoment.AsyncClient) -
 
 @pytest.mark.anyio
 async def test_at_most_so_many_at_once(moment: kmoment.AsyncClient) -> None:
-    """No more jobs run together than asked for, and so many do."""
+    """Exactly *concurrency* jobs run at once, and never more."""
     running, most = 0, 0
 
     async def job(_: int) -> None:
@@ -178,7 +178,7 @@ async def test_at_most_so_many_at_once(moment: kmoment.AsyncClient) -> None:
 
 
 def peak(inputs: int) -> int:
-    """Bytes held at most while a batch of so many inputs runs."""
+    """The peak of memory in bytes while a batch of *inputs* inputs runs."""
 
     async def job(number: int) -> bytes:
         return bytes(1000)
@@ -198,14 +198,14 @@ def peak(inputs: int) -> int:
 
 
 def test_memory_stays_flat() -> None:
-    """Many thousand inputs (``BATCH=100000``) need hardly more than a thousand do."""
+    """Memory does not grow with the number of inputs: 10,000 (``BATCH=100000``) need as 1,000."""
     many = int(os.environ.get("BATCH", "10000"))
     assert peak(many) < peak(1_000) + 100_000
 
 
 @pytest.mark.anyio
 async def test_an_async_source(moment: kmoment.AsyncClient) -> None:
-    """Inputs may come from an async generator; one item at a time is asked of it."""
+    """Inputs may come from an async generator, which is asked for one item at a time."""
 
     async def source() -> AsyncIterator[int]:
         for number in range(3):
@@ -218,7 +218,7 @@ async def test_an_async_source(moment: kmoment.AsyncClient) -> None:
 
 @pytest.mark.anyio
 async def test_a_source_that_fails_loses_nothing(moment: kmoment.AsyncClient) -> None:
-    """Its error comes after the outcomes of all that it gave before."""
+    """If the source raises, all inputs before the error still get their outcomes."""
 
     def source() -> Iterator[int]:
         yield from (0, 1)
@@ -235,7 +235,7 @@ async def test_a_source_that_fails_loses_nothing(moment: kmoment.AsyncClient) ->
 
 @pytest.mark.anyio
 async def test_leaving_the_loop_stops_the_work(moment: kmoment.AsyncClient) -> None:
-    """After a break nothing runs on, though nobody closed anything."""
+    """A ``break`` out of the loop stops all workers, without an explicit close."""
     async for _ in moment.each(slower_first, count(3), concurrency=8):
         break
     await asyncio.sleep(0.01)
@@ -244,7 +244,7 @@ async def test_leaving_the_loop_stops_the_work(moment: kmoment.AsyncClient) -> N
 
 @pytest.mark.anyio
 async def test_a_quarter_million_cancelled_midway(moment: kmoment.AsyncClient) -> None:
-    """Cancelled, nothing is left running, and what is known is kept: no gap, no repeat."""
+    """Cancelling a batch stops all workers and keeps its outcomes, without gap or repeat."""
     batch = moment.each(slower_first, iter(range(3, 250_000)), concurrency=64)
     task = asyncio.create_task(batch.collect())
     await asyncio.sleep(0.2)
@@ -266,7 +266,7 @@ async def test_a_quarter_million_cancelled_midway(moment: kmoment.AsyncClient) -
 async def test_a_stopped_call_says_what_it_may_have_done(
     server: FaultServer, name: str, status: OutcomeStatus
 ) -> None:
-    """A write that was sent is unknown; a read did nothing and can run again."""
+    """A write that was stopped after it was sent is unknown. A stopped read can run again."""
     server.script(Silence(5.0))
     async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
         batch = client.each(getattr(client.account(1).audiences, name), [8], concurrency=1)
@@ -283,7 +283,7 @@ async def test_a_stopped_call_says_what_it_may_have_done(
 
 @pytest.mark.anyio
 async def test_a_batch_that_was_never_begun_closes(moment: kmoment.AsyncClient) -> None:
-    """Nothing starts before it is asked for, so there is nothing to stop."""
+    """A batch that was never iterated can be closed, and has run nothing."""
     batch = moment.each(slower_first, [1])
     await batch.aclose()
     assert batch.rest == []
@@ -295,7 +295,7 @@ async def test_a_batch_that_was_never_begun_closes(moment: kmoment.AsyncClient) 
 
 @pytest.mark.anyio
 async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
-    """Done, failed, total and rate, once for each outcome handed on."""
+    """The callback gets done, failed, total and rate once for each outcome."""
     told: list[kmoment.Progress] = []
     await moment.each(slower_first, range(4), on_progress=told.append).collect()
     assert [(it.done, it.failed, it.total) for it in told] == [
@@ -311,7 +311,7 @@ async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
 async def test_a_progress_callback_that_fails_harms_nothing(
     moment: kmoment.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, and the batch goes on."""
+    """An error in the progress callback is logged, and the batch goes on."""
     outcomes = await moment.each(slower_first, [1], on_progress=lambda it: 1 / 0).collect()
     assert outcomes.values() == [10]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
@@ -320,19 +320,19 @@ async def test_a_progress_callback_that_fails_harms_nothing(
 def test_a_bar_in_the_terminal(
     blocking: kmoment.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The helper draws with rich what the callback is told."""
+    """``progress_bar`` shows the progress with rich."""
     pytest.importorskip("rich")
     with progress_bar("places") as bar:
         blocking.locations.depth3_each(["a", "b"], on_progress=bar).collect()
     assert "places" in capsys.readouterr().out
 
 
-# -- Both clients, the real thing -------------------------------------------------------
+# -- Both clients against the sandbox ---------------------------------------------------
 
 
 @pytest.mark.anyio
 async def test_many_accounts_share_one_client(sandbox: Sandbox) -> None:
-    """An account without permission is one outcome among the others'."""
+    """An account without permission is a failed outcome, and the other accounts still run."""
 
     async def names(account: kmoment.AsyncAccount) -> int:
         return len(await account.audiences.list())
@@ -347,7 +347,7 @@ async def test_many_accounts_share_one_client(sandbox: Sandbox) -> None:
 
 
 def test_many_accounts_in_blocking_code(sandbox: Sandbox) -> None:
-    """The job is plain code: it blocks, on a thread of its own, and makes several calls."""
+    """The sync client runs a blocking job on another thread, where it can make several calls."""
 
     def names(account: kmoment.Account) -> tuple[int, str]:
         account.targeting.cohorts()
@@ -361,7 +361,7 @@ def test_many_accounts_in_blocking_code(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ["depth2_each", "depth3_each"])
 def test_many_keywords(sandbox: Sandbox, name: str) -> None:
-    """Each keyword is one outcome, a refused one too, and both clients give the same."""
+    """Each keyword has one outcome, also a refused one, and both clients give the same."""
     keywords = ["강남", "", "중구", "없는곳"]
 
     async def look_up() -> Any:
@@ -370,16 +370,16 @@ def test_many_keywords(sandbox: Sandbox, name: str) -> None:
 
     outcomes = asyncio.run(look_up())
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as blocking:
-        twins = list(getattr(blocking.locations, name)(iter(keywords), concurrency=2))
+        again = list(getattr(blocking.locations, name)(iter(keywords), concurrency=2))
     assert [outcome.ok for outcome in outcomes] == [True, False, True, True]
-    assert [outcome.value for outcome in outcomes] == [twin.value for twin in twins]
+    assert [outcome.value for outcome in outcomes] == [outcome.value for outcome in again]
 
 
 # -- Blocking code ----------------------------------------------------------------------
 
 
 def test_inputs_are_pulled_on_the_callers_thread(blocking: kmoment.Client) -> None:
-    """What gives them may be bound to it, as a database cursor is; and few are pulled ahead."""
+    """Inputs are taken on the caller's thread, as a database cursor needs, and few ahead."""
     threads: set[str] = set()
     pulled = count()
 
@@ -401,7 +401,7 @@ def test_inputs_are_pulled_on_the_callers_thread(blocking: kmoment.Client) -> No
 
 @pytest.mark.anyio
 async def test_a_blocking_batch_in_a_running_loop_warns(blocking: kmoment.Client) -> None:
-    """It works, blocks the loop, and says once what to use there."""
+    """A sync batch inside a running event loop works, and warns once what to use instead."""
     with pytest.warns(RuntimeWarning, match="AsyncBatch.__next__") as heard:
         first = list(blocking.locations.depth3_each(["a", "b"]))
     again = blocking.locations.depth3_each(["a", "b"]).collect()
@@ -410,7 +410,7 @@ async def test_a_blocking_batch_in_a_running_loop_warns(blocking: kmoment.Client
 
 
 def test_a_blocking_batch_closes_by_itself(blocking: kmoment.Client) -> None:
-    """Left, it is stopped; what was begun is in its rest, and its progress stays."""
+    """Leaving the ``with`` block stops the batch. ``rest`` has the inputs that were begun."""
     with blocking.locations.depth3_each(map(str, count()), concurrency=4) as batch:
         assert next(batch).ok
     assert batch.progress.done == 1
@@ -419,7 +419,7 @@ def test_a_blocking_batch_closes_by_itself(blocking: kmoment.Client) -> None:
 
 
 def test_a_blocking_source_that_fails_loses_nothing(blocking: kmoment.Client) -> None:
-    """Its error comes after the outcomes of all that it gave before."""
+    """If the source raises, all inputs before the error still get their outcomes."""
 
     def source() -> Iterator[str]:
         yield "논현"
@@ -433,7 +433,7 @@ def test_a_blocking_source_that_fails_loses_nothing(blocking: kmoment.Client) ->
 
 @pytest.mark.parametrize("close", [lambda batch: batch.close(), lambda batch: None])
 def test_a_dropped_batch_stops(blocking: kmoment.Client, close: Callable[[Any], None]) -> None:
-    """Closed, or merely dropped: no worker of it is left on the client's loop."""
+    """A batch that is closed, or only dropped, leaves no worker on the client's loop."""
     batch = blocking.locations.depth3_each(map(str, count()), concurrency=4)
     assert next(batch).ok
     assert blocking._sender.open().call(workers) == 4
@@ -443,7 +443,7 @@ def test_a_dropped_batch_stops(blocking: kmoment.Client, close: Callable[[Any], 
 
 
 def interrupt_when(ready: threading.Event) -> None:
-    """A Ctrl-C in the main thread, a moment after *ready*."""
+    """Send a Ctrl-C to the main thread 0.05 seconds after *ready* is set."""
 
     def wait() -> None:
         ready.wait(5)
@@ -454,7 +454,7 @@ def interrupt_when(ready: threading.Event) -> None:
 
 
 def test_a_stopped_job_makes_no_more_calls(sandbox: Sandbox) -> None:
-    """Its call under way is cancelled at once, and the next one is refused."""
+    """When a job is stopped, its call under way is cancelled and its next call is refused."""
     began, ended, errors = threading.Event(), threading.Event(), list[Exception]()
 
     def job(account: kmoment.Account) -> None:
@@ -467,7 +467,7 @@ def test_a_stopped_job_makes_no_more_calls(sandbox: Sandbox) -> None:
         ended.set()
 
     with kmoment.Client(sandbox.token, base_url=sandbox.url, periods={"audiences": 30}) as client:
-        client.account(1234).audiences.list()  # from here on the lane is closed for 30 s
+        client.account(1234).audiences.list()  # the limiter now holds calls for 30 s
         batch = client.each_account([1234], job)
         interrupt_when(began)
         with pytest.raises(KeyboardInterrupt):
@@ -484,7 +484,7 @@ MADE = testing.answer({"id": 7, "name": "n", "type": "DISPLAY"})
 
 @pytest.mark.anyio
 async def test_a_job_that_failed_after_a_write_is_not_offered_again() -> None:
-    """Its create was done, its next call failed: unknown, with that call's error."""
+    """A job that fails after its create succeeded is unknown, and is not retryable."""
 
     async def job(account: kmoment.AsyncAccount) -> None:
         await account.audiences.create(DRAFT)
@@ -499,7 +499,7 @@ async def test_a_job_that_failed_after_a_write_is_not_offered_again() -> None:
 
 
 def test_the_same_on_a_thread_and_in_a_batch_within_a_batch() -> None:
-    """However deep a write is made, the outermost job has written."""
+    """A write in a batch within a job, on another thread, counts as a write of that job."""
 
     script = testing.Script(testing.answer([]), MADE, then=testing.broken())
     with script.client() as client:
@@ -515,7 +515,7 @@ def test_the_same_on_a_thread_and_in_a_batch_within_a_batch() -> None:
 
 @pytest.mark.anyio
 async def test_a_job_that_failed_before_a_write_is_offered_again() -> None:
-    """A create that was refused, a read that failed: nothing was done."""
+    """A job whose create was never sent is failed, and is retryable."""
 
     async def job(account: kmoment.AsyncAccount) -> None:
         await account.audiences.create(DRAFT)
@@ -529,7 +529,7 @@ async def test_a_job_that_failed_before_a_write_is_offered_again() -> None:
 
 @pytest.mark.anyio
 async def test_a_bulk_delete_stopped_in_its_look_is_unknown(server: FaultServer) -> None:
-    """It was answered; that only the look afterwards was cancelled does not make it undone."""
+    """A bulk delete that was answered, and then cancelled during its check, is unknown."""
     server.script(
         Answer(200, b"[]"), Answer(200, b'{"successCount":0,"failCount":1}'), Silence(5.0)
     )
@@ -548,12 +548,12 @@ async def test_a_bulk_delete_stopped_in_its_look_is_unknown(server: FaultServer)
 
 
 class CrashError(BaseException):
-    """No Exception: nobody may turn it into an outcome."""
+    """It is not an ``Exception``, so it must not become an outcome."""
 
 
 @pytest.mark.anyio
 async def test_a_job_that_cancels_itself_ends_alone(moment: kmoment.AsyncClient) -> None:
-    """Its own CancelledError is its outcome; the inputs after it run."""
+    """A CancelledError that a job raises is that job's outcome, and later inputs still run."""
 
     async def job(number: int) -> int:
         if number == 0:
@@ -567,7 +567,7 @@ async def test_a_job_that_cancels_itself_ends_alone(moment: kmoment.AsyncClient)
 @pytest.mark.anyio
 @pytest.mark.parametrize("ordered", [True, False])
 async def test_a_crash_comes_out(moment: kmoment.AsyncClient, ordered: bool) -> None:
-    """What is no Exception ends the batch and is raised; nothing hangs, nothing runs on."""
+    """An error that is not an ``Exception`` ends the batch and is raised. All workers stop."""
 
     async def job(number: int) -> None:
         await asyncio.sleep(0)
@@ -581,7 +581,7 @@ async def test_a_crash_comes_out(moment: kmoment.AsyncClient, ordered: bool) -> 
 
 @pytest.mark.anyio
 async def test_stopping_in_the_callback_loses_nothing(moment: kmoment.AsyncClient) -> None:
-    """A Ctrl-C that lands in the progress callback: its outcome is collected all the same."""
+    """A Ctrl-C in the progress callback loses no outcome that was already there."""
 
     def stop(progress: kmoment.Progress) -> None:
         if progress.done == 3:
@@ -597,7 +597,7 @@ async def test_stopping_in_the_callback_loses_nothing(moment: kmoment.AsyncClien
 
 
 def test_stopping_while_inputs_are_pulled_loses_nothing(blocking: kmoment.Client) -> None:
-    """A Ctrl-C in the iterable: what it gave before is collected, as not attempted at worst."""
+    """A Ctrl-C in the source loses no input that it gave before: each has an outcome."""
 
     def source() -> Iterator[str]:
         yield from "abcde"
@@ -610,7 +610,7 @@ def test_stopping_while_inputs_are_pulled_loses_nothing(blocking: kmoment.Client
 
 
 def test_slow_inputs_are_not_waited_for_in_numbers(blocking: kmoment.Client) -> None:
-    """The first outcome comes when few inputs have, not when there is one for every worker."""
+    """With slow inputs the first outcome comes before there is an input for every worker."""
     pulled = count()
 
     def source() -> Iterator[str]:

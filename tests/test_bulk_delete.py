@@ -1,4 +1,4 @@
-"""Bulk deletes of any size: each id's outcome is told, and is what the server did."""
+"""Bulk deletes of any size: the status of each id is what the server did."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,12 +13,13 @@ from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
+# Ids in one part. Small, because making audiences takes time.
 FEW = 4
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is told of a part does not depend on its size; making audiences takes time."""
+    """Use small parts: the results do not depend on the size of a part."""
     monkeypatch.setattr("kmoment._engine.bulk_delete.PART_SIZE", FEW)
 
 
@@ -29,7 +30,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 async def audiences(moment: kmoment.AsyncClient, count: int = 2 * FEW + 2) -> list[int]:
-    """More of them than go into two requests."""
+    """Make audiences. By default they are too many for two requests."""
     create = moment.with_options(reconcile_delays=()).account(1234).audiences.create
     drafts = [kmoment.AudienceDraft.display(f"bulk {number}") for number in range(count)]
     return [made.id for made in (await moment.each(create, drafts).collect()).values()]
@@ -48,7 +49,7 @@ def sent(sandbox: Sandbox) -> int:
 
 
 async def test_any_number_of_ids(sandbox: Sandbox) -> None:
-    """They go in parts, each id has its outcome in the order given, and the totals are sums."""
+    """Any number of ids is sent in parts, with one outcome for each id in the given order."""
     count = 2 * PART_SIZE + 10
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
         ids = await audiences(moment, count)
@@ -68,7 +69,7 @@ KINDS = ["drop_before", "drop_after", "reset", "truncate", "bad_json", "html", "
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("acts", [True, False])
 async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bool) -> None:
-    """What is reported of each id is what happened to it; the other parts are done."""
+    """If a part's answer is lost, the status of its ids is still true. Other parts are done."""
     if kind in ("truncate", "bad_json") and not acts:
         return  # an answer that begins as a success means that the work was done
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
@@ -87,7 +88,7 @@ async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bo
 
 @pytest.mark.usefixtures("small_parts")
 async def test_a_part_that_is_refused(sandbox: Sandbox) -> None:
-    """Its ids have failed, with its error; the other parts are done all the same."""
+    """If a part is refused, its ids have failed with its error. Other parts are still done."""
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
         ids = await audiences(moment)
         sandbox.add_fault(Fault("audiences.delete_many", "status", nth=(1,), status=403))
@@ -99,7 +100,7 @@ async def test_a_part_that_is_refused(sandbox: Sandbox) -> None:
 
 
 async def test_nothing_done_is_an_error(sandbox: Sandbox) -> None:
-    """Where every request is refused, and nothing is gone, the call raises."""
+    """If every request is refused and nothing was deleted, the call raises."""
     sandbox.add_fault(Fault("audiences.delete_many", "status", status=403))
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
         with pytest.raises(kmoment.PermissionDeniedError):
@@ -206,7 +207,7 @@ AGAIN = {
 
 @pytest.mark.parametrize("name", DOUBTS)
 async def test_a_request_in_doubt(name: str) -> None:
-    """What is left is asked for once more, what no list shows by itself; counts are true."""
+    """After a doubt, ids that are still listed are sent once more, and the counts are true."""
     steps, statuses, counts = DOUBTS[name]
     script = testing.Script(*steps)
     async with script.async_client() as moment:
@@ -219,7 +220,7 @@ async def test_a_request_in_doubt(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_the_lists_tell(name: str) -> None:
-    """Still listed is failed; gone is deleted where it was there and the call was not refused."""
+    """The lists before and after decide the status of each id if the answer does not."""
     steps, statuses = CASES[name]
     async with testing.Script(*steps).async_client() as moment:
         result = await moment.account(1).audiences.delete_many([1, 2, 3])
@@ -227,7 +228,7 @@ async def test_what_the_lists_tell(name: str) -> None:
 
 
 async def test_refused_and_unseen_is_refused() -> None:
-    """Where looking fails too, a refusal is still a refusal."""
+    """A refused request raises its error, also if the check afterwards fails."""
     steps = testing.answer(list(SHOWN)), testing.error(-2), testing.dead_token()
     async with testing.Script(*steps).async_client() as moment:
         with pytest.raises(kmoment.BadRequestError):
@@ -235,7 +236,7 @@ async def test_refused_and_unseen_is_refused() -> None:
 
 
 async def test_without_looking() -> None:
-    """Without the lists, less than a full success leaves every id of the part unknown."""
+    """Without checks, an answer short of full success makes every id of the part unknown."""
     counts = {"successCount": 1, "failCount": 1, "errorMessages": ["x"]}
     script = testing.Script(testing.answer(counts))
     async with script.async_client(reconcile_delays=()) as moment:
@@ -246,7 +247,7 @@ async def test_without_looking() -> None:
 
 @pytest.mark.parametrize("name", [*CASES, *DOUBTS])
 def test_the_sync_client_tells_the_same(name: str) -> None:
-    """Mirrored, the parts and the lists are made one after the other."""
+    """The sync client gives the same status for each id as the async client."""
     steps, statuses = (CASES.get(name) or DOUBTS[name])[:2]
     with testing.Script(*steps).client() as moment:
         result = moment.account(1).audiences.delete_many([1, 2, 3])

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.anyio
 
 
 def test_every_endpoint_has_a_row() -> None:
-    """No endpoint goes untried."""
+    """Every endpoint has a row in the table of calls."""
     assert {row.name for row in ROWS} == {endpoint.name for endpoint in ENDPOINTS}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_scripted(row: Row) -> None:
-    """Each call sends exactly its request and reads its answer as its value."""
+    """Each call sends exactly the documented request, and returns the value of the answer."""
     async with kmoment.AsyncClient(TOKEN, reconcile_delays=()) as client:
         transport = scripted(client, ok(row.answer))
         assert row.expect(await row.call(client))
@@ -35,7 +35,7 @@ async def test_scripted(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_scripted_sync(row: Row) -> None:
-    """The sync client sends the same requests and gives the same values."""
+    """The sync client sends the same requests and returns the same values."""
     with kmoment.Client(TOKEN, reconcile_delays=()) as client:
         transport = scripted(client, ok(row.answer))
         assert row.expect(row.call(client))
@@ -55,7 +55,7 @@ def check_request(row: Row, transport: ScriptedTransport) -> None:
 @pytest.mark.parametrize("quirks", [False, True], ids=["as tabled", "as in samples"])
 @pytest.mark.parametrize("layout", ["nested", "flat"])
 async def test_sandbox(layout: Any, quirks: bool) -> None:
-    """Each call gives its value against the sandbox, in both readings of the routes."""
+    """Each call returns its value against the sandbox, with both readings of the routes."""
     async with Sandbox(layout=layout, quirks=quirks) as sandbox:
         for row in ROWS:
             sandbox.reset()
@@ -64,7 +64,7 @@ async def test_sandbox(layout: Any, quirks: bool) -> None:
 
 
 def test_sandbox_sync(sandbox: Sandbox) -> None:
-    """Each call gives its value through the sync client as well."""
+    """Each call of the sync client returns its value against the sandbox."""
     for row in ROWS:
         sandbox.reset()
         with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
@@ -88,7 +88,7 @@ ERRORS = [
     "answer", ERRORS, ids=lambda answer: f"{answer.status}-{answer.body[:20]!r}"
 )
 async def test_both_clients_raise_the_same(answer: Response) -> None:
-    """An error is of the same class with the same facts, whichever client meets it."""
+    """Both clients raise an error of the same class with the same facts."""
     caught = []
     async with kmoment.AsyncClient(TOKEN, max_attempts=1) as client:
         scripted(client, answer)
@@ -115,9 +115,9 @@ async def test_both_clients_raise_the_same(answer: Response) -> None:
 
 @pytest.mark.parametrize(("argument", "call"), REFUSED)
 def test_bad_input_is_refused_unsent_sync(argument: str, call: Callable[[Any], Any]) -> None:
-    """The sync client refuses the same, before its thread is even started."""
+    """The sync client refuses the same input, before its thread starts."""
     client = kmoment.Client(TOKEN)
-    if argument == "json":  # only encoding finds out, which is done over there
+    if argument == "json":  # found by the encoder, which runs on the client's thread
         scripted(client, ok([]))
     with pytest.raises(kmoment.InvalidArgumentError) as caught:
         call(client)
@@ -128,7 +128,7 @@ def test_bad_input_is_refused_unsent_sync(argument: str, call: Callable[[Any], A
 
 @pytest.mark.parametrize(("argument", "call"), REFUSED)
 async def test_bad_input_is_refused_unsent(argument: str, call: Callable[[Any], Any]) -> None:
-    """Bad input gets one clear error that names the argument, before anything is sent."""
+    """Bad input raises an error that names the argument, before anything is sent."""
     async with kmoment.AsyncClient(TOKEN) as client:
         transport = scripted(client, ok([]))
         with pytest.raises(kmoment.InvalidArgumentError) as caught:
@@ -141,7 +141,7 @@ async def test_bad_input_is_refused_unsent(argument: str, call: Callable[[Any], 
 
 
 async def test_the_escape_hatch() -> None:
-    """An endpoint that kmoment does not know is reached through the same door."""
+    """``client.request`` calls an endpoint that kmoment does not know, with URL, account, JSON."""
     async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1:1/prefix/") as client:
         transport = scripted(client, ok({"content": []}))
         got = await client.request(

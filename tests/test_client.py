@@ -1,4 +1,4 @@
-"""The life of a client: settings, token, event loop, routes, closing, secrecy."""
+"""The client: settings, token, event loop, closing, routes, secrecy and errors."""
 
 import asyncio
 import contextlib
@@ -81,7 +81,7 @@ async def test_good_base_urls(url: str) -> None:
 
 
 async def test_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """KMOMENT_TOKEN and KMOMENT_BASE_URL stand in for what is not passed."""
+    """KMOMENT_TOKEN and KMOMENT_BASE_URL are used if the arguments are not given."""
     monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
     monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
     async with kmoment.AsyncClient() as client:
@@ -92,9 +92,9 @@ async def test_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_provider_is_asked_once_and_again_after_a_401() -> None:
-    """A callable is asked at the first call, and anew only once the server has refused.
+    """A token callable is called once, and again only after a 401.
 
-    The refused call is tried again with the newer token, and its caller notices nothing.
+    The refused call is tried again with the new token, and its caller gets no error.
     """
     tokens = iter(["old", "new"])
     client = kmoment.AsyncClient(lambda: next(tokens))
@@ -107,7 +107,7 @@ async def test_a_provider_is_asked_once_and_again_after_a_401() -> None:
 
 
 async def test_a_dead_token_is_tried_once() -> None:
-    """Where the callable has no newer token, the refusal is the answer."""
+    """If the callable returns the refused token again, the call raises AuthenticationError."""
     asked = []
     client = kmoment.AsyncClient(lambda: asked.append(1) or "dead")  # type: ignore[func-returns-value]
     transport = scripted(client, ok({"code": -401}, 401))
@@ -118,7 +118,7 @@ async def test_a_dead_token_is_tried_once() -> None:
 
 
 async def test_an_async_provider() -> None:
-    """The callable may be async; what it returns is checked like any token."""
+    """The token callable may be async, and the token that it returns is checked."""
 
     async def provide() -> str:
         return "fresh"
@@ -134,14 +134,14 @@ async def test_an_async_provider() -> None:
 
 
 async def test_a_given_token_is_not_forgotten() -> None:
-    """A token that was passed as text is all there is: a 401 does not lose it."""
+    """A token that was given as text is kept after a 401."""
     source = TokenSource(Secret(TOKEN))
     source.forget(await source.token())
     assert (await source.token()).reveal() == TOKEN
 
 
 async def test_many_first_calls_ask_the_provider_once() -> None:
-    """Calls that need a token at the same time wait for one answer of the provider."""
+    """Ten first calls at the same time call the token callable only once."""
     asked = []
 
     async def provide() -> str:
@@ -156,7 +156,7 @@ async def test_many_first_calls_ask_the_provider_once() -> None:
 
 
 async def test_a_late_401_does_not_lose_a_newer_token() -> None:
-    """A refusal of the old token, arriving after the new one is known, is no reason to ask."""
+    """A late 401 for the old token does not discard the new token."""
     tokens = iter(["old", "new"])
     source = TokenSource(Secret(lambda: next(tokens)))
     old = await source.token()
@@ -167,7 +167,7 @@ async def test_a_late_401_does_not_lose_a_newer_token() -> None:
 
 
 async def test_a_providers_own_timeout_is_not_the_deadline() -> None:
-    """A TimeoutError that the provider raises stays the provider's."""
+    """A TimeoutError that the token callable raises is raised unchanged."""
 
     def provide() -> str:
         raise TimeoutError("theirs")
@@ -182,7 +182,7 @@ async def test_a_providers_own_timeout_is_not_the_deadline() -> None:
 
 
 def test_a_client_of_another_loop_says_so(sandbox: Sandbox) -> None:
-    """A second event loop gets one clear error instead of a hang, and so does no loop."""
+    """A call from a second event loop, or without one, raises WrongLoopError and does not hang."""
     client = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
 
     async def use() -> None:
@@ -202,7 +202,7 @@ def test_a_client_of_another_loop_says_so(sandbox: Sandbox) -> None:
 
 
 async def test_closing() -> None:
-    """A client closes before and after use, again and again, and then refuses calls."""
+    """A client can be closed before and after use, and repeatedly. Then it refuses calls."""
     unused = kmoment.AsyncClient(TOKEN)
     await unused.aclose()
     await unused.aclose()
@@ -223,7 +223,7 @@ async def test_closing() -> None:
 async def test_closing_ends_calls_that_wait_for_a_slot(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call still in the queue when the client closes ends unsent, with an error of ours."""
+    """A call that waits for a slot when the client closes ends unsent with a kmoment error."""
     monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.05)
     server.default = Silence(5)
     client = kmoment.AsyncClient(TOKEN, base_url=server.url, max_connections=1)
@@ -237,7 +237,7 @@ async def test_closing_ends_calls_that_wait_for_a_slot(
 
 
 async def test_a_cancelled_closing_closes_all_the_same(server: FaultServer) -> None:
-    """Who gives up waiting for the calls under way does not leave connections behind."""
+    """A cancelled ``aclose`` still closes the connections."""
     server.default = Silence(5)
     client = kmoment.AsyncClient(TOKEN, base_url=server.url)
     call = asyncio.create_task(client.locations.depth1())
@@ -252,7 +252,7 @@ async def test_a_cancelled_closing_closes_all_the_same(server: FaultServer) -> N
 
 
 async def test_closing_is_prompt_when_the_last_call_ends(server: FaultServer) -> None:
-    """Closing waits for the calls under way, not for the whole grace."""
+    """``aclose`` returns when the calls under way end, before the drain time is over."""
     server.default = Answer(200, b"[]", delay=0.1)
     client = kmoment.AsyncClient(TOKEN, base_url=server.url)
     call = asyncio.create_task(client.locations.depth1())
@@ -277,7 +277,7 @@ async def test_closing_waits_for_calls_under_way(server: FaultServer) -> None:
 async def test_closing_does_not_wait_for_ever(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that hangs past the grace ends with a connection error of ours."""
+    """A call that is still under way after the drain time ends with APIConnectionError."""
     monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.05)
     server.script(Silence(5))
     client = kmoment.AsyncClient(TOKEN, base_url=server.url)
@@ -291,7 +291,7 @@ async def test_closing_does_not_wait_for_ever(
 
 @pytest.mark.parametrize("loop_runs", [True, False])
 def test_a_forgotten_client_says_so_once(sandbox: Sandbox, loop_runs: bool) -> None:
-    """Nobody closed it: one warning that names the remedy; asyncio's own where its loop is gone."""
+    """A client that was not closed warns once and names ``aclose()``."""
 
     async def used() -> kmoment.AsyncClient:
         client = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
@@ -320,7 +320,7 @@ def test_a_forgotten_client_says_so_once(sandbox: Sandbox, loop_runs: bool) -> N
 
 
 def test_a_hundred_runs(sandbox: Sandbox) -> None:
-    """A client per asyncio.run, a hundred times over, leaves no warning behind."""
+    """100 runs of asyncio.run, each with its own client, cause no warning."""
 
     async def once() -> int:
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
@@ -332,7 +332,7 @@ def test_a_hundred_runs(sandbox: Sandbox) -> None:
 
 
 def test_an_account_is_a_view() -> None:
-    """An account costs nothing, cannot be changed, and shares its client."""
+    """An account shares its client and cannot be changed."""
     client = kmoment.AsyncClient(TOKEN)
     account = client.account(1234)
     assert repr(account) == "<AsyncAccount 1234>"
@@ -347,7 +347,7 @@ def test_an_account_is_a_view() -> None:
 async def test_flat_routes_are_found_remembered_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each route is tried nested once, then flat; the log says so in one line."""
+    """Each route is tried nested once and is flat from then on. The log has one line about it."""
     caplog.set_level(logging.INFO, "kmoment")
     async with Sandbox(layout="flat") as sandbox:
         async with kmoment.AsyncClient(
@@ -375,7 +375,7 @@ async def test_flat_routes_are_found_remembered_and_logged_once(
 
 @pytest.mark.parametrize(("routes", "layout"), [("nested", "flat"), ("flat", "nested")])
 async def test_pinned_routes_are_not_guessed(routes: Any, layout: Any) -> None:
-    """A pinned reading is the only one tried."""
+    """With ``routes`` set, only that reading is tried."""
     async with Sandbox(layout=layout) as sandbox:
         async with kmoment.AsyncClient(
             sandbox.token, base_url=sandbox.url, routes=routes
@@ -387,7 +387,7 @@ async def test_pinned_routes_are_not_guessed(routes: Any, layout: Any) -> None:
 
 
 async def test_a_route_that_neither_reading_knows() -> None:
-    """Where both readings are unknown, the error is the first one's and nothing is remembered."""
+    """If both readings are unknown, the first error is raised and no reading is remembered."""
     client = kmoment.AsyncClient(TOKEN)
     transport = scripted(client, ok(b"<html>", 404), ok(b"", 405), ok(STORED))
     with pytest.raises(kmoment.NotFoundError):
@@ -401,7 +401,7 @@ async def test_a_route_that_neither_reading_knows() -> None:
 async def test_a_gate_does_not_settle_the_route(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer of what stands before the API says nothing about which reading is right."""
+    """An answer of a gateway in front of the API does not decide between the readings."""
     client = kmoment.AsyncClient(TOKEN, max_attempts=1)
     monkeypatch.setattr(CircuitBreakers, "note", lambda *_: None)
     transport = scripted(client, ok(b"", status), ok(b"", 404), ok(STORED))
@@ -412,7 +412,7 @@ async def test_a_gate_does_not_settle_the_route(
 
 
 async def test_a_missing_audience_is_not_a_missing_route() -> None:
-    """A Moment error in a 404 is an answer: the other reading is not tried."""
+    """A 404 with a Moment error is an answer, so the other reading is not tried."""
     client = kmoment.AsyncClient(TOKEN)
     gone = {"code": -813, "msg": "x", "extras": {"detailCode": 75014}}
     transport = scripted(client, ok(gone, 404))
@@ -465,7 +465,7 @@ async def test_the_token_shows_nowhere(
 
 
 async def test_a_cancelled_calls_traceback_hides_the_token(server: FaultServer) -> None:
-    """A cancellation passes through frames that hold the token: their locals are cut off."""
+    """The traceback of a cancelled call does not show the token in any frame's locals."""
     server.script(Silence(5))
     holder = [TOKEN]
     async with kmoment.AsyncClient(holder.pop, base_url=server.url) as client:
@@ -480,7 +480,7 @@ async def test_a_cancelled_calls_traceback_hides_the_token(server: FaultServer) 
 
 @pytest.mark.parametrize("settings", [{"token": "canary 1"}, {"token": b"canary"}])
 async def test_a_bad_token_is_refused_without_showing_it(settings: dict[str, Any]) -> None:
-    """The error for a token that cannot be one does not repeat it, nor do its frames."""
+    """The error about a bad token shows it neither in its text nor in its frames."""
     try:
         kmoment.AsyncClient(**settings)
     except kmoment.InvalidArgumentError as error:
@@ -491,7 +491,7 @@ async def test_a_bad_token_is_refused_without_showing_it(settings: dict[str, Any
 
 
 async def test_a_bad_setting_does_not_show_a_good_token() -> None:
-    """An error about another setting has frames in which the token could stand bare."""
+    """The error about another setting does not show the token in its frames."""
     holder = {"token": TOKEN, "proxy": "http://u:canary-pw@127.0.0.1"}
     try:
         kmoment.AsyncClient(**holder, timeout=-1)  # type: ignore[arg-type]
@@ -503,7 +503,7 @@ async def test_a_bad_setting_does_not_show_a_good_token() -> None:
 
 
 def test_secrets_and_clients_do_not_pickle() -> None:
-    """Neither a client nor a secret can be carried off in a pickle."""
+    """Clients and secrets cannot be pickled."""
     for thing in (kmoment.AsyncClient(TOKEN), Secret(TOKEN)):
         with pytest.raises(TypeError):
             pickle.dumps(thing)
@@ -519,7 +519,7 @@ ERRORS = [getattr(kmoment, name) for name in dir(kmoment) if name.endswith("Erro
     "error", [e for e in ERRORS if issubclass(e, kmoment.APIError)], ids=lambda e: e.__name__
 )
 def test_api_errors_pickle_with_their_facts(error: type[kmoment.APIError]) -> None:
-    """An error of the API carries its facts through a pickle, as process pools do."""
+    """An API error keeps its facts when it is pickled, as process pools do."""
     facts: Facts = {"status": 400, "code": -813, "operation": "audiences.get", "ad_account_id": 7}
     raised = error("Kakao refused the call", {**facts, "detail_message": "까닭"})
     again = pickle.loads(pickle.dumps(raised))
@@ -533,14 +533,14 @@ def test_api_errors_pickle_with_their_facts(error: type[kmoment.APIError]) -> No
 
 
 def test_all_errors_are_in_one_tree() -> None:
-    """Every public error descends from KmomentError, and every one is public."""
+    """Every public error is a KmomentError."""
     for error in ERRORS:
         assert issubclass(error, kmoment.KmomentError)
     assert str(kmoment.APIError("why")) == f"call: why | {kmoment.APIError.hint}"
 
 
 async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> None:
-    """Maintenance, throttling and quota answers arrive as their own classes."""
+    """Each fault of the sandbox raises its own error class."""
     expected = {
         "maintenance": kmoment.MaintenanceError,
         "throttle": kmoment.RateLimitedError,
@@ -560,7 +560,7 @@ async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> No
 
 
 async def test_no_answer_after_sending_is_told() -> None:
-    """The transport's own failures become errors of the call, with its facts."""
+    """An error of the transport becomes an error of the call, with the call's facts."""
     client = kmoment.AsyncClient(TOKEN)
     scripted(client, TransportError("gone"))
     with pytest.raises(kmoment.APIConnectionError, match="gone") as caught:
@@ -572,7 +572,7 @@ async def test_no_answer_after_sending_is_told() -> None:
 
 
 def test_a_program_without_metadata_still_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run from a zip or frozen, where no version is to be had, the client works all the same."""
+    """Without package metadata (zip, frozen program) the User-Agent is "kmoment"."""
     assert _transport._user_agent() == f"kmoment/{kmoment.__version__}"
 
     def missing(_: str) -> str:
@@ -599,7 +599,7 @@ def test_signatures_are_for_people() -> None:
 
 @pytest.mark.anyio
 async def test_a_deadline_leaves_no_cancellation_behind() -> None:
-    """A token callable that swallows it: the caller's own timeout works as ever afterwards."""
+    """If the token callable swallows the deadline, the caller's own timeout still works."""
 
     async def stubborn() -> str:
         try:
@@ -623,7 +623,7 @@ async def test_a_deadline_leaves_no_cancellation_behind() -> None:
 
 @pytest.mark.anyio
 async def test_a_call_under_way_when_the_client_closes_keeps_its_deadline() -> None:
-    """Closing must not take away the only thing that would end it."""
+    """A call under way keeps its deadline while the client closes."""
     client = kmoment.AsyncClient(lambda: asyncio.sleep(1000, TOKEN), deadline=0.2)
     scripted(client, ok([]))
     call = asyncio.create_task(client.locations.depth1())
@@ -636,7 +636,7 @@ async def test_a_call_under_way_when_the_client_closes_keeps_its_deadline() -> N
 
 @pytest.mark.anyio
 async def test_a_closing_client_does_not_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that fails while the client closes is not tried again, and says so."""
+    """A call that fails while the client closes is not tried again."""
     client = kmoment.AsyncClient(TOKEN)
 
     def close_and_fail(_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Requests and answers as values: what is sent, and which error an answer is."""
+"""The codec: which request a call becomes, and which value or error an answer becomes."""
 
 import json
 import pickle
@@ -72,7 +72,7 @@ def envelope(code: int, detail_code: int | None = None, **more: Any) -> dict[str
 
 
 def _spelt(value: Any) -> Any:
-    """Kakao's sample with the tables' spelling and form of dates."""
+    """Kakao's sample with the spelling of Kakao's tables, and dates in one form."""
     if isinstance(value, list):
         return [_spelt(item) for item in value]
     if isinstance(value, dict):
@@ -92,7 +92,7 @@ def _date(name: str, value: Any) -> Any:
     "printed", [s for s in SAMPLES if s.kind == "answer"], ids=lambda s: s.name
 )
 def test_every_sample_answer_decodes_losslessly(printed: Sample) -> None:
-    """Each answer on Kakao's pages decodes, knows all of its members, and writes back the same."""
+    """Each sample answer of Kakao decodes without unknown members, and is written the same."""
     value = decode(call_of(printed.name), answer(printed.text.encode()))
     rows = printed.json
     if isinstance(value, list) and isinstance(rows, dict):
@@ -104,7 +104,7 @@ def test_every_sample_answer_decodes_losslessly(printed: Sample) -> None:
 
 @pytest.mark.parametrize("printed", [s for s in SAMPLES if s.kind == "error"], ids=lambda s: s.name)
 def test_every_sample_error_is_told(printed: Sample) -> None:
-    """Each failure on Kakao's pages is a bad request with Kakao's codes and words."""
+    """Each sample error of Kakao becomes a BadRequestError with Kakao's codes and message."""
     with pytest.raises(kmoment.BadRequestError) as caught:
         decode(call_of(printed.name), answer(printed.text.encode(), status=400))
     extras = printed.json["extras"]
@@ -116,7 +116,7 @@ def test_every_sample_error_is_told(printed: Sample) -> None:
 
 @pytest.mark.parametrize("name", ["audiences.create", "audiences.update"])
 def test_every_sample_request_is_what_a_draft_sends(name: str) -> None:
-    """A draft of the request samples' values is sent as they print it, in the tables' spelling."""
+    """A draft with the values of Kakao's request sample is sent as the sample prints it."""
     printed = sample(name, "request").json
     spelt = _spelt(printed)
     draft = kmoment.AudienceDraft.display(
@@ -148,7 +148,7 @@ def _place(model: Any, row: dict[str, str]) -> Any:
 
 
 def test_a_keyword_is_sent_as_utf8() -> None:
-    """Korean and reserved characters of a query are percent-encoded."""
+    """Korean and reserved characters in a query are percent-encoded."""
     call = Call(endpoint=DEPTH2, returns=object, query={"keyword": "서울 & #1+2%/?"})
     request = encode(call, DEPTH2.path, BASE)
     assert request.url.raw_query_string == "keyword=%EC%84%9C%EC%9A%B8+%26+%231%2B2%25/?"
@@ -157,7 +157,7 @@ def test_a_keyword_is_sent_as_utf8() -> None:
 
 
 def test_ids_go_into_the_path_and_as_a_list_into_the_query() -> None:
-    """Path variables and comma-separated ids are written as Kakao's samples do."""
+    """An id goes into the path, and several ids go into the query, separated by commas."""
     assert str(encode(GET, GET_AUDIENCE.path, BASE).url).endswith("/targetings/audiences/1")
     many = Call(endpoint=DELETE_AUDIENCES, returns=object, query={"audienceIds": "1,2"})
     assert encode(many, DELETE_AUDIENCES.path, BASE).url.raw_query_string == "audienceIds=1,2"
@@ -173,7 +173,7 @@ CYCLE.append(CYCLE)
     ids=["nan", "set", "surrogate", "object", "tuple key", "cycle"],
 )
 def test_json_that_cannot_be_written_is_refused(body: Any) -> None:
-    """What is no JSON is refused by name before anything is sent."""
+    """A body that is not JSON is refused by name before anything is sent."""
     endpoint = unlisted("POST", "/x", account=False)
     call = Call(endpoint=endpoint, returns=object, body=body)
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^json cannot be written as JSON"):
@@ -228,7 +228,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("status", "body", "error"), ERRORS)
 def test_errors_are_told_apart(status: int, body: Any, error: type[kmoment.APIError]) -> None:
-    """Status, code, detailCode and the body's shape decide the class; facts are attributes."""
+    """Status, code, detailCode and body decide the error's class. Facts are its attributes."""
     with pytest.raises(kmoment.APIError) as caught:
         decode(GET, answer(body, status))
     assert type(caught.value) is error
@@ -245,14 +245,14 @@ def test_errors_are_told_apart(status: int, body: Any, error: type[kmoment.APIEr
 
 @pytest.mark.parametrize("name", ["msg", "message", "error_description", "error"])
 def test_what_a_gate_says_is_kept(name: str) -> None:
-    """An error without one of Kakao's codes keeps whatever text came with it."""
+    """An error of a gateway, without Kakao's code, keeps its text as the message."""
     with pytest.raises(kmoment.AuthenticationError) as caught:
         decode(GET, answer({name: "target biz token is not supplied."}, 401))
     assert caught.value.message == "target biz token is not supplied."
 
 
 def test_ids_cannot_be_overridden() -> None:
-    """The account and id of a write are the call's, whatever stands in the draft's extra."""
+    """The call's account and id are sent, even if the draft's ``extra`` has others."""
     draft = kmoment.AudienceDraft.display("x", extra={"id": 7, "adAccountId": 9, "new": 1})
     ids = {"id": 5, "ad_account_id": 1}
     call = Call(endpoint=CREATE_AUDIENCE, returns=object, body=draft.resolved(), body_ids=ids)
@@ -269,7 +269,7 @@ def test_extra_does_not_slip_past_the_rules() -> None:
 
 
 def test_a_decode_error_names_the_path() -> None:
-    """An answer of another shape says where, and keeps every row that could be read."""
+    """A DecodeError names the path of each problem, and keeps every row that could be read."""
     call = Call(endpoint=LIST_AUDIENCES, returns=list[models.AudienceSummary])
     with pytest.raises(kmoment.DecodeError, match="succeeded") as caught:
         decode(call, answer({"content": [{"id": 1}, {"id": 2, "name": "x"}, {"name": "y"}]}))
@@ -291,7 +291,7 @@ def test_a_decode_error_names_the_path() -> None:
     ],
 )
 def test_missing_consent_names_its_scopes(where: dict[str, Any], scopes: tuple[str, ...]) -> None:
-    """Wherever Kakao puts the missing consent items, they are on the error."""
+    """The missing scopes are on the error, at each place where Kakao may put them."""
     with pytest.raises(kmoment.ConsentRequiredError) as caught:
         decode(GET, answer(envelope(-402) | where, 403))
     assert caught.value.required_scopes == scopes
@@ -301,7 +301,7 @@ def test_missing_consent_names_its_scopes(where: dict[str, Any], scopes: tuple[s
     "extras", [None, [], "x", {"detailCode": "75014", "detailMsg": 3}, {"message": "까닭"}]
 )
 def test_odd_extras_do_no_harm(extras: Any) -> None:
-    """Whatever stands in ``extras``, the error comes out."""
+    """Any value of ``extras`` still gives the right error."""
     with pytest.raises(kmoment.APIError) as caught:
         decode(GET, answer({"code": "-813", "extras": extras}, 400))
     assert caught.value.code == -813
@@ -340,7 +340,7 @@ def test_odd_extras_do_no_harm(extras: Any) -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Both forms of Retry-After are read; a date is held against the server's own clock."""
+    """Both forms of Retry-After are read. A date is compared with the server's Date header."""
     headers = {name.lower(): value for name, value in headers.items()}
     assert retry_after(headers) == seconds
     with pytest.raises(kmoment.RateLimitedError) as caught:
@@ -349,7 +349,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 
 def test_a_route_is_unknown_only_without_a_moment_error() -> None:
-    """404 and 405 with a Moment error are an answer; without one nothing was executed."""
+    """A 404 or 405 means an unknown route only if it has no Moment error."""
     for status in (404, 405):
         assert no_such_route(answer(b"<html>", status))
         assert no_such_route(answer({"error": "x"}, status))
@@ -361,7 +361,7 @@ def test_a_route_is_unknown_only_without_a_moment_error() -> None:
 
 
 def test_answers_without_a_body() -> None:
-    """Nothing is a fine answer where nothing is due, and to a bulk delete."""
+    """An empty body is a valid answer to a call that returns nothing, and to a bulk delete."""
     nothing = Call(endpoint=GET_AUDIENCE, returns=NoneType)
     for body in (b"", b" \n", b"{}", b'{"ok": true}'):
         assert decode(nothing, answer(body)) is None
@@ -372,7 +372,7 @@ def test_answers_without_a_body() -> None:
 
 
 def test_unlisted_endpoints_return_json_as_it_came() -> None:
-    """The escape hatch gives the parsed JSON, unknown success codes included."""
+    """``client.request`` returns the parsed JSON, also with an unknown success code in it."""
     call = Call(endpoint=unlisted("GET", "/x", account=False), returns=object)
     assert decode(call, answer({"code": 200, "data": [1]})) == {"code": 200, "data": [1]}
     assert decode(call, answer(b"")) is None
@@ -385,7 +385,7 @@ def test_unlisted_endpoints_return_json_as_it_came() -> None:
     status=st.integers(200, 599),
 )
 def test_any_bytes_give_a_value_or_an_error_of_ours(body: bytes, status: int) -> None:
-    """Whatever bytes a server answers, no exception but ours comes out."""
+    """Any bytes of a server give a value or an APIError, and no other exception."""
     for name in ("audiences.get", "audiences.list", "audiences.delete", "targeting.pixel_events"):
         try:
             value = decode(call_of(name), answer(body, status))
@@ -397,7 +397,7 @@ def test_any_bytes_give_a_value_or_an_error_of_ours(body: bytes, status: int) ->
 
 
 def test_endpoints() -> None:
-    """Every endpoint is in the table once, with its evidence and Kakao's page."""
+    """Every endpoint is in the table once, with the URL of Kakao's page."""
     assert len({(e.method, e.path) for e in ENDPOINTS}) == len(ENDPOINTS) == 20
     assert len({e.name for e in ENDPOINTS}) == 20
     for endpoint in ENDPOINTS:
@@ -410,7 +410,7 @@ def test_endpoints() -> None:
 @pytest.mark.parametrize("parser", ["json", "orjson"])
 @given(data=JSON)
 def test_either_parser_reads_the_same(parser: str, data: Any) -> None:
-    """orjson is picked up where it is installed; an answer means the same without it."""
+    """json and orjson parse an answer to the same value."""
     loads = pytest.importorskip(parser).loads
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kmoment._protocol.codec._loads", loads)
@@ -422,5 +422,5 @@ def test_either_parser_reads_the_same(parser: str, data: Any) -> None:
 
 
 def test_half_an_emoji_is_read_with_either_parser() -> None:
-    """orjson refuses an escaped lone surrogate; a name cut in its middle must not lose a list."""
+    """An escaped lone surrogate is read, although orjson refuses it."""
     assert _parse(b'[{"name": "half \\ud83d"}]') == [{"name": "half \ud83d"}]

@@ -1,10 +1,10 @@
-"""A storm of faults over many writes, held against what the server really did.
+"""Many writes under many faults. Each report is compared with what the server really did.
 
-However answers are lost, three things must hold: no audience is made twice, no call reports a
-success that did not happen, and none reports a failure of something that was done. What cannot
-be known is reported as unknown. ``STORM=20x300`` makes it 20 seeds of 300 writes.
+Three things must hold, however answers are lost. No audience is made twice. No call reports a
+success that did not happen. No call reports the failure of a write that was done. A call that
+cannot know reports "unknown". ``STORM=20x300`` runs 20 seeds of 300 writes.
 
-One storm goes over the sandbox, one over plain sockets, which break in more ways.
+One test uses the sandbox. The other uses the fault server, which can break sockets in more ways.
 """
 
 import asyncio
@@ -51,17 +51,17 @@ from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1800)]
 
-SEEDS, WRITES = map(int, os.environ.get("STORM", "2x60").split("x"))
-RATES: Final = (0.05, 0.2, 0.5)
+SEEDS, WRITES = map(int, os.environ.get("STORM", "2x60").split("x"))  # small, to be quick
+RATES: Final = (0.05, 0.2, 0.5)  # shares of calls with a fault: few, many, most that can work
 ACCOUNT: Final = 1234
-DEADLINE: Final = 0.005
+DEADLINE: Final = 0.005  # seconds after which a late write is done: after its lost answer
 
 
 class World(Protocol):
-    """What is really there."""
+    """What the server really has."""
 
     def audiences(self) -> dict[int, str]:
-        """Names by id."""
+        """The names of all audiences, by id."""
         ...
 
     def links(self) -> set[tuple[int, int]]: ...
@@ -69,19 +69,19 @@ class World(Protocol):
     def link(self, audience_id: int, ad_group_id: int) -> None: ...
 
     async def settled(self) -> None:
-        """Wait until what is done late has been done."""
+        """Wait until all late writes have been done."""
         ...
 
 
 class Storm:
-    """One seed: writes by name, so that the world tells what became of each."""
+    """The writes of one seed. Each write has its own name, so that its effect can be found."""
 
     def __init__(self, world: World, client: kmoment.AsyncClient, seed: int) -> None:
         self.world, self.random = world, random.Random(seed)
         self.audiences = client.account(ACCOUNT).audiences
         self.made: list[int] = []
         self.verdicts: Counter[str] = Counter()
-        # Pauses are of no interest here, but the server's own delays are.
+        # Skip the client's pauses, but not the server's delays.
         client._change_settings(sleep=lambda _: asyncio.sleep(0))
 
     async def rage(self) -> None:
@@ -149,12 +149,12 @@ class Storm:
             await self.world.settled()
 
     def hold(self, verdict: Any, *, done: bool) -> None:
-        """What was reported against what happened."""
+        """Assert that what was reported is what happened."""
         if not isinstance(verdict, kmoment.APIError):
             assert done, "a success that did not happen"
             self.verdicts["clean"] += 1
         elif isinstance(verdict, kmoment.OutcomeUnknownError):
-            self.verdicts["doubtful, and said to be"] += 1
+            self.verdicts["unknown"] += 1
         else:
             assert not done, f"a failure that did happen: {verdict!r}"
             self.verdicts["failed, nothing done"] += 1
@@ -162,7 +162,7 @@ class Storm:
 
 @contextmanager
 def told(capsys: pytest.CaptureFixture[str], seed: int, rate: float) -> Iterator[list[Storm]]:
-    """Print what became of the storm that is put in the list."""
+    """Print the counts of the storm that the caller appends to the list."""
     storms: list[Storm] = []
     yield storms
     if "STORM" in os.environ:
@@ -171,9 +171,9 @@ def told(capsys: pytest.CaptureFixture[str], seed: int, rate: float) -> Iterator
             print(f"\n  seed {seed}, {rate:.0%} faults: {dict(counts)}", end="")
 
 
-# -- Over the sandbox -------------------------------------------------------------------
+# -- With the sandbox -------------------------------------------------------------------
 
-# Each may strike before or after the work is done, as the sandbox's kinds have it.
+# Some of these kinds do the work and some do not: see `kmoment.sandbox.Fault`.
 KINDS: Final = ("drop_before", "drop_after", "reset", "truncate", "bad_json", "status", "throttle")
 
 
@@ -192,7 +192,7 @@ class SandboxWorld:
             self.sandbox.link(audience_id, ad_group_id)
 
     async def settled(self) -> None:
-        await asyncio.sleep(DEADLINE)  # timers of one loop strike in order
+        await asyncio.sleep(DEADLINE)  # timers of one loop fire in order
 
     def _account(self) -> dict[str, Any]:
         found: dict[str, Any] = self.sandbox.state()["accounts"][str(ACCOUNT)]
@@ -202,7 +202,7 @@ class SandboxWorld:
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_storm(seed: int, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """Under any rate of faults, every write's report is true, and nothing is made twice."""
+    """At any rate of sandbox faults, the report of every write is true."""
     async with Sandbox(seed=seed) as sandbox:
         share = rate / (len(KINDS) + 1)
         for kind in KINDS:
@@ -214,7 +214,7 @@ async def test_storm(seed: int, rate: float, capsys: pytest.CaptureFixture[str])
                 await storms[0].rage()
 
 
-# -- Over plain sockets -----------------------------------------------------------------
+# -- With the fault server --------------------------------------------------------------
 
 STEPS: Final[tuple[Step, ...]] = (
     Answer(429),
@@ -252,7 +252,7 @@ STEPS: Final[tuple[Step, ...]] = (
 
 @attrs.frozen
 class Dice(Step):
-    """At some rate one of the steps above, else a proper answer."""
+    """One of the steps above with probability *rate*, else a proper answer."""
 
     random: random.Random
     rate: float
@@ -264,7 +264,7 @@ class Dice(Step):
 
 @attrs.frozen
 class SocketWorld:
-    """The truth behind a fault server. Its refusals come in a 200, as Kakao's may."""
+    """The truth behind a fault server. It refuses with status 200, as Kakao may do."""
 
     server: FaultServer
     kakao: Kakao = attrs.Factory(Kakao)
@@ -288,7 +288,7 @@ class SocketWorld:
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_storm_on_sockets(seed: int, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a socket, a proxy or a parser may do, the reports are as true."""
+    """At any rate of faults of sockets, proxies and parsers, the report of every write is true."""
     async with FaultServer() as server:
         world = SocketWorld(server)
         server.on_act, server.default = world.act, Dice(random.Random(seed), rate)

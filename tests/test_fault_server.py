@@ -1,4 +1,4 @@
-"""The fault server does what each step says, seen over bare sockets."""
+"""The fault server does what each step says. The tests read plain sockets."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ from helpers.fault_server import (
 
 pytestmark = pytest.mark.anyio
 
+# Bytes that the reader buffers. More than the largest header of the tests (1 MiB).
 LIMIT = 1 << 23
 
 
@@ -64,7 +65,7 @@ async def server() -> AsyncIterator[FaultServer]:
 
 @define
 class Reply:
-    """One answer as read from the wire."""
+    """One answer as read from the socket."""
 
     status: int
     headers: dict[str, str]
@@ -73,7 +74,7 @@ class Reply:
 
 @define
 class Client:
-    """A bare connection."""
+    """A client on a plain connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -164,7 +165,7 @@ def acted(server: FaultServer) -> list[bool]:
 
 
 async def test_default_answers_when_the_script_is_empty(server: FaultServer) -> None:
-    """Without a script every request gets the default."""
+    """Without a script every request gets the default step."""
     async with connected(server) as client:
         assert await client.ask() == await client.ask()
     server.default = Answer(200, b"{}")
@@ -173,7 +174,7 @@ async def test_default_answers_when_the_script_is_empty(server: FaultServer) -> 
 
 
 async def test_steps_are_played_in_order_over_one_kept_connection(server: FaultServer) -> None:
-    """Each request takes one step, then the default applies."""
+    """Each request takes one step of the script. After the script the default applies."""
     server.script(Answer(200, b"1"), Answer(201, b"2"))
     async with connected(server) as client:
         replies = [await client.ask() for _ in range(3)]
@@ -186,7 +187,7 @@ async def test_steps_are_played_in_order_over_one_kept_connection(server: FaultS
 
 
 async def test_unplayed_steps_are_listed(server: FaultServer) -> None:
-    """A test can see which steps were never reached."""
+    """``unplayed`` has the steps that no request has reached."""
     server.script(Answer(200), CloseAfter())
     async with connected(server) as client:
         await client.ask()
@@ -194,7 +195,7 @@ async def test_unplayed_steps_are_listed(server: FaultServer) -> None:
 
 
 async def test_requests_are_kept_whole(server: FaultServer) -> None:
-    """Method, target, repeated headers, body and connection number are all there."""
+    """A kept request has its method, target, repeated headers, body and connection number."""
     async with connected(server) as client:
         await client.send_raw(
             b"PUT /a?b=%EC HTTP/1.1\r\nX-One: 1\r\nx-one:  2\r\nContent-Length: 2\r\n\r\n{}"
@@ -209,7 +210,7 @@ async def test_requests_are_kept_whole(server: FaultServer) -> None:
 
 
 async def test_chunked_requests_are_read(server: FaultServer) -> None:
-    """A body without a length arrives whole."""
+    """A chunked request body is read whole."""
     async with connected(server) as client:
         await client.send_raw(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
         await client.send_raw(b'2\r\n{"\r\n5\r\na":1}\r\n0\r\n\r\n')
@@ -218,7 +219,7 @@ async def test_chunked_requests_are_read(server: FaultServer) -> None:
 
 
 async def test_pipelined_requests_are_answered_in_order(server: FaultServer) -> None:
-    """Requests sent ahead wait for their turn."""
+    """Requests that are sent ahead are answered in order."""
     server.script(Answer(200, b"1", delay=0.02), Answer(200, b"2"))
     async with connected(server) as client:
         await client.send()
@@ -227,14 +228,14 @@ async def test_pipelined_requests_are_answered_in_order(server: FaultServer) -> 
 
 
 async def test_client_may_ask_for_closing(server: FaultServer) -> None:
-    """Connection: close is honoured after the answer."""
+    """After a request with ``Connection: close`` the server answers and then closes."""
     async with connected(server) as client:
         await client.send_raw(b"GET / HTTP/1.1\r\nConnection: Close\r\n\r\n")
         assert (await client.to_end()).endswith(b"\r\n\r\n[]")
 
 
 async def test_connections_are_counted(server: FaultServer) -> None:
-    """Accepted ones add up, open ones go down when the client leaves."""
+    """``connections`` counts accepted connections. ``open_connections`` counts open ones."""
     async with connected(server) as first, connected(server) as second:
         await first.ask()
         await second.ask()
@@ -244,7 +245,7 @@ async def test_connections_are_counted(server: FaultServer) -> None:
 
 
 async def test_on_act_sees_the_request_and_may_give_the_body(server: FaultServer) -> None:
-    """The ground truth decides what a step answers with."""
+    """``on_act`` gets the request, and bytes that it returns replace the step's body."""
     truth: dict[str, bytes] = {}
 
     def keep(received: Received) -> bytes:
@@ -259,7 +260,7 @@ async def test_on_act_sees_the_request_and_may_give_the_body(server: FaultServer
 
 
 async def test_on_act_may_leave_the_body_alone(server: FaultServer) -> None:
-    """None keeps the step's own body, empty bytes do not."""
+    """If ``on_act`` returns None, the step's body is kept. Empty bytes replace it."""
     replies: list[bytes | None] = [None, b""]
     server.on_act = lambda _: replies.pop(0)
     async with connected(server) as client:
@@ -267,7 +268,7 @@ async def test_on_act_may_leave_the_body_alone(server: FaultServer) -> None:
 
 
 async def test_a_failing_on_act_is_raised_on_leaving() -> None:
-    """A mistake in the test's truth does not pass for a lost connection."""
+    """An error in ``on_act`` is raised when the server is left."""
 
     def fail(_: Received) -> bytes:
         raise ConnectionResetError("mine")
@@ -278,7 +279,7 @@ async def test_a_failing_on_act_is_raised_on_leaving() -> None:
 
 
 async def test_a_malformed_request_is_raised_on_leaving() -> None:
-    """A client that cannot write HTTP is found out."""
+    """A malformed request is raised as an error when the server is left."""
 
     async def talk_nonsense() -> None:
         async with FaultServer() as server, connected(server) as client:
@@ -290,7 +291,7 @@ async def test_a_malformed_request_is_raised_on_leaving() -> None:
 
 
 async def test_the_tests_own_error_goes_first() -> None:
-    """Leaving with an error keeps that error."""
+    """If the test itself raises, that error is kept."""
 
     def fail(_: Received) -> bytes:
         raise LookupError
@@ -305,7 +306,7 @@ async def test_the_tests_own_error_goes_first() -> None:
 
 
 async def test_leaving_is_quick_with_everything_still_under_way() -> None:
-    """Silent, dripping, late, idle and half-sent conversations all end at once."""
+    """Leaving the server ends silent, dripping, late, idle and half-sent requests at once."""
     steps = (Silence(60), Drip(b"x" * 99, 1, 60), SlowHeaders(60), Answer(delay=60), LateCommit(60))
     before = asyncio.all_tasks()
     async with FaultServer() as server:
@@ -328,7 +329,7 @@ async def test_leaving_is_quick_with_everything_still_under_way() -> None:
 
 
 async def test_leaving_at_once_leaks_nothing() -> None:
-    """A connection accepted in the last moment is closed too."""
+    """A connection that was accepted just before the end is closed too."""
     async with FaultServer() as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.close()
@@ -338,7 +339,7 @@ async def test_leaving_at_once_leaks_nothing() -> None:
 
 
 async def test_nothing_listens_afterwards() -> None:
-    """The port is free again, so a test can have a refused connection."""
+    """After the end a connection to the port is refused."""
     async with FaultServer() as server:
         pass
     with pytest.raises(ConnectionRefusedError):
@@ -346,7 +347,7 @@ async def test_nothing_listens_afterwards() -> None:
 
 
 async def test_a_client_that_gives_up_ends_the_wait(server: FaultServer) -> None:
-    """Hanging up during silence frees the connection without waiting it out."""
+    """If the client disconnects during a silence, the server ends the connection at once."""
     server.script(Silence(60))
     async with connected(server) as client:
         await client.send()
@@ -377,7 +378,7 @@ def client_context(authority: trustme.CA) -> ssl.SSLContext:
 
 
 async def test_tls_answers(server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:
-    """The same steps work over TLS, kept connections too."""
+    """Answers and kept connections work over TLS."""
     async with FaultServer(server_context) as server, connected(server, client_context) as client:
         assert server.url.startswith("https://127.0.0.1:")
         assert [(await client.ask()).body for _ in range(2)] == [b"[]", b"[]"]
@@ -399,10 +400,10 @@ async def test_tls_closing(
 async def test_tls_hang_up_comes_before_the_handshake(
     server_context: ssl.SSLContext, client_context: ssl.SSLContext
 ) -> None:
-    """A connection hung up on never gets a certificate."""
+    """``HangUpOnConnect`` closes the connection before the TLS handshake."""
     async with FaultServer(server_context) as server:
         server.script(HangUpOnConnect())
-        # Seen as a reset or as an end of file, by how far the client's hello got.
+        # Which error it is depends on how much of the client's hello was sent.
         with pytest.raises((ConnectionError, ssl.SSLError)):
             async with connected(server, client_context):
                 pass
@@ -410,7 +411,7 @@ async def test_tls_hang_up_comes_before_the_handshake(
 
 
 async def test_tls_refused_by_the_client(server_context: ssl.SSLContext) -> None:
-    """A client that does not trust the certificate leaves no trace."""
+    """If the client does not trust the certificate, no request and no connection is left."""
     async with FaultServer(server_context) as server:
         with pytest.raises(ssl.SSLCertVerificationError):
             async with connected(server, ssl.create_default_context()):
@@ -420,7 +421,7 @@ async def test_tls_refused_by_the_client(server_context: ssl.SSLContext) -> None
 
 
 async def test_tls_leaving_during_the_handshake(server_context: ssl.SSLContext) -> None:
-    """A client that never shakes hands does not hold up the exit."""
+    """A client that does not finish the handshake does not delay the end of the server."""
     async with FaultServer(server_context) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         await eventually(lambda: server.open_connections == 1)
@@ -437,7 +438,7 @@ async def test_tls_leaving_during_the_handshake(server_context: ssl.SSLContext) 
 async def test_tls_leaving_during_silence(
     server_context: ssl.SSLContext, client_context: ssl.SSLContext
 ) -> None:
-    """A silent TLS conversation ends with the server."""
+    """Leaving the server ends a silent TLS connection at once."""
     async with FaultServer(server_context) as server:
         server.script(Silence(60))
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=client_context)
@@ -456,7 +457,7 @@ async def test_tls_leaving_during_silence(
 
 
 async def test_answer_has_status_headers_and_body(server: FaultServer) -> None:
-    """What is asked for is sent, JSON by default."""
+    """``Answer`` sends the given status, headers and body, with JSON as the default type."""
     reply = await ask(server, Answer(429, b"{}", {"Retry-After": "1"}))
     assert (reply.status, reply.body) == (429, b"{}")
     assert reply.headers["retry-after"] == "1"
@@ -464,7 +465,7 @@ async def test_answer_has_status_headers_and_body(server: FaultServer) -> None:
 
 
 async def test_answer_takes_its_own_content_type_and_odd_status(server: FaultServer) -> None:
-    """A given Content-Type replaces the usual one, an unknown status is sent all the same."""
+    """A given Content-Type replaces the default, and an unknown status can be sent."""
     reply = await ask(server, Answer(599, b"x", (("content-type", "text/plain"),)))
     assert (reply.status, reply.headers["content-type"]) == (599, "text/plain")
 
@@ -483,13 +484,13 @@ async def test_answer_takes_its_own_content_type_and_odd_status(server: FaultSer
 async def test_answer_acts_below_400_unless_told(
     server: FaultServer, step: Answer, *, expected: bool
 ) -> None:
-    """A failure answer does not take effect, but may be made to."""
+    """``Answer`` acts with a status below 400 only, unless ``acts`` is given."""
     await ask(server, step)
     assert acted(server) == [expected]
 
 
 async def test_answer_gzip_and_chunked(server: FaultServer) -> None:
-    """Both encodings unpack to the body, alone and together."""
+    """The body arrives whole with gzip, with chunks, and with both."""
     body = b'{"a": [1, 2, 3]}'
     for squeeze in (False, True):
         for split in (False, True):
@@ -499,7 +500,7 @@ async def test_answer_gzip_and_chunked(server: FaultServer) -> None:
 
 
 async def test_answer_chunked_comes_in_several_chunks(server: FaultServer) -> None:
-    """More than one chunk is sent, and an empty body is just the last one."""
+    """A chunked body has more than one chunk. An empty body has only the last chunk."""
     assert b"\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n" in await raw(
         server, Answer(200, b"abc", chunked=True)
     )
@@ -514,7 +515,7 @@ async def raw(server: FaultServer, step: Step) -> bytes:
 
 
 async def test_answer_delay_comes_after_acting(server: FaultServer) -> None:
-    """A client that gives up on a late answer has been acted for."""
+    """The request takes effect before the delay of its answer."""
     server.script(Answer(delay=60))
     async with connected(server) as client:
         await client.send()
@@ -524,7 +525,7 @@ async def test_answer_delay_comes_after_acting(server: FaultServer) -> None:
 
 
 async def test_answer_delay_is_kept(server: FaultServer) -> None:
-    """The answer comes, but not before its time."""
+    """The answer comes, but not before its delay."""
     started = time.monotonic()
     assert (await ask(server, Answer(delay=0.05))).status == 200
     assert time.monotonic() - started >= 0.04
@@ -532,21 +533,21 @@ async def test_answer_delay_is_kept(server: FaultServer) -> None:
 
 @pytest.mark.parametrize(("step", "expected"), [(CloseBefore(), False), (CloseAfter(), True)])
 async def test_close(server: FaultServer, step: Step, *, expected: bool) -> None:
-    """The connection ends without a byte, acted for or not."""
+    """The connection is closed without a byte, and only ``CloseAfter`` takes effect."""
     assert await ask_to_end(server, step) == b""
     assert acted(server) == [expected]
 
 
 @pytest.mark.parametrize(("step", "expected"), [(ResetBefore(), False), (ResetAfter(), True)])
 async def test_reset(server: FaultServer, step: Step, *, expected: bool) -> None:
-    """The connection is reset, acted for or not."""
+    """The connection is reset, and only ``ResetAfter`` takes effect."""
     with pytest.raises(ConnectionResetError):
         await ask_to_end(server, step)
     assert acted(server) == [expected]
 
 
 async def test_cut_body(server: FaultServer) -> None:
-    """Fewer bytes come than were announced."""
+    """``CutBody`` sends fewer bytes than it announces."""
     sent = await ask_to_end(server, CutBody(b'{"id": 1}', 4))
     assert b"Content-Length: 9\r\n" in sent
     assert sent.endswith(b'\r\n\r\n{"id')
@@ -554,14 +555,14 @@ async def test_cut_body(server: FaultServer) -> None:
 
 
 async def test_cut_gzip(server: FaultServer) -> None:
-    """The message is whole, the stream in it is not."""
+    """``CutGzip`` sends a whole message with a gzip stream that is cut."""
     reply = await ask(server, CutGzip(b'{"id": 1}'))
     with pytest.raises(EOFError):
         gzip.decompress(reply.body)
 
 
 async def test_bad_gzip(server: FaultServer) -> None:
-    """What is called gzip is not."""
+    """``BadGzip`` sends a body that is labelled gzip but is not."""
     reply = await ask(server, BadGzip(b'{"id": 1}'))
     assert reply.headers["content-encoding"] == "gzip"
     with pytest.raises(gzip.BadGzipFile):
@@ -570,7 +571,7 @@ async def test_bad_gzip(server: FaultServer) -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 1 << 20, (5 << 20) + 7])
 async def test_gzip_bomb_has_the_size_asked_for(server: FaultServer, size: int) -> None:
-    """A small body unpacks to exactly that much JSON."""
+    """``GzipBomb`` sends a small body that unpacks to JSON of exactly the given size."""
     reply = await ask(server, GzipBomb(size))
     assert len(reply.body) <= 64 + size // 500
     plain = zlib.decompress(reply.body, 16 + zlib.MAX_WBITS)
@@ -578,7 +579,7 @@ async def test_gzip_bomb_has_the_size_asked_for(server: FaultServer, size: int) 
 
 
 async def test_gzip_bomb_leaves_the_loop_running(server: FaultServer) -> None:
-    """Other conversations go on while a big one is made, and giving up stops it."""
+    """``GzipBomb`` does not block other connections, and stops if the client disconnects."""
     server.script(GzipBomb(1 << 34), Answer(200, b"1"))
     async with connected(server) as bombed, connected(server) as other:
         await bombed.send()
@@ -588,14 +589,14 @@ async def test_gzip_bomb_leaves_the_loop_running(server: FaultServer) -> None:
 
 
 async def test_drip(server: FaultServer) -> None:
-    """The body comes whole, but in its own time."""
+    """``Drip`` sends the whole body slowly."""
     started = time.monotonic()
     assert (await ask(server, Drip(b"abcdefg", 2, 0.02))).body == b"abcdefg"
     assert time.monotonic() - started >= 0.05
 
 
 async def test_wrong_length(server: FaultServer) -> None:
-    """The bytes beyond the announced ones stand before the next answer."""
+    """``WrongLength`` leaves bytes beyond the announced length before the next answer."""
     server.script(WrongLength(b"[1]", 1))
     async with connected(server) as client:
         assert (await client.ask()).body == b"["
@@ -605,7 +606,7 @@ async def test_wrong_length(server: FaultServer) -> None:
 
 
 async def test_wrong_length_too_long(server: FaultServer) -> None:
-    """A client that waits for the rest waits in vain, on an open connection."""
+    """If ``WrongLength`` announces too much, the rest never comes and the connection is open."""
     server.script(WrongLength(b"[1]", 9))
     async with connected(server) as client:
         await client.send()
@@ -616,13 +617,13 @@ async def test_wrong_length_too_long(server: FaultServer) -> None:
 
 
 async def test_huge_header(server: FaultServer) -> None:
-    """One header is as long as asked for."""
+    """``HugeHeader`` sends one header of the given size."""
     reply = await ask(server, HugeHeader(3_000_000))
     assert (len(reply.headers["x-huge"]), reply.body) == (3_000_000, b"[]")
 
 
 async def test_html(server: FaultServer) -> None:
-    """A gateway's page comes with its own type, and nothing took effect."""
+    """``Html`` sends a web page with its own type, and does not take effect."""
     reply = await ask(server, Html(503))
     assert (reply.status, reply.headers["content-type"][:9]) == (503, "text/html")
     assert reply.body.startswith(b"<html>")
@@ -630,20 +631,20 @@ async def test_html(server: FaultServer) -> None:
 
 
 async def test_html_may_hide_an_effect(server: FaultServer) -> None:
-    """The gateway may fail after the server did its work."""
+    """``Html`` with ``acts`` takes effect."""
     await ask(server, Html(504, acts=True))
     assert acted(server) == [True]
 
 
 async def test_redirect(server: FaultServer) -> None:
-    """The client is sent elsewhere, and nothing took effect."""
+    """``Redirect`` sends a location, and does not take effect."""
     reply = await ask(server, Redirect("http://other.test/", 307))
     assert (reply.status, reply.headers["location"]) == (307, "http://other.test/")
     assert acted(server) == [False]
 
 
 async def test_silence(server: FaultServer) -> None:
-    """Nothing comes, then the connection ends."""
+    """``Silence`` sends nothing and then closes the connection."""
     started = time.monotonic()
     assert await ask_to_end(server, Silence(0.05)) == b""
     assert time.monotonic() - started >= 0.04
@@ -651,13 +652,13 @@ async def test_silence(server: FaultServer) -> None:
 
 
 async def test_silence_may_hide_an_effect(server: FaultServer) -> None:
-    """Silence with acts takes effect at once."""
+    """``Silence`` with ``acts`` takes effect at once."""
     await ask_to_end(server, Silence(0.01, acts=True))
     assert acted(server) == [True]
 
 
 async def test_hang_up_on_connect(server: FaultServer) -> None:
-    """The connection ends before a request is sent, and the next one is served."""
+    """``HangUpOnConnect`` closes a new connection, and the next connection is served."""
     server.script(HangUpOnConnect())
     async with connected(server) as client:
         assert await client.to_end() == b""
@@ -667,7 +668,7 @@ async def test_hang_up_on_connect(server: FaultServer) -> None:
 
 
 async def test_hang_up_on_a_kept_connection(server: FaultServer) -> None:
-    """A connection already made is closed at its next request."""
+    """``HangUpOnConnect`` closes a kept connection at its next request."""
     server.script(Answer(200), HangUpOnConnect())
     async with connected(server) as client:
         await client.ask()
@@ -676,7 +677,7 @@ async def test_hang_up_on_a_kept_connection(server: FaultServer) -> None:
 
 
 async def test_hang_up_as_default(server: FaultServer) -> None:
-    """As the default it goes on for ever."""
+    """``HangUpOnConnect`` as the default closes every connection."""
     server.default = HangUpOnConnect()
     for _ in range(3):
         async with connected(server) as client:
@@ -685,13 +686,13 @@ async def test_hang_up_as_default(server: FaultServer) -> None:
 
 
 async def test_garbage(server: FaultServer) -> None:
-    """What comes is not HTTP."""
+    """``Garbage`` sends something that is not HTTP."""
     assert await ask_to_end(server, Garbage(b"SSH-2.0-x\r\n")) == b"SSH-2.0-x\r\n"
     assert acted(server) == [False]
 
 
 async def test_late_commit(server: FaultServer) -> None:
-    """The connection is closed before the request takes effect."""
+    """``LateCommit`` closes the connection before the request takes effect."""
     truth: list[str] = []
     server.on_act = lambda received: truth.append(received.target)
     assert await ask_to_end(server, LateCommit(0.05)) == b""
@@ -701,7 +702,7 @@ async def test_late_commit(server: FaultServer) -> None:
 
 
 async def test_late_commit_does_not_outlive_the_server() -> None:
-    """What was to take effect after the end does not."""
+    """A late request does not take effect after the server has ended."""
     async with FaultServer() as server:
         await ask_to_end(server, LateCommit(0.02))
     await asyncio.sleep(0.04)
@@ -709,13 +710,13 @@ async def test_late_commit_does_not_outlive_the_server() -> None:
 
 
 async def test_partial(server: FaultServer) -> None:
-    """The status line comes, nothing after it."""
+    """``Partial`` sends the status line and nothing else."""
     assert await ask_to_end(server, Partial()) == b"HTTP/1.1 200 OK\r\n"
     assert acted(server) == [True]
 
 
 async def test_slow_headers(server: FaultServer) -> None:
-    """Every line comes late, and the answer is sound."""
+    """``SlowHeaders`` sends its header lines slowly, and the answer is valid."""
     started = time.monotonic()
     reply = await ask(server, SlowHeaders(0.02, 3, b"1"))
     assert time.monotonic() - started >= 0.05
@@ -723,7 +724,7 @@ async def test_slow_headers(server: FaultServer) -> None:
 
 
 async def test_close_idle(server: FaultServer) -> None:
-    """The second request on the connection is lost unacted, and a new connection is served."""
+    """``CloseIdle`` loses the second request without effect, and serves a new connection."""
     server.script(CloseIdle(b"1"), Answer(200, b"2"))
     async with connected(server) as client:
         assert (await client.ask()).body == b"1"
@@ -734,14 +735,14 @@ async def test_close_idle(server: FaultServer) -> None:
 
 
 async def test_speak_idle(server: FaultServer) -> None:
-    """The answer is followed by one that belongs to no request."""
+    """``SpeakIdle`` sends a second answer that belongs to no request."""
     server.script(SpeakIdle(b"1", b"2", delay=0.0), Answer(200, b"3"))
     async with connected(server) as client:
         assert [(await client.ask()).body for _ in range(2)] == [b"1", b"2"]
 
 
 async def test_switch_protocols(server: FaultServer) -> None:
-    """The answer is a 101, with nothing in it."""
+    """``SwitchProtocols`` sends a 101 without a body."""
     server.script(SwitchProtocols())
     async with connected(server) as client:
         await client.send()
@@ -749,6 +750,6 @@ async def test_switch_protocols(server: FaultServer) -> None:
 
 
 async def test_unknown_encoding(server: FaultServer) -> None:
-    """The label is one nobody asked for."""
+    """``UnknownEncoding`` labels the body with an encoding that was not requested."""
     reply = await ask(server, UnknownEncoding(b"\x0b\x80"))
     assert (reply.headers["content-encoding"], reply.body) == ("br", b"\x0b\x80")

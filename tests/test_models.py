@@ -157,7 +157,7 @@ FAULTS = {
     "unknown type": ({"type": "display"}, ["type: must be DISPLAY or MESSAGE, not 'display'"]),
     "ages with ALL": (
         {"age_type": "ALL", "ages": ["20"]},
-        ["ages: must not be given where age_type is ALL"],
+        ["ages: must not be given if age_type is ALL"],
     ),
     "no ages with NOT_ALL": (
         {"age_type": "NOT_ALL"},
@@ -165,7 +165,7 @@ FAULTS = {
     ),
     "genders with ALL": (
         {"gender_type": "ALL", "genders": ["M"]},
-        ["genders: must not be given where gender_type is ALL"],
+        ["genders: must not be given if gender_type is ALL"],
     ),
     "no genders with NOT_ALL": (
         {"gender_type": "NOT_ALL"},
@@ -178,7 +178,7 @@ FAULTS = {
     ),
     "location with ALL": (
         {"location_type": "ALL", "depth2_locations": [GANGNAM]},
-        ["depth2_locations: must not be given where location_type is ALL"],
+        ["depth2_locations: must not be given if location_type is ALL"],
     ),
     "location of the wrong depth": (
         {"locations": [GANGNAM]},

@@ -142,3 +142,9 @@ def test_a_view_needs_the_environment_no_more(monkeypatch: pytest.MonkeyPatch) -
     client = kmoment.AsyncClient()
     monkeypatch.delenv("KMOMENT_TOKEN")
     assert client.with_options(deadline=5).base_url == client.base_url
+
+
+@pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
+def test_a_client_that_was_refused_has_a_repr(kind: type) -> None:
+    """A traceback that shows local variables meets the client before it has settings."""
+    assert repr(kind.__new__(kind, TOKEN)) == f"<{kind.__name__}>"

@@ -57,8 +57,8 @@ CALLS: dict[str, Callable[[kmoment.AsyncClient], Awaitable[Any]]] = {
 }
 # A write that may have been done is told as such.
 ERRORS = dict.fromkeys(CALLS, kmoment.OutcomeUnknownError) | {"GET": kmoment.APIConnectionError}
-BODY_LOST = [CloseBefore(), CloseAfter(), ResetBefore(), ResetAfter(), Partial(), HangUpOnConnect()]
-SERVER_ERROR = [
+LOST = [CloseBefore(), CloseAfter(), ResetBefore(), ResetAfter(), Partial(), HangUpOnConnect()]
+BROKEN = [
     CutGzip(ROWS),
     BadGzip(ROWS),
     UnknownEncoding(ROWS),
@@ -77,7 +77,7 @@ def kind(step: Step) -> str:
 
 
 @pytest.mark.parametrize("method", CALLS)
-@pytest.mark.parametrize("step", BODY_LOST, ids=kind)
+@pytest.mark.parametrize("step", LOST, ids=kind)
 async def test_a_lost_connection_is_told_and_never_resent(
     step: Step, method: str, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
@@ -202,7 +202,7 @@ async def test_a_body_cut_short_is_no_success(
     assert caught.value.request_sent is True
 
 
-@pytest.mark.parametrize("step", SERVER_ERROR, ids=kind)
+@pytest.mark.parametrize("step", BROKEN, ids=kind)
 async def test_what_is_not_the_api_is_a_protocol_error(
     step: Step, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
@@ -217,7 +217,7 @@ async def test_the_client_goes_on_after_every_fault(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
     """No fault leaves a slot taken or a connection broken for the next call."""
-    for step in BODY_LOST + SERVER_ERROR:
+    for step in LOST + BROKEN:
         server.script(step)
         with pytest.raises(kmoment.APIError):
             await client.locations.depth1()

@@ -1,4 +1,4 @@
-"""Frozen values: what Kakao answers and what it is sent."""
+"""Frozen values: what Kakao answers, and what is sent to Kakao."""
 
 from .audience import (
     Audience,

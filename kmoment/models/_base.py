@@ -1,4 +1,4 @@
-"""What all models share. Models hold values; they know nothing of JSON or the network."""
+"""The base classes of all models. Models hold values and do not depend on JSON or the network."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,10 +8,10 @@ import attrs
 
 
 class OpenEnum(StrEnum):
-    """An enum that Kakao may extend: a value it does not know is kept as it is.
+    """An enum that Kakao may extend. An unknown value is kept as it is.
 
-    An unknown value compares with text, prints as itself, pickles, and is sent back unchanged.
-    Only :attr:`is_known` tells it from a known one.
+    An unknown value compares with text, prints as its text, pickles, and is sent back unchanged.
+    Use :attr:`is_known` to find out whether a value is known.
     """
 
     @classmethod
@@ -33,7 +33,7 @@ class OpenEnum(StrEnum):
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that refuses to change; it still pickles, copies and turns into JSON."""
+    """A dict that cannot be changed. It can be pickled, copied and written as JSON."""
 
     def _refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("this mapping is frozen; build a new one")
@@ -57,15 +57,15 @@ def _frozen(extra: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Model:
-    """A frozen value. A member is ``None`` where the answer left it out, or gave null."""
+    """A frozen value. A member is ``None`` if the answer leaves it out or gives null."""
 
     extra: Mapping[str, Any] = attrs.field(
         default=NO_EXTRA, converter=_frozen, repr=False, hash=False
     )
-    """Members that kmoment does not know, under Kakao's own names, kept as they came."""
+    """Members that kmoment does not know, unchanged, under Kakao's names."""
 
     def __repr__(self) -> str:
-        """Only the members that are set: mostly five of two dozen."""
+        """Show only the members that are set. Most of an audience's members are not."""
         own = {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
         extra = own.pop("extra")
         shown = [f"{name}={value!r}" for name, value in own.items() if value not in (None, False)]

@@ -1,4 +1,4 @@
-"""Audiences as Kakao answers them."""
+"""Audiences in Kakao's answers."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -34,7 +34,7 @@ from .targeting import CampaignTypeGoal
 
 @attrs.frozen(kw_only=True, repr=False)
 class AudienceSummary(Model):
-    """An audience in a list. ``audiences.get(row.id)`` has its targeting."""
+    """An audience in a list. Use ``audiences.get(row.id)`` for its targeting."""
 
     id: int
     name: str
@@ -48,8 +48,9 @@ class AudienceSummary(Model):
 class Audience(Model):
     """An audience with its targeting.
 
-    Kakao leaves out what is not set, and prints less after a create or update than after a
-    get. ``None`` therefore means "the answer did not say"; ``()`` means "said to be empty".
+    Kakao leaves out members that are not set. The answer to a create or an update has fewer
+    members than the answer to a get. So ``None`` means that the answer does not have the member.
+    ``()`` means that the answer has it and it is empty.
     """
 
     id: int
@@ -66,14 +67,14 @@ class Audience(Model):
     gender_type: GenderType | None = None
     genders: tuple[Gender, ...] | None = None
     location_type: LocationType | None = None
-    """In no documented answer; a draft made from this works it out."""
+    """No documented answer has it. :meth:`draft` derives it from the locations."""
     locations: tuple[Location, ...] | None = None
     depth2_locations: tuple[Depth2Location, ...] | None = None
     depth3_locations: tuple[Depth3Location, ...] | None = None
     ufo_interests: tuple[Any, ...] | None = None
-    """Category ids, kept as they come: Kakao's page does not say how it prints them."""
+    """Category ids, unchanged. Kakao's page does not say in which form it answers them."""
     ufo_business_types: tuple[Any, ...] | None = None
-    """Likewise."""
+    """Category ids, unchanged, as in ``ufo_interests``."""
     customer_file_targetings: tuple[CustomerFileTargeting, ...] | None = None
     tracker_targetings: tuple[TrackerTargeting, ...] | None = None
     cohort_targetings: tuple[CohortTargeting, ...] | None = None
@@ -81,18 +82,21 @@ class Audience(Model):
     sync_app_targetings: tuple[SyncAppTargeting, ...] | None = None
     talk_channel_group_targetings: tuple[TalkChannelGroupTargeting, ...] | None = None
     reconciled: bool = attrs.field(default=False, eq=False, metadata={"wire": False})
-    """Whether the create's answer was lost and this was found afterwards. Not Kakao's."""
+    """Whether the answer to the create was lost and this audience was found afterwards.
+
+    kmoment sets it. It is not in Kakao's answers.
+    """
 
     def draft(self) -> AudienceDraft:
-        """What an update of this audience takes, all of its targeting included.
+        """A draft for an update of this audience, with all of its targeting.
 
-        An update replaces the whole audience, so change a draft made here and send that:
+        An update replaces the whole audience. So change a draft from this method and send it:
 
             draft = audience.draft().replace(name="New name")
             await account.audiences.update(audience.id, draft)
 
-        What an answer leaves out (``locationType``) follows from the rest again; the account
-        is filled in by ``update``. Members kmoment does not know come along.
+        ``locationType``, which answers leave out, is derived again. ``update`` adds the account.
+        Members that kmoment does not know are in the draft too.
         """
         given = {
             field.name: getattr(self, field.name)
@@ -128,30 +132,30 @@ class DeleteStatus(StrEnum):
 
     DELETED = "deleted"
     ALREADY_ABSENT = "already absent"
-    """It was not there, or no longer, when the call was made."""
+    """It did not exist when the call was made."""
     FAILED = "failed"
-    """It is still there."""
+    """It still exists."""
     UNKNOWN = "unknown"
-    """It may have been deleted, and looking did not tell. It may be deleted again."""
+    """It may have been deleted. Checking afterwards gave no answer. You may delete it again."""
 
 
 class DeleteOutcome(NamedTuple):
-    """One audience of a bulk delete."""
+    """What a bulk delete did with one audience."""
 
     audience_id: int
     status: DeleteStatus
     error: APIError | None = None
-    """The error of the request that carried it, where there was one."""
+    """The error of the request that contained this id, if there was one."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class BulkDeleteResult(Model):
-    """What a bulk delete did: Kakao's counts, and what that means for each audience."""
+    """What a bulk delete did: the counts, and the status of each audience."""
 
     success_count: int | None = None
-    """Kakao's count; ``None`` where it has answered without."""
+    """Kakao's count. ``None`` if Kakao gave none and it could not be found out."""
     fail_count: int | None = None
     error_messages: tuple[str, ...] | None = None
-    """Kakao's words, mostly Korean; which id each belongs to is not said."""
+    """Kakao's messages, mostly Korean. Kakao does not say which id a message is about."""
     outcomes: tuple[DeleteOutcome, ...] = attrs.field(default=(), metadata={"wire": False})
-    """One for each id, in the order given. Not Kakao's."""
+    """One for each id, in the given order. kmoment sets it. It is not in Kakao's answers."""

@@ -1,8 +1,8 @@
-"""What an audience shall be, and the documented rules it is held against before it is sent.
+"""Drafts of audiences, and the documented rules that a draft must follow to be sent.
 
-Each rule is a small generator of violations; :data:`_RULES` lists them. A word that Kakao may have
-added since (an ``OpenEnum`` member, such as ``Age("70")``) is never refused; plain text that is
-none of the documented values is.
+Each rule is a generator of violations. :data:`_RULES` lists the rules. An ``OpenEnum`` value such
+as ``Age("70")`` is never refused, because Kakao may have added it. Plain text is refused if it is
+not a documented value.
 
 https://developers.kakao.com/docs/latest/en/kakaomoment/audience
 """
@@ -70,25 +70,25 @@ class _Members(DisplayTargeting, MessageTargeting, total=False):
 class AudienceDraft(Model):
     """What ``audiences.create`` and ``audiences.update`` take.
 
-    Making a draft only checks that sets are collections. :meth:`violations` lists every documented
-    rule that it breaks; ``create`` and ``update`` refuse it with all of them.
-    ``None`` leaves a member out; ``()`` sends it empty.
+    Making a draft checks only that its sets are collections. :meth:`violations` lists every
+    documented rule that the draft breaks. ``create`` and ``update`` refuse such a draft, and the
+    error has all violations. ``None`` leaves a member out. ``()`` sends it empty.
     """
 
     name: str
     type: AudienceType
     age_type: AgeType | None = None
-    """``None`` follows from ``ages``: ``NOT_ALL`` where there are any, else ``ALL``."""
+    """``None`` means: derived from ``ages``. ``NOT_ALL`` if there are any, else ``ALL``."""
     ages: tuple[Age | str, ...] | None = None
-    """First years of the ranges: "15" is 15 to 19, then "20", "25" … "65"."""
+    """The first year of each range. "15" is 15 to 19. The others are "20", "25" … "65"."""
     gender_type: GenderType | None = None
-    """``None`` follows from ``genders``."""
+    """``None`` means: derived from ``genders``, as ``age_type`` is from ``ages``."""
     genders: tuple[Gender | str, ...] | None = None
-    """"M", "F"."""
+    """"M" or "F"."""
     location_type: LocationType | None = None
-    """``None`` follows from the three location sets: ``AREA`` where there are any, else ``ALL``."""
+    """``None`` means: derived from the location sets. ``AREA`` if any is given, else ``ALL``."""
     locations: tuple[Location, ...] | None = None
-    """From ``client.locations.depth1()``. Overseas (Z) does not go with Kakao Bizboard."""
+    """From ``client.locations.depth1()``. Overseas (Z) is not allowed with Kakao Bizboard."""
     depth2_locations: tuple[Depth2Location, ...] | None = None
     """From ``client.locations.depth2(keyword)``."""
     depth3_locations: tuple[Depth3Location, ...] | None = None
@@ -157,12 +157,12 @@ class AudienceDraft(Model):
 
     @classmethod
     def display(cls, name: str, **targeting: Unpack[DisplayTargeting]) -> Self:
-        """A DISPLAY audience. Takes ``AudienceDraft``'s sets, less those for MESSAGE only."""
+        """A DISPLAY audience. Takes ``AudienceDraft``'s sets, except those for MESSAGE only."""
         return cls(name, AudienceType.DISPLAY, **targeting)
 
     @classmethod
     def message(cls, name: str, **targeting: Unpack[MessageTargeting]) -> Self:
-        """A MESSAGE audience. Takes ``AudienceDraft``'s sets, less those for DISPLAY only."""
+        """A MESSAGE audience. Takes ``AudienceDraft``'s sets, except those for DISPLAY only."""
         return cls(name, AudienceType.MESSAGE, **targeting)
 
     def replace(self, **changes: Unpack[_Members]) -> Self:
@@ -172,7 +172,7 @@ class AudienceDraft(Model):
     def resolved(self) -> Self:
         """The same draft with ``age_type``, ``gender_type`` and ``location_type`` spelled out.
 
-        An empty set where its type forbids the set is left out: Kakao says not to pass it.
+        An empty set that a type forbids is left out, because Kakao says not to pass it.
         """
         areas = self.locations or self.depth2_locations or self.depth3_locations
         typed = self.replace(
@@ -187,7 +187,7 @@ class AudienceDraft(Model):
         return attrs.evolve(typed, **empty) if empty else typed
 
     def violations(self) -> tuple[Violation, ...]:
-        """Every documented rule that this draft breaks; empty if there is none."""
+        """Every documented rule that this draft breaks. Empty if there is none."""
         draft = self.resolved()
         return tuple(violation for rule in _RULES for violation in rule(draft))
 
@@ -202,14 +202,14 @@ def checked_draft(argument: str, value: Any) -> AudienceDraft:
 
 
 def keeping(draft: AudienceDraft, **types: OpenEnum | None) -> AudienceDraft:
-    """*draft* with each given type that would not follow from its sets."""
+    """*draft* with those of *types* that differ from what its sets imply."""
     implied = draft.resolved()
     kept = {k: v for k, v in types.items() if v is not None and v != getattr(implied, k)}
     return attrs.evolve(draft, **kept)  # type: ignore[arg-type]
 
 
 def _word(words: type[E], value: Any) -> Any:
-    """Documented text becomes a member. Any other value stays as given: a rule refuses it."""
+    """Documented text becomes an enum member. Any other value is kept, and a rule refuses it."""
     if type(value) is not str:
         return value
     word = words(value)
@@ -268,7 +268,7 @@ def _types_are_words(draft: AudienceDraft) -> Iterator[Violation]:
 
 
 def _forbidden(draft: AudienceDraft) -> Iterator[str]:
-    """Sets that the draft's types leave no place for."""
+    """The names of the sets that the draft's types forbid."""
     for type_name, names in _SETS_OF.items():
         if getattr(draft, type_name) == "ALL":
             yield from names
@@ -290,7 +290,7 @@ def _choices_are_made(draft: AudienceDraft) -> Iterator[Violation]:
         given = [name for name in names if getattr(draft, name)]
         if choice == "ALL":
             for name in given:
-                yield Violation(name, f"must not be given where {type_name} is ALL")
+                yield Violation(name, f"must not be given if {type_name} is ALL")
         elif choice in ("NOT_ALL", "AREA") and not given:
             yield Violation(type_name, f"{choice} needs {' or '.join(names)}")
 
@@ -326,7 +326,7 @@ def _groups_and_categories_say_which(draft: AudienceDraft) -> Iterator[Violation
 def _id_violations(path: str, entry: Model, field: str) -> Iterator[Violation]:
     value = getattr(entry, field)
     if value is None and entry.extra:
-        return  # an entry as Kakao gave it, which names what it targets in its own way
+        return  # from an answer: its target is in `extra`, under a name that kmoment does not know
     if field in ("customer_file_id", "cohort_id"):
         if type(value) is not int or not 0 < value <= LARGEST_LONG:
             yield Violation(f"{path}.{field}", f"must be a positive 64-bit integer, not {value!r}")

@@ -1,8 +1,8 @@
-"""Custom-audience entries inside an audience.
+"""Entries of custom audiences inside an audience.
 
-Kakao's audience page names these sets but not their members. The members here were quoted by
-third parties from older pages of Kakao's, so each class is open: no member is required in an
-answer, and members kmoment does not know are kept, and sent, in ``extra`` under Kakao's names.
+Kakao's audience page names these sets but not the members of their entries. The members here are
+quoted by third parties from older pages of Kakao. So no member is required in an answer. Members
+that kmoment does not know are kept in ``extra`` under Kakao's names, and are sent.
 """
 
 from typing import Any
@@ -30,12 +30,12 @@ class TrackerTargeting(Model):
     track_id: str | None = None
     inclusion_type: InclusionType | None = None
     event_code: str | None = None
-    """``*`` is every event."""
+    """``*`` means all events."""
     track_rule_id: str | None = None
-    """``*`` is any rule."""
+    """``*`` means all rules."""
     track_rule_name: str | None = None
     tracker_targeting_terms: tuple[Any, ...] | None = None
-    """Kept as they come: older pages have words here, newer ones may have days."""
+    """Kept unchanged. Older pages of Kakao have words here. Newer answers may have days."""
     id: int | None = None
 
 
@@ -67,7 +67,7 @@ class SyncAppTargeting(Model):
 class TalkChannelGroupTargeting(Model):
     """A friend group. Make one with ``TalkChannelGroupFile.target()``.
 
-    Which member carries the group's id is published nowhere: it is in ``extra``.
+    Kakao has not published which member holds the group's id. That member is in ``extra``.
     """
 
     inclusion_type: InclusionType | None = None

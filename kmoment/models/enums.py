@@ -1,4 +1,4 @@
-"""Kakao's words. All of them are open: a new word from the server is kept, never refused."""
+"""Kakao's words as enums. All are open: a new word from the server is kept, never refused."""
 
 from typing import Self
 
@@ -25,7 +25,7 @@ class AudienceStatus(OpenEnum):
 
 
 class _Selection(OpenEnum):
-    """``ALL``, which Kakao's tables also spell ``All``, or a choice."""
+    """``ALL`` or a choice. Kakao's tables also spell it ``All``, which is read as ``ALL``."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -87,7 +87,7 @@ class InclusionType(OpenEnum):
 
 
 class CampaignType(OpenEnum):
-    """A campaign's type: the two of Kakao's samples, then those quoted by third parties."""
+    """A campaign's type. The first two are in Kakao's samples. Third parties quote the others."""
 
     TALK_BIZ_BOARD = "TALK_BIZ_BOARD"
     DISPLAY = "DISPLAY"
@@ -105,7 +105,7 @@ class CampaignType(OpenEnum):
 
 
 class Goal(OpenEnum):
-    """A campaign's goal: the two of Kakao's samples, then those quoted by third parties."""
+    """A campaign's goal. The first two are in Kakao's samples. Third parties quote the others."""
 
     VISITING = "VISITING"
     CONVERSION = "CONVERSION"
@@ -121,7 +121,7 @@ class AdGroupType(OpenEnum):
 
 
 class AdGroupStatus(OpenEnum):
-    """An ad group's status. Evidence: quoted; Kakao's page names no values."""
+    """An ad group's status. Evidence: quoted. Kakao's page names no values."""
 
     READY = "READY"
     LIVE = "LIVE"
@@ -180,7 +180,7 @@ class CustomerFileStatus(OpenEnum):
     """Whether a customer file can be used."""
 
     WAITING = "WAITING"
-    """Waiting for its population to be extracted (up to 6 hours): cannot be targeted yet."""
+    """Kakao is extracting its population (up to 6 hours). It cannot be targeted yet."""
     COMPLETE = "COMPLETE"
     DELETE = "DELETE"
     """Deleted or being deleted."""

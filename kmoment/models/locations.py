@@ -7,7 +7,7 @@ from ._base import Model
 
 @attrs.frozen(kw_only=True, repr=False)
 class Location(Model):
-    """A city or province (-si, -do). Key on :attr:`value`: provinces get renamed."""
+    """A city or province (-si, -do). Use :attr:`value` as a key: provinces change their names."""
 
     value: str
     """Kakao's code: one letter, such as ``I`` for Seoul."""

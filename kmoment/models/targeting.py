@@ -53,8 +53,8 @@ class SectionCategory(Model):
 class CategoryData(Model):
     """An interest or business type; ``id`` goes into ``ufo_interests`` or ``ufo_business_types``.
 
-    Ids nest: 3 characters, then 2 digits more per level. Members that Kakao's page does not
-    show are in ``extra``.
+    The id of a top category has 3 characters. Each level below adds 2 digits. Members that Kakao's
+    page does not show are in ``extra``.
     """
 
     id: str
@@ -95,7 +95,7 @@ class BaseAd(Model):
     operation: BaseAdOperation | None = None
     first_indicator: Indicator | None = None
     second_indicator: Indicator | None = None
-    """Absent where ``operation`` is ``ONLY``."""
+    """Absent if ``operation`` is ``ONLY``."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -115,7 +115,7 @@ class CohortAvailable(Model):
     last_modified_date: datetime | None = None
 
     def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> CohortTargeting:
-        """The entry that targets this, for a draft's ``cohort_targetings``."""
+        """An entry that targets this, for a draft's ``cohort_targetings``."""
         return CohortTargeting(cohort_id=self.id, inclusion_type=inclusion_type)
 
 
@@ -128,7 +128,7 @@ class TrackRule(Model):
     event_code: str | None = None
     name: str | None = None
     rule_set_str: str | None = None
-    """JSON inside a string, such as ``[]``."""
+    """JSON as text, such as ``[]``."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -136,12 +136,12 @@ class PixelAndSdkEvent(Model):
     """An event that a Pixel or SDK has collected."""
 
     event_code: str
-    """``*`` is every event."""
+    """``*`` means all events."""
     event_name: str | None = None
     event_extra_name: str | None = None
     track_rule_id: str | None = None
     track_rule: TrackRule | None = None
-    """Absent on the row of every event."""
+    """Absent on the row for all events."""
     population: int | None = None
     last_event_date: datetime | None = None
 
@@ -152,9 +152,9 @@ class PixelAndSdkEvent(Model):
         *,
         tracker_targeting_terms: Iterable[Any] | None = None,
     ) -> TrackerTargeting:
-        """The entry that targets this, for a draft's ``tracker_targetings``.
+        """An entry that targets this, for a draft's ``tracker_targetings``.
 
-        *track_id* is the one the event was looked up with: the row of every event lacks it.
+        *track_id* is the id that the event was looked up with. The row for all events has no id.
         """
         return TrackerTargeting(
             track_id=track_id,
@@ -176,13 +176,13 @@ class CustomerFile(Model):
     adid_list_key: str | None = None
     status: CustomerFileStatus | None = None
     population_score: int | None = None
-    """Kakao users found. Extracted within 6 hours; a ``WAITING`` file cannot be targeted."""
+    """Number of Kakao users found. Kakao extracts it within 6 hours (``WAITING`` until then)."""
     ready: bool | None = None
     created_date: datetime | None = None
     last_modify_request_date: datetime | None = None
 
     def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> CustomerFileTargeting:
-        """The entry that targets this, for a draft's ``customer_file_targetings``."""
+        """An entry that targets this, for a draft's ``customer_file_targetings``."""
         return CustomerFileTargeting(customer_file_id=self.id, inclusion_type=inclusion_type)
 
 
@@ -191,12 +191,12 @@ class ChannelProfile(Model):
     """A Kakao Talk Channel."""
 
     id: str
-    """Such as ``_xbHxd``."""
+    """The profile id, such as ``_xbHxd``."""
     name: str | None = None
     search_id: str | None = None
 
     def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> TalkChannelTargeting:
-        """The entry that targets this, for a draft's ``talk_channel_targetings``."""
+        """An entry that targets this, for a draft's ``talk_channel_targetings``."""
         return TalkChannelTargeting(profile_id=self.id, inclusion_type=inclusion_type)
 
 
@@ -209,7 +209,7 @@ class SyncProfile(Model):
     search_id: str | None = None
 
     def target(self, inclusion_type: InclusionType | None = _INCLUDE) -> SyncAppTargeting:
-        """The entry that targets this, for a draft's ``sync_app_targetings``."""
+        """An entry that targets this, for a draft's ``sync_app_targetings``."""
         return SyncAppTargeting(profile_id=self.id, inclusion_type=inclusion_type)
 
 
@@ -231,9 +231,9 @@ class TalkChannelGroupFile(Model):
     def target(
         self, id_member: str, inclusion_type: InclusionType | None = _INCLUDE
     ) -> TalkChannelGroupTargeting:
-        """The entry that targets this, for a draft's ``talk_channel_group_targetings``.
+        """An entry that targets this, for a draft's ``talk_channel_group_targetings``.
 
-        *id_member* is Kakao's name of the member that carries the group's id. It is published
-        nowhere, so kmoment does not guess it: read it off an audience that has such an entry.
+        *id_member* is Kakao's name of the member that holds the group's id. Kakao has not
+        published it, and kmoment does not guess it. Read it from an audience with such an entry.
         """
         return TalkChannelGroupTargeting(inclusion_type=inclusion_type, extra={id_member: self.id})

@@ -1,7 +1,7 @@
-"""An offline Kakao Moment to point anything at: curl, another language, or this SDK.
+"""An offline Kakao Moment server for any HTTP client: curl, another language or this SDK.
 
-It is written from Kakao's pages alone and shares no code with the client, so that a misreading in
-the client shows up against it. `python -m kmoment.sandbox` starts one.
+It is written from Kakao's pages alone and shares no code with the client. So a test against it
+fails if the client misreads those pages. `python -m kmoment.sandbox` starts one.
 """
 
 from ._faults import Fault

@@ -1,4 +1,4 @@
-"""`python -m kmoment.sandbox`: a sandbox in the foreground, until Ctrl-C or SIGTERM."""
+"""`python -m kmoment.sandbox` runs a sandbox in the foreground until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from . import Sandbox
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
-    # Where the loop cannot take signals over (Windows), Ctrl-C still arrives as this.
+    # On Windows the loop cannot handle signals. There Ctrl-C raises KeyboardInterrupt.
     with suppress(KeyboardInterrupt):
         try:
             asyncio.run(_serve(options))
-        except (OSError, OverflowError) as error:  # a port that is taken, or none
+        except (OSError, OverflowError) as error:  # the port is taken or not valid
             parser.error(str(error))
 
 
@@ -57,12 +57,12 @@ curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m kmoment.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--seed", type=int, default=0, help="makes token and data")
-    parser.add_argument("--no-quota", action="store_true", help="count no calls at all")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--seed", type=int, default=0, help="decides the token and the data")
+    parser.add_argument("--no-quota", action="store_true", help="apply no quota at all")
     parser.add_argument("--layout", choices=("nested", "flat"), default="nested")
-    parser.add_argument("--quirks", action="store_true", help="spell as Kakao's samples do")
-    parser.add_argument("--accounts", type=_positive, default=1, help="how many, from 1234 on")
+    parser.add_argument("--quirks", action="store_true", help="use the spelling of Kakao's samples")
+    parser.add_argument("--accounts", type=_positive, default=1, help="how many; ids from 1234")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The routes under /_sandbox: the control methods, as JSON and without a token."""
+"""The routes under /_sandbox. They offer the methods of `Control` as JSON, without a token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._reply import Json, json_reply
 
 BASE = "/_sandbox"
 
-# What a caller's JSON can do to code that takes it at its word.
+# Errors that wrong JSON causes. The actions do not check its form themselves.
 _MISTAKES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 Action = Callable[[Control, Any], Any]

@@ -1,4 +1,4 @@
-"""The aiohttp application: requests in, answers out, every one of them in the log."""
+"""The aiohttp application. It answers all requests and logs all but those under /_sandbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._log import Entry
 from ._reply import Ask, Reply
 from ._table import BASE, ENDPOINTS, Endpoint
 
-# An audience of all 3,557 neighbourhoods is over half a megabyte.
+# Bytes. An audience with all 3,557 neighbourhoods takes more than half a megabyte.
 _BODY_LIMIT = 16 * 2**20
 
 
@@ -37,12 +37,13 @@ class _App:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._late: set[asyncio.TimerHandle] = set()
-        # aiohttp forgets a handler whose client has gone; one that a fault holds back would leak.
+        # aiohttp drops a handler when its client disconnects. A handler that a fault delays is
+        # kept here so that `stop` can cancel it.
         self._held: set[asyncio.Task[Any]] = set()
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """No request hangs or goes unlogged, whatever it is."""
+        """Log a request to an unknown route, and answer a crash with a 500."""
         try:
             return await handler(request)
         except web.HTTPException as unknown:

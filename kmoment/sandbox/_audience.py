@@ -1,4 +1,4 @@
-"""One audience: its life, and the three forms in which Kakao's samples print it."""
+"""One audience: its status over time, and the three forms in which Kakao's samples print it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from hashlib import sha256
 from ._clock import printed
 from ._reply import Json
 
-# Kakao says neither how long preparing takes nor how few people are too few; both are ours.
+# Kakao does not publish how long preparing takes. The figure is ours.
 PREPARING = timedelta(seconds=30)
+# People. Kakao does not publish how many an audience needs. The figure is ours.
 ENOUGH = 1_000
 
+# People in an audience without any targeting. A round figure of ours.
 _PEOPLE = 40_000_000
+# Number of places by the length of their code: provinces, districts and neighbourhoods of
+# _data/regions.csv.gz.
 _PLACES = {1: 17, 5: 252, 9: 3557}
 _NOT_PRINTED = ("type", "name", "adAccountId", "locationType")
 
@@ -28,7 +32,7 @@ class Audience:
     created: datetime
     modified: datetime
     ready: datetime
-    # Kakao's two samples of audience 1 give it different dates; this holds the detail's.
+    # Kakao's two samples of audience 1 have different dates. These are the ones of the detail.
     detail_dates: dict[str, str] = field(default_factory=dict[str, str])
 
     def listed(self, now: datetime) -> Json:
@@ -53,7 +57,7 @@ class Audience:
         }
 
     def written(self, account_id: int) -> Json:
-        """The answer to POST and PUT, which the samples print without status and dates."""
+        """The answer to POST and PUT. Kakao's samples print it without status and dates."""
         head = {"id": self.id, "type": self.body["type"], "adAccountId": account_id}
         return {**head, "name": self.body["name"], **self._targeting()}
 
@@ -73,14 +77,17 @@ class Audience:
 def written_now(
     audience_id: int, body: Json, verdict: str | None, seed: int, now: datetime
 ) -> Audience:
-    """An audience that has just been created; it becomes `verdict`, or what its size says."""
+    """A new audience. Once prepared, its status is `verdict`, or follows from its size."""
     people = population(body, seed)
     by_size = "AVAILABLE" if people >= ENOUGH else "SEED_NOT_ENOUGH"
     return Audience(audience_id, body, verdict or by_size, people, now, now, now + PREPARING)
 
 
 def population(body: Json, seed: int) -> int:
-    """A plausible number that depends on nothing but the seed and the targeting."""
+    """A plausible number of people. It depends only on the seed and the targeting.
+
+    Each set of custom audiences divides it by 10, and the seed varies it by 20 %. Both are ours.
+    """
     share = len(body.get("ages", range(11))) / 11 * len(body.get("genders", "MF")) / 2
     share *= _area_share(body) * 0.1 ** sum("Targetings" in name for name in body)
     targeting = {name: value for name, value in body.items() if name != "name"}

@@ -1,4 +1,4 @@
-"""The sandbox's clock: real time, plus an offset that can be moved."""
+"""The sandbox's clock: real time plus an offset that can be set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Clock:
         self._move(aware(moment) - datetime.now(KST))
 
     def _move(self, offset: timedelta) -> None:
-        # Refuse, with an OverflowError, an hour that the calendar does not have or soon will not.
+        # A date beyond the years 1 to 9999 raises OverflowError. It is raised here, not in a later
+        # call. The 366 days leave room because the clock keeps running.
         _ = datetime.now(KST) + offset + timedelta(days=366), datetime.now(KST) + offset
         self.offset = offset
 
@@ -33,5 +34,5 @@ def aware(moment: datetime | str) -> datetime:
 
 
 def printed(moment: datetime) -> str:
-    """In the form of Kakao's audience pages, yyyy-MM-dd'T'HH:mm:ss."""
+    """The Korean time in the form of Kakao's audience page: yyyy-MM-dd'T'HH:mm:ss."""
     return moment.astimezone(KST).replace(tzinfo=None).isoformat(timespec="seconds")

@@ -1,6 +1,6 @@
-"""What a test or a developer may do to a sandbox besides calling it; the admin routes mirror it.
+"""How a test or a developer controls a sandbox. The admin routes offer the same methods.
 
-Every method may be called from any thread, also inside the sandbox's own loop.
+Every method may be called from any thread, also from the sandbox's own event loop.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ class Control:
 
     @property
     def token(self) -> str:
-        """The bearer token the sandbox takes; it follows from the seed."""
+        """The bearer token that the sandbox accepts. It follows from the seed."""
         return self._core.options.token
 
     @property
     def accounts(self) -> tuple[int, ...]:
-        """The ids of the ad accounts the token may use."""
+        """The ids of the ad accounts that the token may use."""
         return self._core.options.accounts
 
     def about(self) -> Json:
-        """What this sandbox is, and how surely each of its endpoints is Kakao's."""
+        """The sandbox's settings and endpoints. `fidelity` says how surely a path is Kakao's."""
         options = self._core.options
         return {
             "what": "an offline Kakao Moment; nothing here reaches Kakao",
@@ -42,19 +42,19 @@ class Control:
         }
 
     def reset(self) -> None:
-        """Back to the state after the start: data, clock, faults, quotas and log."""
+        """Restore the state at the start: data, clock, faults, quotas and log."""
         with self._core.lock:
             self._core.start_over()
 
     def state(self) -> Json:
-        """Everything the accounts hold, by account id."""
+        """All data of the accounts, by account id."""
         with self._core.lock:
             now = self._core.world.clock.now()
             accounts = self._core.world.accounts.values()
             return {"accounts": {str(account.id): account.state(now) for account in accounts}}
 
     def link(self, audience_id: int, ad_group_id: int) -> None:
-        """Let an ad group use an audience, which at Kakao happens when the ad group is saved."""
+        """Let an ad group use an audience. At Kakao this happens when the ad group is saved."""
         with self._core.lock:
             self._core.world.owner(audience_id).link(audience_id, ad_group_id)
 
@@ -67,38 +67,38 @@ class Control:
             del links[audience_id, ad_group_id]
 
     def now(self) -> datetime:
-        """The sandbox's time, in Korea."""
+        """The sandbox's current time, in the Korean time zone."""
         with self._core.lock:
             return self._core.world.clock.now()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock; it goes on running from there."""
+        """Move the clock by `seconds`. It keeps running."""
         with self._core.lock:
             self._core.world.clock.advance(seconds)
 
     def set_clock(self, now: datetime | str) -> None:
-        """Set the clock; a time without zone is Korean. It goes on running from there."""
+        """Set the clock. A time without a zone is Korean time. The clock keeps running."""
         with self._core.lock:
             self._core.world.clock.set(now)
 
     def add_fault(self, fault: Fault) -> int:
-        """Script a fault; returns its id."""
+        """Script a fault and return its id."""
         _table.require_match(fault.endpoint)
         with self._core.lock:
             return self._core.faults.add(fault)
 
     def faults(self) -> list[Json]:
-        """The scripted faults, with the calls each has met and hit."""
+        """The scripted faults, each with its `calls` (that matched) and `fired` (that it hit)."""
         with self._core.lock:
             return [armed.report() for armed in self._core.faults.armed]
 
     def clear_faults(self) -> None:
-        """Let everything work again."""
+        """Remove all scripted faults."""
         with self._core.lock:
             self._core.faults.armed.clear()
 
     def set_quota(self, *quotas: Quota) -> None:
-        """Replace all quotas by these, unused."""
+        """Replace all quotas by these. Their counts start at zero."""
         for quota in quotas:
             _table.require_match(quota.endpoint)
         with self._core.lock:
@@ -110,6 +110,6 @@ class Control:
             return self._core.quotas.rules
 
     def requests(self) -> list[Json]:
-        """The last requests, oldest first, with masked tokens and whether each truly acted."""
+        """The last requests, oldest first, with masked tokens. `acted`: it took effect."""
         with self._core.lock:
             return [entry.report() for entry in self._core.log]

@@ -1,7 +1,7 @@
-"""The way of one request, without a socket: who asks, may they, how often, and the answer.
+"""What happens to one request, without sockets: log, fault, token, account, quota and answer.
 
-Handlers and control methods are short and never wait, so one lock round each of them is all that
-lets any thread look at or change a running sandbox.
+One lock makes a running sandbox safe for all threads. Handlers and control methods hold it while
+they run. They are short and never wait.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Core:
         self.log: Log = new_log()
 
     def receive(self, entry: Entry) -> Fault | None:
-        """Write a request down and say what shall go wrong with it."""
+        """Log a request, and return the fault that hits it, if any."""
         with self.lock:
             self.log.append(entry)
             fault = self.faults.pick(entry.endpoint) if entry.endpoint else None
@@ -67,7 +67,7 @@ class Core:
             return fault
 
     def answer(self, endpoint: Endpoint, ask: Ask, entry: Entry) -> Reply:
-        """Do what was asked, or refuse; the one place where a request changes anything."""
+        """Execute a request or refuse it. Only here can a request change the world."""
         with self.lock:
             try:
                 self._admit(endpoint, ask)

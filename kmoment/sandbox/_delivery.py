@@ -1,4 +1,4 @@
-"""Putting an answer on the wire, or doing something worse to the connection."""
+"""Sends an answer, or breaks the connection as the fault says."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from aiohttp import web
 from ._faults import Fault
 from ._reply import Reply
 
-# On, with no time to linger: closing then sends RST. Windows has the two numbers as shorts.
+# SO_LINGER on, with 0 seconds: closing then sends RST. On Windows both numbers are shorts.
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+# Pieces of a dripped answer. A figure of ours: enough to see that the answer comes slowly.
 _PIECES = 10
 
 
@@ -42,7 +43,7 @@ async def _reset(request: web.Request, _: Reply, __: Fault) -> web.StreamRespons
 
 
 async def _truncate(request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
-    # An empty answer has no middle to cut at: it promises one byte and sends none.
+    # An empty body cannot be cut. In its place, one byte is announced and none is sent.
     response = await _begin(request, reply, max(len(reply.body), 1))
     await response.write(reply.body[: len(reply.body) // 2])
     await _close(request, reply, fault)

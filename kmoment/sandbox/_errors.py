@@ -1,7 +1,7 @@
 """Kakao's error envelopes.
 
-Where Kakao has published a code or a message it stands here word for word. Everything else says
-so: its text begins with "[sandbox]", and it carries no detailCode that Kakao has not shown.
+Codes and messages that Kakao has published are used word for word. Any other message begins with
+"[sandbox]", and has no detailCode. The exceptions are NOT_FOUND_CODE and FOREIGN_ACCOUNT_CODE.
 https://developers.kakao.com/docs/latest/en/kakaomoment/error-code
 """
 
@@ -15,14 +15,14 @@ MOMENT = "KakaoMomentException"
 DEPTH2_KEYWORD = (75029, "조회할 시/군/구 검색어를 입력해 주세요.")
 DEPTH3_KEYWORD = (75528, "조회할 동/읍/면 검색어를 입력해 주세요.")
 ALREADY_DELETED = "이미 삭제된 오디언스입니다."
-# Kakao has published neither of these two; third-party clients treat the first as "not found"
-# and met the second, with HTTP 403, on foreign ad accounts.
+# Kakao has published neither of these two codes. Third-party clients treat the first as "not
+# found". They got the second, with HTTP 403, for ad accounts that their token may not use.
 NOT_FOUND_CODE = 75014
 FOREIGN_ACCOUNT_CODE = 9004
 
 
 class RefusedError(Exception):
-    """A request refused; carries the answer."""
+    """The request is refused. `reply` is the answer."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply)
@@ -39,7 +39,7 @@ def moment(text: str, detail_code: int | None = None, status: int = 400) -> Repl
 
 
 def rule(text: str) -> RefusedError:
-    """A documented rule that the request breaks; Kakao's own code for it is not known."""
+    """The request breaks a documented rule. Kakao's detailCode for it is not known."""
     return RefusedError(moment(OURS + text))
 
 

@@ -1,7 +1,7 @@
-"""Scripted faults: which call they hit, and what they make of its answer.
+"""Scripted faults: which calls they hit, and what they do to the answer.
 
-`ANSWERS` holds the kinds that only change the answer. The kinds in `WIRE` do something to the
-connection; `_delivery` carries those out.
+`ANSWERS` holds the kinds that change only the answer. The kinds in `WIRE` change how it is sent,
+or break the connection: see `_delivery`.
 """
 
 from __future__ import annotations
@@ -20,28 +20,33 @@ _HTML_TYPE = {"Content-Type": "text/html;charset=UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault: what the sandbox does wrong on order.
 
     `kind` is one of
 
-    * `status`: `status`, `body` (a JSON value, HTML or other text, or None) and `headers`
+    * `status`: an answer with `status`, `body` (JSON value, HTML or other text, None), `headers`
     * `throttle` (429, -813), `quota_exceeded` (400, -10), `maintenance` (503, -9798)
-    * `envelope_in_200`: an error envelope under HTTP 200 (`body` replaces it)
+    * `envelope_in_200`: an error envelope with HTTP 200. `body` replaces the envelope.
     * `html`: HTTP 200 with a web page, as a captive portal answers
-    * `bad_json`, `truncate`: the answer without its last byte; the answer cut off in the middle
-    * `gzip`, `bad_gzip`: the answer compressed; compressed and cut
-    * `delay`, `drip`: the answer `delay` seconds late; in pieces, `delay` seconds apart
-    * `drop_before`, `drop_after`: the connection closed with nothing done; with all done
-    * `reset`: the connection reset by SO_LINGER
-    * `commit_late`: the connection closed at once, the work done `delay` seconds later
+    * `bad_json`: the answer without its last byte
+    * `truncate`: the answer cut off in the middle
+    * `gzip`: the answer, compressed
+    * `bad_gzip`: the answer, compressed and cut
+    * `delay`: the answer, `delay` seconds late
+    * `drip`: the answer in pieces, `delay` seconds apart
+    * `drop_before`: the work is not done, and the connection is closed
+    * `drop_after`: the work is done, and the connection is closed
+    * `reset`: the work is not done, and the connection is reset (RST)
+    * `commit_late`: the connection is closed at once. The work is done `delay` seconds later.
 
-    A kind that leaves the endpoint's work done or undone by its nature does so; `act` overrides
-    that (a 502 after the work was done: `Fault(..., "status", status=502, act=True)`). A `delay`
-    given with any other kind holds its answer back.
+    By default the kind decides whether the endpoint's work is done (see `ACTS`). `act` overrides
+    that: `Fault(..., "status", status=502, act=True)` does the work and then answers 502. With any
+    other kind, `delay` makes the answer late.
 
-    It hits the calls to endpoints matching `endpoint` ("audiences.create", "audiences.*", "*"):
-    all of them, or only the `nth` ones counted from 1, each with probability `rate` (drawn from
-    the sandbox's seed), `times` times at most. Where several would hit, the one added first does.
+    The fault hits calls to the endpoints that match `endpoint`: "audiences.create", "audiences.*"
+    or "*". With `nth` it hits only calls with these numbers, counted from 1. `rate` is the
+    probability that it hits such a call, drawn from the sandbox's seed. It hits at most `times`
+    calls. If several faults would hit a call, only the one added first does.
     """
 
     endpoint: str
@@ -65,7 +70,7 @@ class Fault:
 
     @property
     def acts(self) -> bool:
-        """Whether the endpoint's work is done all the same."""
+        """Whether the endpoint's work is done despite the fault."""
         return ACTS[self.kind] if self.act is None else self.act
 
     @property
@@ -77,6 +82,7 @@ class Fault:
         return (change(self, reply) if change else reply).with_headers(self.headers)
 
 
+# Whether the endpoint's work is done, by kind.
 WIRE = {
     "drop_before": False,
     "drop_after": True,
@@ -144,7 +150,7 @@ ANSWERS: dict[str, Callable[[Fault, Reply], Reply]] = {
 
 @dataclass(slots=True)
 class Armed:
-    """A fault and how often it was met and hit."""
+    """A scripted fault, and how many calls matched it and were hit."""
 
     id: int
     fault: Fault
@@ -175,12 +181,12 @@ class Faults:
 
     def add(self, fault: Fault) -> int:
         self._added += 1
-        random = Random(f"{self._seed}:{self._added}")  # noqa: S311 - to be repeatable
+        random = Random(f"{self._seed}:{self._added}")  # noqa: S311 - must be repeatable
         self.armed.append(Armed(self._added, fault, random))
         return self._added
 
     def pick(self, endpoint: str) -> Fault | None:
-        # Every fault counts the call, also those that another one forestalls.
+        # Every matching fault counts the call, also if another fault hits it.
         hits = [armed for armed in self.armed if armed.hits(endpoint)]
         if not hits:
             return None

@@ -1,4 +1,4 @@
-"""What each endpoint does: a plain function from the world and a request to an answer."""
+"""The handlers of the endpoints. Each takes the world and a request, and returns an answer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ._world import Account, World
 
 Handler = Callable[[World, Ask], Reply]
 
+# A Long has at most 19 digits.
 _LONG = re.compile(r"[0-9]{1,19}")
 
 
 def long(text: str | None, name: str) -> int:
-    """A number in a path, query or header, where Kakao's tables say Long."""
+    """Read a number from a path, query or header. Kakao's tables call its type Long."""
     if text is None or not _LONG.fullmatch(text):
         raise _errors.parameter(f"{name} must be a number")
     return int(text)
@@ -110,7 +111,7 @@ def categories(_: World, ask: Ask) -> Reply:
 
 
 def lookup(member: str) -> Handler:
-    """A look-up that answers one list of the account's as it stands."""
+    """A look-up that answers with one of the account's lists, unchanged."""
     return lambda world, ask: json_reply(_account(world, ask).lookups[member])
 
 
@@ -162,7 +163,7 @@ def _places(ask: Ask, depth: int, unnamed: tuple[int, str]) -> Reply:
 
 
 def _category_tree(kind: str) -> list[dict[str, str]]:
-    # Kakao's page gives the rule for the ids (3, then 5, then 7 characters), not the ids.
+    # Kakao's page says how long the ids of each level are (3, 5, 7 characters), but lists no ids.
     letter = kind[0]
     tops = [f"{letter}{n:02d}" for n in (1, 2, 3)]
     middles = [f"{top}{n:02d}" for top in tops for n in (1, 2)]

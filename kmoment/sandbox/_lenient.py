@@ -1,6 +1,7 @@
-"""Request lines with raw Hangul in them, as Kakao's samples print them and curl sends them.
+"""Accepts request lines with raw Hangul. Kakao's samples print such lines, and curl sends them.
 
-aiohttp refuses such a line before any handler sees it, so it is percent-encoded on its way in.
+aiohttp refuses such a line before any handler runs. So it is percent-encoded before aiohttp
+parses it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _LINE = re.compile(rb"[A-Z]+ [^\r\n]+ HTTP/1\.[01]\r\n")
 
 
 def encoded(data: bytes) -> bytes:
-    """*data*, with what is not ASCII percent-encoded where it is a request line."""
+    """*data*. If it begins with a request line, non-ASCII bytes in that are percent-encoded."""
     line = _LINE.match(data)
     if line is None or line.group().isascii():
         return data
@@ -27,7 +28,7 @@ def _quoted(byte: int) -> bytes:
 
 
 class LenientRunner(web.AppRunner):
-    """Serves an application behind :func:`encoded`."""
+    """Serves an application. All received data passes through :func:`encoded` first."""
 
     @property
     def server(self) -> Callable[[], asyncio.Protocol] | None:  # type: ignore[override]

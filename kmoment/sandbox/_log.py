@@ -1,4 +1,4 @@
-"""What was asked: the last requests, with their tokens masked."""
+"""The log of the last requests, with masked tokens."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from datetime import datetime
 
 from ._reply import Json
 
+# Requests. The bound is ours: a sandbox that runs for days must not fill the memory.
 KEPT = 10_000
 
 
 @dataclass(slots=True)
 class Entry:
-    """One request; `status` stays None when it got no answer, `acted` tells what truly happened."""
+    """One request. `status` is None if it got no answer. `acted` is True if it took effect."""
 
     time: datetime
     method: str

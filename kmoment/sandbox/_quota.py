@@ -1,7 +1,7 @@
-"""Quotas: so many calls a period, per ad account or for the whole app.
+"""Quotas: a number of calls in a period, per ad account or for the whole app.
 
-A window opens with its first accepted call, so "1 per 5 seconds" means five seconds between
-accepted calls. Refused calls do not count. Time is the sandbox's clock.
+A period begins with its first accepted call. So "1 per 5 seconds" means that accepted calls are
+at least five seconds apart. Refused calls do not count. The sandbox's clock gives the time.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ._reply import Ask
 class Quota:
     """At most `limit` calls in `period_seconds` to the endpoints that match a pattern.
 
-    Calls that match one pattern ("audiences.*") are counted together. A breach answers 429 with
-    code -813 or, for a `platform` quota, 400 with code -10. Kakao documents no Retry-After header,
-    so one is sent only if `retry_after` asks for it.
+    Calls that match one pattern ("audiences.*") are counted together. A call over the limit gets
+    429 with code -813. For a `platform` quota it gets 400 with code -10. Kakao documents no
+    Retry-After header, so it is sent only with `retry_after=True`.
     """
 
     endpoint: str
@@ -34,11 +34,11 @@ class Quota:
 
     def __post_init__(self) -> None:
         if self.limit < 0 or self.period_seconds <= 0 or self.per not in ("account", "app"):
-            raise ValueError(f"not a quota: {self!r}")
+            raise ValueError(f"limit, period_seconds or per out of range in {self!r}")
 
 
-# The only quota Kakao publishes that reaches these endpoints: three million calls a month. When
-# its month begins is not known; here it is thirty days from the first call.
+# 3,000,000 calls a month is the only published quota that covers these endpoints. Kakao does not
+# say when the month begins. Here a month is 30 days of 86,400 seconds from the first call.
 # https://developers.kakao.com/docs/latest/en/getting-started/quota
 PLATFORM = Quota("*", 3_000_000, 30 * 86_400, per="app", platform=True)
 
@@ -55,7 +55,7 @@ class Quotas:
         self._windows: dict[tuple[Quota, str | None], _Window] = {}
 
     def take(self, ask: Ask, now: datetime) -> None:
-        """Count one call against every quota it falls under, or against none and refuse it."""
+        """Count a call against all matching quotas. If one is used up, refuse and count nothing."""
         windows = [
             (rule, self._window(rule, ask, now))
             for rule in self.rules

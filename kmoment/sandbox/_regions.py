@@ -1,8 +1,8 @@
-"""Provinces, districts and neighbourhoods, their codes, and the keyword search over them.
+"""Provinces, districts and neighbourhoods: their codes, and the keyword search.
 
-Codes that Kakao has published are exact. The others are made up in the same shape (a letter, four
-digits for the district, four more for the neighbourhood) and follow from the names alone, so they
-are the same for every seed. `describe` tells one kind from the other.
+Codes that Kakao has published are exact. The others are made up in the same form: a letter, four
+digits for the district, four more for the neighbourhood. They follow from the names alone, so they
+are the same for every seed. `describe` says which kind a code is.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def depth1() -> Reply:
     )
 
 
+# Answers. The bound is ours: a keyword of one character can match over a thousand places.
 @lru_cache(maxsize=512)
 def search(depth: int, keyword: str) -> Reply:
-    """The places whose full name contains the keyword, as a look-up answers them."""
+    """The look-up's answer: the places whose full name contains the keyword."""
     return json_reply([row for name, row in _rows(depth) if keyword in name])
 
 
@@ -108,7 +109,7 @@ def _known(name: Name) -> str | None:
 
 
 def _free(parent: str, depth: int) -> Iterator[str]:
-    """Codes under a parent that Kakao has not published, in the order Kakao counts in."""
+    """Made-up codes under a parent, in Kakao's counting order. Published ones are left out."""
     taken = {known.value for known in known_codes().values()}
     numbers = count(1000 if depth == 2 else 101)
     return (code for n in numbers if (code := f"{parent}{n:04d}") not in taken)

@@ -1,4 +1,4 @@
-"""Requests and answers as frozen values: what the handlers see of HTTP, and all they may say."""
+"""Requests and answers as frozen values. Handlers know HTTP only through these two classes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, ready for the wire."""
+    """One answer, ready to be sent."""
 
     status: int = 200
     body: bytes = b""
@@ -44,7 +44,7 @@ class Reply:
 
 
 def encode(value: object) -> bytes:
-    # A lone surrogate that came in as an escape must not become a crash on the way out.
+    # A request may have contained a lone surrogate as an escape. UTF-8 cannot encode it.
     return _ENCODER.encode(value).encode(errors="replace")
 
 

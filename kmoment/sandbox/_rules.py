@@ -1,7 +1,8 @@
-"""What an audience body must look like, as the tables of Kakao's page say.
+"""The documented rules for the body of an audience, taken from the tables of Kakao's page.
 
-`read` takes what was sent to the form the sandbox keeps; `check` refuses what breaks a documented
-rule, naming every fault at once. Members and targeting entries the page does not know pass.
+`read` converts a sent body to the form that the sandbox keeps. `check` refuses a body that breaks
+a documented rule, and names all violations. Members and targeting entries that are not on the page
+are accepted.
 https://developers.kakao.com/docs/latest/en/kakaomoment/audience
 """
 
@@ -15,7 +16,7 @@ from . import _errors
 from ._reply import Json
 
 EDIT_REQUIRED = ("id", "adAccountId", "name", "type", "ageType", "genderType")
-# The page's table for editing has lost its row for locationType; its sample still sends one.
+# The page's table for editing has no row for locationType, but its sample sends one.
 CREATE_REQUIRED = ("adAccountId", "name", "type", "ageType", "genderType", "locationType")
 
 CHOICES = {
@@ -32,15 +33,15 @@ SETS = (
     *("customerFileTargetings", "trackerTargetings", "cohortTargetings"),
     *("talkChannelTargetings", "syncAppTargetings", "talkChannelGroupTargetings"),
 )
-# The table of targeting by type has lost its two heads; DISPLAY before MESSAGE is inferred from
-# friend groups, which only campaigns that send messages can use.
+# The table of targeting by type has no headings for its two columns. We infer DISPLAY and then
+# MESSAGE, because only campaigns that send messages can use friend groups.
 NOT_FOR = {
     "DISPLAY": ("talkChannelGroupTargetings",),
     "MESSAGE": ("customerFileTargetings", "trackerTargetings"),
 }
 SERVER_OWNED = ("id", "audienceStatus", "populationScore", "createdDate", "lastModifiedDate")
 
-# The page's samples spell these two differently from its tables.
+# The spelling of the page's tables, then the spelling of its samples.
 DEPTH2_SPELLING = ("depth2Locations", "depth2locations")
 DESCRIPTION_SPELLING = ("description", "desrciption")
 
@@ -60,7 +61,7 @@ def is_object(value: object) -> TypeGuard[Json]:
 
 
 def check(sent: Json, required: tuple[str, ...], account_id: int) -> Json:
-    """The targeting and name to keep, or the refusal."""
+    """Return the body to keep, or raise the refusal."""
     missing = [name for name in required if sent.get(name) is None]
     if missing:
         raise _errors.parameter(f"missing: {', '.join(missing)}")
@@ -74,7 +75,7 @@ def check(sent: Json, required: tuple[str, ...], account_id: int) -> Json:
 
 
 def read(sent: Json) -> Json:
-    """Tables' spelling, no repeats in sets, nothing empty, nothing that is the server's."""
+    """The body in the tables' spelling. Repeats, empty and server-owned members are left out."""
     body = {name: value for name, value in sent.items() if name not in SERVER_OWNED}
     body = _renamed(body, *reversed(DEPTH2_SPELLING))
     for name in SETS:
@@ -87,7 +88,7 @@ def read(sent: Json) -> Json:
 
 
 def respell(body: Json) -> Json:
-    """As the page's samples spell it."""
+    """The body in the spelling of the page's samples."""
     deep = LOCATIONS[1:]
     found = {
         name: [_renamed(entry, *DESCRIPTION_SPELLING) for entry in value] if name in deep else value

@@ -1,4 +1,4 @@
-"""The sandbox as an object: started in the running loop, or in a thread of its own."""
+"""The sandbox as an object. It runs in the current event loop or in its own thread."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ._core import Core, Options
 from ._lenient import LenientRunner
 from ._table import Layout
 
-# Long enough to hand out an answer that is ready, too short to wait for one that hangs.
+# Seconds that stopping waits. An answer that is ready is still sent. One that hangs is cut off.
 _GRACE = 0.2
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - not bound, only told apart
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
 
 
 class Sandbox(Control):
     """An offline, stateful Kakao Moment.
 
-    `async with Sandbox() as sandbox` serves from the running loop, `with Sandbox() as sandbox`
-    from a daemon thread. `layout` chooses between the two readings of the audience routes,
-    `quirks` answers in the spelling of Kakao's samples (`desrciption`, `depth2locations`), and
-    without `quota` not even the platform's monthly quota applies.
+    `async with Sandbox() as sandbox` runs it in the current event loop. `with Sandbox() as
+    sandbox` runs it in a daemon thread. `layout` chooses between the two readings of the audience
+    routes. With `quirks` it answers in the spelling of Kakao's samples (`desrciption`,
+    `depth2locations`). With `quota=False` no quota applies, not even the platform's monthly one.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Sandbox(Control):
 
     @property
     def url(self) -> str:
-        """Where it listens; Kakao's paths begin with /openapi/v4 under it."""
+        """The base URL. Kakao's paths under it begin with /openapi/v4."""
         if self._url is None:
             raise RuntimeError("the sandbox is not running")
         return self._url
@@ -97,7 +97,7 @@ class Sandbox(Control):
 
 
 class _Thread:
-    """A loop of its own for one sandbox."""
+    """A thread that runs one sandbox in its own event loop."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

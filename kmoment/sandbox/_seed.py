@@ -1,7 +1,8 @@
-"""What is in the accounts when the sandbox starts.
+"""The data of the accounts when the sandbox starts.
 
-Account 1234 holds the values of Kakao's own samples. Every other account gets data of its own,
-from the seed, in the same forms; ids start at a thousand times its position, so none collide.
+Account 1234 holds the values of Kakao's samples. The data of any other account is made from the
+seed, in the same forms. Its ids start at 1,000 times its position, so that no two accounts share
+an id.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def load(account_id: int, position: int, seed: int) -> Json:
         path = files("kmoment.sandbox").joinpath("account_1234.json")
         documented: Json = json.loads(path.read_text("utf-8"))
         return documented
-    random = Random(f"{seed}:{account_id}")  # noqa: S311 - to be repeatable
+    random = Random(f"{seed}:{account_id}")  # noqa: S311 - must be repeatable
     return _invented(account_id, (position + 1) * 1000, random)
 
 

@@ -1,8 +1,8 @@
-"""THE table: every endpoint's name, method, path and how surely the path is Kakao's.
+"""The table of all endpoints: name, method, path, and fidelity (how surely the path is Kakao's).
 
-Kakao's page of the audience API reaches us without its URLs, so the audience routes have two
-readings. "nested" is what the one known URL, the list's, suggests. "flat" is quoted by third
-parties for two of them. The layout that was not chosen answers like any unknown route.
+Our copy of Kakao's audience page has no URLs, so there are two readings of the audience routes.
+"nested" follows from the one known URL, that of the list. "flat" is quoted by third parties for
+two of the routes. Routes of the layout that is not chosen are answered like unknown routes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BASE = "/openapi/v4"
 _NESTED = "/targetings/audiences"
 _NESTED_ID = "/targetings/audiences/{id}"
 _FLAT = "/targetings"
-# Not "audiences", or the flat layout would take the nested one's collection for an id.
+# An id in the flat layout. "audiences" is excluded: it is the nested layout's collection.
 _NOT_THE_COLLECTION = ":(?!audiences(?:/|$))[^/]+"
 _FLAT_ID = f"/targetings/{{id{_NOT_THE_COLLECTION}}}"
 _AD_GROUP = "/adGroups/targetings"
@@ -102,7 +102,7 @@ ENDPOINTS = (
         do.section_categories,
         account=False,
     ),
-    # The path stands on Kakao's page; of the answer's rows only the ids are known.
+    # The path is on Kakao's page. Of the answer's rows only the ids are documented.
     _lookup(
         "categories.list",
         "/targetings/data/categories",
@@ -147,6 +147,6 @@ ENDPOINTS = (
 
 
 def require_match(pattern: str) -> None:
-    """A misspelt pattern would silently never fire."""
+    """Refuse a pattern that matches no endpoint. It would have no effect and no error."""
     if not any(fnmatchcase(endpoint.name, pattern) for endpoint in ENDPOINTS):
         raise ValueError(f"no endpoint matches {pattern!r}")

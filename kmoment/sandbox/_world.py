@@ -1,4 +1,4 @@
-"""The state: accounts with their audiences, ad groups, links and look-up data. Knows no HTTP."""
+"""The state: accounts with their audiences, ad groups, links and look-up data. No HTTP here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Account:
     id: int
     audiences: dict[int, Audience]
     ad_groups: dict[int, Json]
-    # (audience, ad group), in the order of linking.
+    # The keys are (audience id, ad group id), in the order of linking.
     links: dict[tuple[int, int], None]
     lookups: Json
     deleted: set[int]
@@ -45,13 +45,13 @@ class Account:
         return [self.ad_groups[group] for audience, group in self.links if audience == audience_id]
 
     def link(self, audience_id: int, ad_group_id: int) -> None:
-        """Kakao documents no call for this: an ad group names its audience when it is saved."""
+        """Let an ad group use an audience. Kakao documents no call that does only this."""
         group = self.ad_groups.get(ad_group_id)
         if group is None:
             raise ValueError(f"account {self.id} has no ad group {ad_group_id}")
         message = self.audience(audience_id).body["type"] == "MESSAGE"
         if message != (group["adGroupType"] == "DIRECT_MESSAGE"):
-            raise ValueError(f"ad group {ad_group_id} takes audiences of the other type")
+            raise ValueError(f"ad group {ad_group_id} takes only audiences of another type")
         self.links[audience_id, ad_group_id] = None
 
     def unlink(self, audience_id: int, ad_group_id: int) -> None:
@@ -61,7 +61,7 @@ class Account:
         del self.links[audience_id, ad_group_id]
 
     def verdict(self, body: Json) -> str | None:
-        """ERROR for an audience that targets a customer file which cannot be used."""
+        """ERROR if the audience targets a customer file that cannot be used, else None."""
         usable = [row["id"] for row in self.lookups["customerFiles"] if row["status"] == "COMPLETE"]
         targets = body.get("customerFileTargetings", [])
         return None if all(_file_id(target) in usable for target in targets) else "ERROR"
