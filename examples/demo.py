@@ -2,7 +2,7 @@
 
     python examples/demo.py
 
-It grows the tree of all places in Korea, builds an audience from it, takes that audience through
+It loads the tree of all places in Korea, builds an audience from it, takes that audience through
 its life, and looks up many keywords and many accounts at once, of which some fail.
 """
 
@@ -28,7 +28,7 @@ async def main() -> None:
     async with Sandbox(accounts=(ACCOUNT,)) as sandbox:
         console.print(f"A sandbox of Kakao Moment listens at [bold]{sandbox.url}[/]")
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-            tree = await grow(moment)
+            tree = await load(moment)
             audience = await create(moment, tree)
             await edit(moment, audience.id)
             await links(moment, sandbox, audience.id)
@@ -38,7 +38,7 @@ async def main() -> None:
         console.print(f"\n{len(sandbox.requests()):,} requests, all of them on this machine.")
 
 
-async def grow(moment: kmoment.AsyncClient) -> kmoment.LocationTree:
+async def load(moment: kmoment.AsyncClient) -> kmoment.LocationTree:
     """Every district of every province, then every neighbourhood of every district."""
     heading("1", "Find places", f"locations.tree, {AT_ONCE} calls at once; tree.find")
     with progress_bar("districts") as bar:
@@ -88,7 +88,7 @@ async def edit(moment: kmoment.AsyncClient, audience_id: int) -> None:
 
 async def links(moment: kmoment.AsyncClient, sandbox: Sandbox, audience_id: int) -> None:
     """Kakao links in the ad group's own settings; here the sandbox plays that part."""
-    heading("4", "See and cut links", "audiences.ad_groups, audiences.unlink")
+    heading("4", "List and remove links", "audiences.ad_groups, audiences.unlink")
     audiences = moment.account(ACCOUNT).audiences
     sandbox.link(audience_id, 1)
     for group in await audiences.ad_groups(audience_id):
@@ -112,7 +112,7 @@ async def clean_up(moment: kmoment.AsyncClient, audience_id: int) -> None:
 
 async def refusal(moment: kmoment.AsyncClient) -> None:
     """A draft that breaks documented rules is refused with all its faults, before it is sent."""
-    heading("6", "A draft that cannot be", "InvalidDraftError")
+    heading("6", "A draft that breaks rules", "InvalidDraftError")
     bad = kmoment.AudienceDraft(
         " ",
         "MESSAGE",

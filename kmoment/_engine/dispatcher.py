@@ -44,6 +44,9 @@ class Dispatcher:
 
     __slots__ = ("settings", "state")
 
+    settings: ClientSettings
+    state: ClientState
+
     def __init__(self, settings: ClientSettings, state: ClientState) -> None:
         self.settings = settings
         self.state = state

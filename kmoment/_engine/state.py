@@ -31,17 +31,17 @@ class ClientState:
     timeouts: TimeoutScheduler
 
     def __init__(self, settings: ClientSettings) -> None:
-        self.token = TokenSource(settings.token)
-        self.slots = FairSemaphore(settings.max_connections)
+        self.token: TokenSource = TokenSource(settings.token)
+        self.slots: FairSemaphore = FairSemaphore(settings.max_connections)
         self.limiters: RateLimiterStore = InMemoryRateLimiters()
-        self.breakers = CircuitBreakers()
-        self.budget = Budget()
+        self.breakers: CircuitBreakers = CircuitBreakers()
+        self.budget: Budget = Budget()
         self.transport: Sends | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.closed = False
-        self.live = 0
+        self.closed: bool = False
+        self.live: int = 0
         """Calls under way."""
-        self.quiet = asyncio.Event()
+        self.quiet: asyncio.Event = asyncio.Event()
         """Set by each call that ends while the client closes."""
         self.creating: WeakValueDictionary[tuple[int | None, str], asyncio.Lock] = (
             WeakValueDictionary()

@@ -62,7 +62,7 @@ class CircuitBreakers:
     __slots__ = ("_all", "tripped")
 
     def __init__(self) -> None:
-        self.tripped = False
+        self.tripped: bool = False
         """Whether any breaker is open. If not, none needs to be asked."""
         self._all: Final[dict[type[APIError], CircuitBreaker]] = {
             QuotaExceededError: CircuitBreaker(*_QUOTA_WAITS),

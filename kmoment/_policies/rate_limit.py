@@ -37,8 +37,8 @@ class RateLimiter:
     )
 
     def __init__(self, period: float = 0.0) -> None:
-        self.declared = period
-        self.period = period
+        self.declared: float = period
+        self.period: float = period
         """Seconds from the end of one answer to the next call; 0 is no spacing."""
         self._due = 0.0
         self._ended = 0.0
