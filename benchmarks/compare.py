@@ -1,10 +1,10 @@
-"""Does a change make calls dearer? Two checkouts of kmoment against each other.
+"""CPU time of a call in two checkouts of kmoment, to find out if a change makes calls slower.
 
     python benchmarks/compare.py OLD NEW [PAIRS]
 
-OLD and NEW are folders with a ``kmoment`` in them. Each pair is two fresh processes, one of each,
-their order turned each time. CPU time of the client alone, for each call. The table shows the
-median of NEW / OLD, with its interval of 95 % (bootstrap).
+OLD and NEW are folders that contain ``kmoment``. Each pair is two new processes, one of OLD and one
+of NEW. Their order is reversed each time. Only the client's process is measured. The table shows
+the median of NEW / OLD, with its 95 % interval (bootstrap).
 """
 
 import json
@@ -61,15 +61,15 @@ print(json.dumps(taken))
 
 
 def one(path: str, url: str) -> dict[str, float]:
-    """CPU seconds of one fresh process with the kmoment in *path*."""
-    # -I: nothing of the folder this was started from, nor of the environment.
+    """CPU seconds of each task in a new process with the kmoment in *path*."""
+    # -I ignores modules in the current folder and variables of the environment.
     command = [sys.executable, "-I", "-c", ONE, str(Path(path).resolve()), url]
     taken: dict[str, float] = json.loads(subprocess.check_output(command, text=True))
     return taken
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """The interval of 95 % of the median, by drawing again."""
+    """The 95 % interval of the median, by bootstrap with 4,000 samples."""
     drawn = sorted(median(random.choices(values, k=len(values))) for _ in range(4000))
     return drawn[100], drawn[-101]
 

@@ -25,7 +25,7 @@ import orjson
 from yarl import URL
 
 import kmoment
-from kmoment._protocol import codec
+from kmoment._protocol import answer
 from measure import Taken, heading, pin, rounds, server, table
 from readers import PYDANTIC_ROWS, by_hand, check
 from rows import locations
@@ -70,11 +70,11 @@ class Contestants:
         return {"keyword": next(self._words)}
 
     async def kmoment(self) -> object:
-        codec._loads = json.loads  # as if orjson were not installed
+        answer._loads = json.loads  # as if orjson were not installed
         return await self._moment.locations.depth3(next(self._words))
 
     async def kmoment_orjson(self) -> object:
-        codec._loads = orjson.loads
+        answer._loads = orjson.loads
         return await self._moment.locations.depth3(next(self._words))
 
     async def raw(self) -> bytes:

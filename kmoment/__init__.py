@@ -37,6 +37,7 @@ if _TYPE_CHECKING:
         AsyncClient as AsyncClient,
     )
     from .errors import (
+        AddressNotAllowedError as AddressNotAllowedError,
         AmbiguousLocationError as AmbiguousLocationError,
         APIConnectionError as APIConnectionError,
         APIError as APIError,
@@ -53,11 +54,13 @@ if _TYPE_CHECKING:
         MaintenanceError as MaintenanceError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
+        PartialListError as PartialListError,
         PermissionDeniedError as PermissionDeniedError,
         Problem as Problem,
         ProtocolError as ProtocolError,
         QuotaExceededError as QuotaExceededError,
         RateLimitedError as RateLimitedError,
+        RouteNotFoundError as RouteNotFoundError,
         ServerError as ServerError,
         UsageError as UsageError,
         Violation as Violation,
@@ -135,12 +138,13 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncAccount AsyncClient",
     "errors": """
-        APIConnectionError APIError AmbiguousLocationError AttemptRecord
-        AuthenticationError BadRequestError ClientClosedError ConsentRequiredError
-        DeadlineExceededError DecodeError InvalidArgumentError InvalidDraftError
-        KmomentError MaintenanceError NotFoundError OutcomeUnknownError
-        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
-        ServerError UsageError Violation WrongLoopError
+        APIConnectionError APIError AddressNotAllowedError AmbiguousLocationError
+        AttemptRecord AuthenticationError BadRequestError ClientClosedError
+        ConsentRequiredError DeadlineExceededError DecodeError InvalidArgumentError
+        InvalidDraftError KmomentError MaintenanceError NotFoundError
+        OutcomeUnknownError PartialListError PermissionDeniedError Problem ProtocolError
+        QuotaExceededError RateLimitedError RouteNotFoundError ServerError UsageError
+        Violation WrongLoopError
     """,
     "models": """
         AdGroupStatus AdGroupType Age AgeType Audience AudienceAdGroup AudienceDraft

@@ -52,14 +52,18 @@ class Facts(TypedDict, total=False):
     detail_code: int | None
     detail_message: str | None
     request_sent: bool | None
+    request_id: str | None
     attempts: tuple[AttemptRecord, ...]
     can_retry: bool
     retry_after: float | None
     required_scopes: tuple[str, ...]
     phase: str | None
-    web_page: bool
+    not_the_api: bool
+    too_large: bool
     problems: tuple[Problem, ...]
     partial: list[Any] | None
+    unread: tuple[Any, ...]
+    total: int | None
     draft: Any
     candidates: tuple[Any, ...]
     known_ids: frozenset[int] | None

@@ -162,7 +162,7 @@ def query(argument: str, value: Any) -> Mapping[str, str | int]:
             refuse(f"{argument}[{name!r}]", "text or a whole number, under a name", item)
         text(argument, name)
         if isinstance(item, str) and not encodable(item):
-            refuse(f"{argument}[{name!r}]", "text that can be sent", item)
+            refuse(f"{argument}[{name!r}]", "text that UTF-8 can encode", item)
     return value
 
 

@@ -13,8 +13,10 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     │   └── WrongLoopError
     └── APIError                   a call failed
         ├── BadRequestError, NotFoundError     Kakao refuses the content; no such thing
+        ├── RouteNotFoundError                 the server has no such route
         ├── AuthenticationError                the token is wrong or revoked
         ├── PermissionDeniedError              not allowed
+        │   ├── AddressNotAllowedError         not from this IP address
         │   └── ConsentRequiredError           the user has to agree: `required_scopes`
         ├── RateLimitedError                   too fast: `retry_after`
         ├── QuotaExceededError                 the quota of the app is used up
@@ -23,7 +25,9 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
         ├── APIConnectionError                 no answer: refused, DNS, TLS, reset, silent
         ├── OutcomeUnknownError                a write may have been done: `draft`, `candidates`
         ├── DeadlineExceededError              also a TimeoutError: `phase`
-        └── DecodeError, ProtocolError         not as documented; not Kakao's at all
+        ├── DecodeError                        the answer is not as documented: `problems`
+        │   └── PartialListError               the server has more rows than came
+        └── ProtocolError                      the answer is not Kakao's at all
 
 A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s). What is
 tried again depends on what the failed attempt may have done at the server:
@@ -59,6 +63,7 @@ from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
 __all__ = [
     "APIConnectionError",
     "APIError",
+    "AddressNotAllowedError",
     "AmbiguousLocationError",
     "AttemptRecord",
     "AuthenticationError",
@@ -74,11 +79,13 @@ __all__ = [
     "MaintenanceError",
     "NotFoundError",
     "OutcomeUnknownError",
+    "PartialListError",
     "PermissionDeniedError",
     "Problem",
     "ProtocolError",
     "QuotaExceededError",
     "RateLimitedError",
+    "RouteNotFoundError",
     "ServerError",
     "UsageError",
     "Violation",
@@ -181,6 +188,10 @@ class APIError(KmomentError):
     """Kakao's ``extras.detailMsg``, mostly Korean."""
     request_sent: bool | None = None
     """False: the request provably never left. True: the server may have acted."""
+    request_id: str | None = None
+    """The id under which the server, or a gateway before it, knows the request."""
+    retry_after: float | None = None
+    """Seconds to wait, where the server says so."""
     attempts: tuple[AttemptRecord, ...] = ()
     """The attempts that failed, in order."""
 
@@ -209,7 +220,8 @@ class APIError(KmomentError):
             if value is not None
         )
         said = self.detail_message or self.message
-        parts = [f"{self.operation or 'call'}{where}: {self.reason}", kakao, said, self.hint]
+        ident = self.request_id and f"request {self.request_id}"
+        parts = [f"{self.operation or 'call'}{where}: {self.reason}", kakao, said, ident, self.hint]
         return " | ".join(part for part in parts if part)
 
     def __repr__(self) -> str:
@@ -237,6 +249,13 @@ class PermissionDeniedError(APIError):
     hint_ko = "앱의 카카오모먼트 권한과 광고계정에 대한 사용자 권한을 확인하세요."
 
 
+class AddressNotAllowedError(PermissionDeniedError):
+    """The app allows only some IP addresses, and this machine's is not among them."""
+
+    hint = "Add this machine's address to the allowed IP addresses of the app."
+    hint_ko = "앱의 허용 IP 주소에 이 컴퓨터의 주소를 추가하세요. 토큰 문제가 아닙니다."
+
+
 class ConsentRequiredError(PermissionDeniedError):
     """The user has not agreed to a business consent item."""
 
@@ -248,10 +267,17 @@ class ConsentRequiredError(PermissionDeniedError):
 
 
 class NotFoundError(APIError):
-    """The thing does not exist, or no longer; or the server has no such route."""
+    """The thing does not exist, or no longer. Kakao says so."""
 
     hint = "Check the id; it may have been deleted or belong to another ad account."
     hint_ko = "ID를 확인하세요. 삭제되었거나 다른 광고계정의 것일 수 있습니다."
+
+
+class RouteNotFoundError(APIError):
+    """The server has no such route. It has done nothing."""
+
+    hint = "Check the path, and `routes=`: kmoment knows two readings of Kakao's audience routes."
+    hint_ko = "경로와 `routes=` 설정을 확인하세요."
 
 
 class RateLimitedError(APIError):
@@ -260,9 +286,6 @@ class RateLimitedError(APIError):
     hint = "Wait, then call more slowly."
     hint_ko = "잠시 기다린 뒤 더 천천히 호출하세요."
     can_retry = True
-
-    retry_after: float | None = None
-    """Seconds to wait, where the server says so."""
 
 
 class QuotaExceededError(APIError):
@@ -329,13 +352,27 @@ class DecodeError(APIError):
     """The values that could not be read."""
     partial: list[Any] | None = None
     """Of a list: the rows that could be read. ``problems`` has one entry for each of the rest."""
+    unread: tuple[Any, ...] = ()
+    """Of a list: the rows that could not be read, as they came."""
+
+
+class PartialListError(DecodeError):
+    """The server says that its list has more rows than came. Never taken for the whole list."""
+
+    hint = "The rows that came are in `partial`. Kakao documents no way to get the others."
+    hint_ko = "받은 행은 `partial`에 있습니다. 나머지를 받는 방법은 문서에 없습니다."
+
+    total: int | None = None
+    """How many rows there are, as the server says; 0 if it only says that there are more."""
 
 
 class ProtocolError(APIError):
     """The answer is not one of Kakao's: a redirect, HTML, broken JSON or gzip, too large."""
 
-    web_page: bool = False
-    """Whether the answer is a web page. Then something other than Kakao sent it."""
+    not_the_api: bool = False
+    """Whether something other than Kakao has answered, such as a proxy or a portal."""
+    too_large: bool = False
+    """Whether the answer is larger than ``max_body_bytes``. It is not asked for again."""
 
     hint = "A proxy or portal between you and Kakao may have answered."
     hint_ko = "프록시 등 중간 장비가 대신 응답했을 수 있습니다."

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 import kmoment
-from helpers import SESSION, TOKEN
+from helpers import BODY_LIMIT, SESSION, TOKEN
 from helpers.fault_server import FaultServer
 from kmoment._engine import _aiohttp
 from kmoment.sandbox import Sandbox
@@ -63,7 +63,7 @@ async def server() -> AsyncIterator[FaultServer]:
 @pytest.fixture
 async def client(server: FaultServer) -> AsyncIterator[kmoment.AsyncClient]:
     """A client of the fault server that tries once: what each attempt does is the point."""
-    once = {"max_attempts": 1, "reconcile_delays": ()}
+    once = {"max_attempts": 1, "reconcile_delays": (), "max_body_bytes": BODY_LIMIT}
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=2, **once) as opened:  # type: ignore[arg-type]
         yield opened
 

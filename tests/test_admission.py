@@ -427,7 +427,7 @@ async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG each call is one log record with its facts, but without its body and token."""
     caplog.set_level(logging.DEBUG, "kmoment")
     client = kmoment.AsyncClient(TOKEN, reconcile_delays=())
-    scripted(client, ok(b"", 400))
+    scripted(client, ok({"code": -2, "msg": "x"}, 400))
     with pytest.raises(kmoment.BadRequestError):
         await client.account(5).audiences.create(DRAFT)
     (record,) = [r for r in caplog.records if r.name == "kmoment"]

@@ -1,4 +1,4 @@
-"""The members of aiohttp that it does not document, and what happens where one is missing."""
+"""The undocumented members of aiohttp that kmoment uses, and what happens if one is missing."""
 
 import asyncio
 import gc
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """What was found out, and that it was said, is remembered for the whole process."""
+    """Clear the two caches afterwards: the missing member, and the warning that was given."""
     find = _aiohttp.missing_member
     yield
     find.cache_clear()
@@ -31,14 +31,14 @@ def forgotten() -> Iterator[None]:
 
 
 def test_this_aiohttp_has_them_all() -> None:
-    """With the installed aiohttp, requests go the fast way."""
+    """The installed aiohttp has all members, so requests use the direct pool."""
     assert _aiohttp.missing_member() is None
     assert transport._pool_class() is _aiohttp.DirectPool
 
 
 @pytest.mark.parametrize("name", [name for _, name in _aiohttp._ATTRIBUTES])
 def test_a_missing_attribute_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each attribute that we use is looked for."""
+    """A missing attribute that kmoment uses is found and named."""
     owner = next(owner for owner, its in _aiohttp._ATTRIBUTES if its == name)
     without = type(owner.__name__, (), {})
     monkeypatch.setattr(_aiohttp, "_ATTRIBUTES", ((without, name),))
@@ -53,7 +53,7 @@ def test_a_changed_method_is_named(
     there: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each method that we use must take the arguments that we pass."""
+    """A method that kmoment uses is named if it is missing or takes other arguments."""
     owner, name, args, kwargs = row
     changed = type(owner.__name__, (), {name: lambda: None} if there else {})
     if name == "__init__" and not there:
@@ -66,7 +66,7 @@ def test_a_changed_method_is_named(
 async def test_the_session_takes_over_with_one_warning(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a member is missing, calls work all the same, and one warning says which it is."""
+    """If a member is missing, calls still work, and one warning names the member."""
     monkeypatch.setattr(_aiohttp, "missing_member", lambda: "ClientRequest.send")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -93,7 +93,7 @@ async def fallback(
 
 
 async def test_the_session_sends_once(server: FaultServer, fallback: kmoment.AsyncClient) -> None:
-    """A delete whose connection drops is one request: aiohttp alone would send two."""
+    """A delete whose connection is lost is sent once. aiohttp alone would send it twice."""
     server.script(CloseBefore())
     with pytest.raises(kmoment.OutcomeUnknownError):
         await fallback.account(1).audiences.delete(1)
@@ -103,7 +103,7 @@ async def test_the_session_sends_once(server: FaultServer, fallback: kmoment.Asy
 async def test_the_session_takes_no_answer_that_nobody_asked_for(
     server: FaultServer, fallback: kmoment.AsyncClient
 ) -> None:
-    """Bytes that came unasked are not read as the next call's answer."""
+    """An answer that no request asked for is not read as the next call's answer."""
     server.script(SpeakIdle(b"[]", b'{"id": 1, "name": "stale", "type": "DISPLAY"}'))
     await fallback.locations.depth1()
     await asyncio.sleep(0.2)
@@ -113,7 +113,7 @@ async def test_the_session_takes_no_answer_that_nobody_asked_for(
 
 @pytest.mark.usefixtures("fallback")
 async def test_the_session_says_what_cannot_be_reached() -> None:
-    """A refused connection provably sent nothing."""
+    """If the connection is refused, the error says that nothing was sent."""
     async with kmoment.AsyncClient(TOKEN, base_url="http://127.0.0.1:9", max_attempts=1) as client:
         with pytest.raises(kmoment.APIConnectionError) as caught:
             await client.account(1).audiences.delete(1)
@@ -123,7 +123,7 @@ async def test_the_session_says_what_cannot_be_reached() -> None:
 async def test_a_forgotten_session_warns_once(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One ResourceWarning of ours, and none of aiohttp's."""
+    """A client that was not closed gives one ResourceWarning of kmoment and none of aiohttp."""
     monkeypatch.setattr(_aiohttp, "missing_member", lambda: "ClientRequest.send")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

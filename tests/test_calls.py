@@ -1,4 +1,4 @@
-"""The table of calls, run through both clients."""
+"""The table of calls, with both clients."""
 
 import asyncio
 import json

@@ -76,7 +76,7 @@ async def test_bad_settings_are_refused(argument: str, settings: dict[str, Any])
     "url", ["http://127.0.0.1:8", "http://[::1]:8", "http://localhost:8", "https://example.com/x/"]
 )
 async def test_good_base_urls(url: str) -> None:
-    """https anywhere, http on this machine, with or without a path."""
+    """A base URL may be https for any host, or http for this machine, with or without a path."""
     assert kmoment.AsyncClient(TOKEN, base_url=url).base_url == url.rstrip("/")
 
 
@@ -104,6 +104,9 @@ async def test_a_provider_is_asked_once_and_again_after_a_401() -> None:
         await client.locations.depth1()
     assert transport.tokens == ["old", "old", "old", "new"]
     await client.aclose()
+
+
+NO_ROUTE = {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/x"}
 
 
 async def test_a_dead_token_is_tried_once() -> None:
@@ -389,8 +392,8 @@ async def test_pinned_routes_are_not_guessed(routes: Any, layout: Any) -> None:
 async def test_a_route_that_neither_reading_knows() -> None:
     """If both readings are unknown, the first error is raised and no reading is remembered."""
     client = kmoment.AsyncClient(TOKEN)
-    transport = scripted(client, ok(b"<html>", 404), ok(b"", 405), ok(STORED))
-    with pytest.raises(kmoment.NotFoundError):
+    transport = scripted(client, ok(NO_ROUTE, 404), ok(NO_ROUTE, 405), ok(STORED))
+    with pytest.raises(kmoment.RouteNotFoundError):
         await client.account(1).audiences.get(1)
     assert (await client.account(1).audiences.get(1)).id == 9
     assert len(transport.requests) == 3
@@ -404,7 +407,7 @@ async def test_a_gate_does_not_settle_the_route(
     """An answer of a gateway in front of the API does not decide between the readings."""
     client = kmoment.AsyncClient(TOKEN, max_attempts=1)
     monkeypatch.setattr(CircuitBreakers, "note", lambda *_: None)
-    transport = scripted(client, ok(b"", status), ok(b"", 404), ok(STORED))
+    transport = scripted(client, ok(b"", status), ok(NO_ROUTE, 404), ok(STORED))
     with pytest.raises(kmoment.APIError):
         await client.account(1).audiences.get(1)
     assert (await client.account(1).audiences.get(1)).id == 9

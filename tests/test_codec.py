@@ -13,8 +13,9 @@ import kmoment
 from helpers.samples import SAMPLES, Sample, sample
 from helpers.strategies import JSON
 from kmoment import models
+from kmoment._protocol.answer import EMPTY, NOT_JSON, parse
 from kmoment._protocol.call import Call
-from kmoment._protocol.codec import _parse, decode, encode, no_such_route
+from kmoment._protocol.codec import decode, encode, no_such_route
 from kmoment._protocol.converter import write
 from kmoment._protocol.endpoints import (
     CREATE_AUDIENCE,
@@ -26,7 +27,7 @@ from kmoment._protocol.endpoints import (
     LIST_AUDIENCES,
     unlisted,
 )
-from kmoment._protocol.error_table import EMPTY, NOT_JSON, retry_after
+from kmoment._protocol.error_table import retry_after
 from kmoment._protocol.http import Response
 
 BASE = "https://apis.moment.kakao.com"
@@ -182,6 +183,8 @@ def test_json_that_cannot_be_written_is_refused(body: Any) -> None:
 
 # -- Errors -----------------------------------------------------------------------------
 
+SPRING = {"timestamp": "2026-11-26T00:00:00", "status": 404, "error": "Not Found", "path": "/x"}
+MISMATCHED = {"code": -401, "msg": "ip mismatched! callerIp=1.2.3.4. check out registered ips."}
 ERRORS = [
     (400, envelope(-1), kmoment.ServerError),
     (400, envelope(-2), kmoment.BadRequestError),
@@ -204,24 +207,36 @@ ERRORS = [
     (400, envelope(-99999), kmoment.BadRequestError),
     (200, envelope(-813, 75029), kmoment.BadRequestError),
     (200, envelope(-813), kmoment.BadRequestError),
-    (401, b"", kmoment.AuthenticationError),
-    (403, b"<html>firewall</html>", kmoment.PermissionDeniedError),
-    (404, b"", kmoment.NotFoundError),
-    (405, b"", kmoment.BadRequestError),
+    (401, b"", kmoment.ProtocolError),
+    (403, b"<html>firewall</html>", kmoment.ProtocolError),
+    (404, b"", kmoment.ProtocolError),
+    (405, b"", kmoment.ProtocolError),
+    (404, SPRING, kmoment.RouteNotFoundError),
+    (405, SPRING, kmoment.RouteNotFoundError),
+    (404, envelope(-813), kmoment.RouteNotFoundError),
+    (404, envelope(-813, 99999), kmoment.NotFoundError),
+    (401, envelope(-401), kmoment.AuthenticationError),
+    (401, MISMATCHED, kmoment.AddressNotAllowedError),
+    (408, b"", kmoment.ServerError),
+    (425, b"<html>", kmoment.ServerError),
+    (500, envelope(-401), kmoment.ServerError),
+    (503, envelope(-9798), kmoment.MaintenanceError),
     (429, b"", kmoment.RateLimitedError),
     (502, b"<html>", kmoment.ServerError),
     (300, b"", kmoment.ProtocolError),
     (302, b"", kmoment.ProtocolError),
     (101, b"", kmoment.ProtocolError),
-    (410, b"", kmoment.BadRequestError),
+    (410, b"", kmoment.ProtocolError),
+    (407, b"Proxy Authentication Required", kmoment.ProtocolError),
     (429, envelope(-10), kmoment.RateLimitedError),
     (200, {"code": -813.0}, kmoment.BadRequestError),
     (400, envelope(-402, 75014), kmoment.ConsentRequiredError),
     (200, b"<html>portal</html>", kmoment.ProtocolError),
     (200, b"[" * 100_000, kmoment.ProtocolError),
     (200, b"\xff\xfe", kmoment.ProtocolError),
-    (200, b"", kmoment.DecodeError),
-    (200, [], kmoment.DecodeError),
+    (200, b"", kmoment.ProtocolError),
+    (200, [], kmoment.ProtocolError),
+    (200, {"message": "ok"}, kmoment.ProtocolError),
     (200, {"id": 1}, kmoment.DecodeError),
 ]
 
@@ -246,7 +261,7 @@ def test_errors_are_told_apart(status: int, body: Any, error: type[kmoment.APIEr
 @pytest.mark.parametrize("name", ["msg", "message", "error_description", "error"])
 def test_what_a_gate_says_is_kept(name: str) -> None:
     """An error of a gateway, without Kakao's code, keeps its text as the message."""
-    with pytest.raises(kmoment.AuthenticationError) as caught:
+    with pytest.raises(kmoment.ProtocolError) as caught:
         decode(GET, answer({name: "target biz token is not supplied."}, 401))
     assert caught.value.message == "target biz token is not supplied."
 
@@ -349,12 +364,14 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 
 def test_a_route_is_unknown_only_without_a_moment_error() -> None:
-    """A 404 or 405 means an unknown route only if it has no Moment error."""
+    """A 404 or 405 means an unknown route only in Spring's form, or as -813 without detailCode."""
     for status in (404, 405):
-        assert no_such_route(answer(b"<html>", status))
-        assert no_such_route(answer({"error": "x"}, status))
-        assert not no_such_route(answer(envelope(-813, 75014), status))
-    assert not no_such_route(answer(b"", 400))
+        assert no_such_route(GET, answer(SPRING, status))
+        assert no_such_route(GET, answer(envelope(-813), status))
+        assert not no_such_route(GET, answer(envelope(-813, 75014), status))
+        for foreign in (b"<html>", b"", {"error": "x"}, {"status": 404, "detail": "no route"}):
+            assert not no_such_route(GET, answer(foreign, status))
+    assert not no_such_route(GET, answer(SPRING, 400))
 
 
 # -- Values -----------------------------------------------------------------------------
@@ -363,8 +380,14 @@ def test_a_route_is_unknown_only_without_a_moment_error() -> None:
 def test_answers_without_a_body() -> None:
     """An empty body is a valid answer to a call that returns nothing, and to a bulk delete."""
     nothing = Call(endpoint=GET_AUDIENCE, returns=NoneType)
-    for body in (b"", b" \n", b"{}", b'{"ok": true}'):
+    for body in (b"", b" \n"):
         assert decode(nothing, answer(body)) is None
+    for body in (b"{}", b'{"ok": true}', b"<html>", b"ok", b"[]"):
+        with pytest.raises(kmoment.ProtocolError) as caught:
+            decode(nothing, answer(body))
+        assert caught.value.not_the_api
+    rows = Call(endpoint=LIST_AUDIENCES, returns=list[models.AudienceSummary])
+    assert decode(rows, answer(b"", 204)) == []
     bulk = Call(endpoint=DELETE_AUDIENCES, returns=models.BulkDeleteResult)
     assert decode(bulk, answer(b"")) == models.BulkDeleteResult()
     with pytest.raises(kmoment.ProtocolError):
@@ -413,14 +436,14 @@ def test_either_parser_reads_the_same(parser: str, data: Any) -> None:
     """json and orjson parse an answer to the same value."""
     loads = pytest.importorskip(parser).loads
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kmoment._protocol.codec._loads", loads)
+        patch.setattr("kmoment._protocol.answer._loads", loads)
         body = json.dumps(data).encode()
-        assert _parse(body) == data
-        assert _parse(b" \n") is EMPTY
+        assert parse(Response(200, {}, body)) == data
+        assert parse(Response(200, {}, b" \n")) is EMPTY
         for broken in (b"{", b"[1,]", b"\xff", body + b"}"):
-            assert _parse(broken) is NOT_JSON
+            assert parse(Response(200, {}, broken)) is NOT_JSON
 
 
 def test_half_an_emoji_is_read_with_either_parser() -> None:
     """An escaped lone surrogate is read, although orjson refuses it."""
-    assert _parse(b'[{"name": "half \\ud83d"}]') == [{"name": "half \ud83d"}]
+    assert parse(Response(200, {}, b'[{"name": "half \\ud83d"}]')) == [{"name": "half \ud83d"}]

@@ -145,7 +145,7 @@ async def test_async_docstrings(key: tuple[str, int], place: Sandbox) -> None:
         exec(compile(wrapped(EXAMPLES[key]), str(key), "exec"), space)
         try:
             await space["example"]()
-        except kmoment.NotFoundError:
+        except kmoment.RouteNotFoundError:
             assert key[0].endswith(".request")  # an endpoint that the sandbox does not have
 
 
@@ -158,7 +158,7 @@ def test_blocking_docstrings(key: tuple[str, int], place: Sandbox) -> None:
         space |= {"audience": moment.account(1234).audiences.get(1)}
         try:
             exec(compile(EXAMPLES[key], str(key), "exec"), space)
-        except kmoment.NotFoundError:
+        except kmoment.RouteNotFoundError:
             assert key[0].endswith(".request")
 
 

@@ -51,10 +51,11 @@ from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1800)]
 
-SEEDS, WRITES = map(int, os.environ.get("STORM", "2x60").split("x"))  # small, to be quick
-RATES: Final = (0.05, 0.2, 0.5)  # shares of calls with a fault: few, many, most that can work
+# Seeds, and writes for each seed. The default is small, so that the suite stays quick.
+SEEDS, WRITES = map(int, os.environ.get("STORM", "2x60").split("x"))
+RATES: Final = (0.05, 0.2, 0.5)  # shares of calls that get a fault: one in 20, in 5, in 2
 ACCOUNT: Final = 1234
-DEADLINE: Final = 0.005  # seconds after which a late write is done: after its lost answer
+DEADLINE: Final = 0.005  # seconds after which a late write is done: short, so that tests are quick
 
 
 class World(Protocol):

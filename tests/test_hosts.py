@@ -1,4 +1,4 @@
-"""Each host a script lives in, as a real process under ``-X dev -W error``, with a time limit."""
+"""Each kind of host program, as a real process under ``-X dev -W error``, with a time limit."""
 
 import signal
 import subprocess
@@ -37,6 +37,7 @@ NAMES = (
     "no_threads_at_import",
     *FORKS,
 )
+# Seconds for one host program. It takes a few seconds at most, but the machine may be busy.
 LIMIT = 30.0
 
 
@@ -52,7 +53,7 @@ def run(name: str, sandbox: Sandbox) -> subprocess.CompletedProcess[str]:
 
 
 def leniency(name: str) -> list[str]:
-    """Python 3.12 and newer warn about every fork of a process that has threads."""
+    """Python 3.12 and newer warn about a fork in a process with threads. Ignore that warning."""
     return ["-W", "ignore:This process:DeprecationWarning"] if name in FORKS else []
 
 
@@ -64,7 +65,7 @@ def calm(sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_host(name: str, calm: Sandbox) -> None:
-    """The host ends by itself, in time, with nothing on stderr: no warning, hang or trace."""
+    """The host program ends by itself, in time, without a warning or a traceback."""
     start = time.monotonic()
     host = run(name, calm)
     assert host.stderr == ""
@@ -75,7 +76,7 @@ def test_host(name: str, calm: Sandbox) -> None:
 
 
 def test_ctrl_c_uncaught(calm: Sandbox) -> None:
-    """A Ctrl-C that nobody catches ends the program as Ctrl-C does, with one traceback."""
+    """An uncaught Ctrl-C ends the program with SIGINT's exit code and one traceback."""
     start = time.monotonic()
     host = run("ctrl_c_uncaught", calm)
     assert host.returncode == -signal.SIGINT

@@ -1,4 +1,4 @@
-"""The sync twin is in step with the async original, both ways."""
+"""The mirrored resources are in step with the async ones, both ways."""
 
 import ast
 import inspect
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import kmoment
-from helpers.mirror import RULES, SOURCE, TWIN, mirrored, twins
+from helpers.mirror import MIRROR, RULES, SOURCE, mirrored, mirrored_files
 from kmoment import client as async_client
 from kmoment.sync import client as sync_client
 
@@ -36,9 +36,9 @@ def turned(text: str) -> str:
 
 
 def test_the_trees_are_equal() -> None:
-    """Each twin is exactly what its original gives, and no twin is an orphan."""
-    have = {path.name: path.read_text(encoding="utf-8") for path in TWIN.glob("*.py")}
-    assert have == twins()
+    """Each mirrored file is exactly what the rules make of its original, and there is no other."""
+    have = {path.name: path.read_text(encoding="utf-8") for path in MIRROR.glob("*.py")}
+    assert have == mirrored_files()
 
 
 def test_every_rule_fires() -> None:
@@ -51,10 +51,10 @@ def test_every_rule_fires() -> None:
     assert all(sum(fired) for fired in zip(*counts, strict=True))
 
 
-@pytest.mark.parametrize("name", twins())
+@pytest.mark.parametrize("name", mirrored_files())
 def test_no_async_is_left(name: str) -> None:
     """No async node, and no name or docstring that speaks of one, survives the mirror."""
-    text = twins()[name]
+    text = mirrored_files()[name]
     nodes = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, nodes)]
     assert not re.search(r"\b(async|await|Async[A-Z]\w*)\b", text)
@@ -71,17 +71,17 @@ def public(cls: type) -> dict[str, Any]:
 def resources() -> list[tuple[type, type]]:
     rooms = [(async_client, sync_client)]
     return [
-        (value, getattr(twin, name.removeprefix("Async")))
-        for original, twin in rooms
+        (value, getattr(mirror, name.removeprefix("Async")))
+        for original, mirror in rooms
         for name, value in inspect.getmembers(original, inspect.isclass)
         if value.__module__.startswith("kmoment.resources")
     ]
 
 
-@pytest.mark.parametrize(("original", "twin"), resources(), ids=lambda cls: cls.__name__)
-def test_methods_look_the_same(original: type, twin: type) -> None:
+@pytest.mark.parametrize(("original", "mirror"), resources(), ids=lambda cls: cls.__name__)
+def test_methods_look_the_same(original: type, mirror: type) -> None:
     """Same names, same signatures, same help: only nothing is awaited."""
-    theirs, ours = public(original), public(twin)
+    theirs, ours = public(original), public(mirror)
     assert list(ours) == list(theirs)
     for name in ours:
         signature = turned(str(inspect.signature(theirs[name])))
@@ -89,11 +89,11 @@ def test_methods_look_the_same(original: type, twin: type) -> None:
         assert inspect.getdoc(ours[name]) == turned(inspect.getdoc(theirs[name]) or "")
 
 
-@pytest.mark.parametrize(("original", "twin"), PAIRS, ids=lambda cls: cls.__name__)
-def test_the_hand_written_classes_keep_step(original: type, twin: type) -> None:
+@pytest.mark.parametrize(("original", "mirror"), PAIRS, ids=lambda cls: cls.__name__)
+def test_the_hand_written_classes_keep_step(original: type, mirror: type) -> None:
     """Client and Account, written by hand, have their originals' names, help and signatures."""
     theirs = {"close" if name == "aclose" else name: it for name, it in public(original).items()}
-    ours = public(twin)
+    ours = public(mirror)
     assert set(ours) == set(theirs)
     for name in theirs:
         help_text = inspect.getdoc(ours[name]) or ""
@@ -107,6 +107,6 @@ def test_the_hand_written_classes_keep_step(original: type, twin: type) -> None:
             )
     _, moved = BY_HAND
     signature = str(inspect.signature(original)).replace("Async", "")
-    assert re.sub(*moved, signature) == str(inspect.signature(twin))
-    made = [inspect.getdoc(getattr(cls, "__init__")) or "" for cls in (original, twin)]  # noqa: B009
+    assert re.sub(*moved, signature) == str(inspect.signature(mirror))
+    made = [inspect.getdoc(getattr(cls, "__init__")) or "" for cls in (original, mirror)]  # noqa: B009
     assert turned(made[0]) == made[1]

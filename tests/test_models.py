@@ -26,14 +26,14 @@ GANGNAM = kmoment.Depth2Location(
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda e: e.__name__)
 def test_unknown_words_are_kept(enum: type[OpenEnum]) -> None:
-    """A word kmoment does not know compares, prints, hashes, copies and pickles as itself."""
+    """A word that kmoment does not know compares, prints, hashes, copies and pickles as text."""
     word = enum("BRAND_NEW")
     assert (word, str(word), hash(word)) == ("BRAND_NEW", "BRAND_NEW", hash("BRAND_NEW"))
     assert not word.is_known
     assert "unknown" in repr(word)
-    for twin in (pickle.loads(pickle.dumps(word)), copy.deepcopy(word)):
-        assert type(twin) is enum
-        assert twin == word
+    for copied in (pickle.loads(pickle.dumps(word)), copy.deepcopy(word)):
+        assert type(copied) is enum
+        assert copied == word
 
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda e: e.__name__)
@@ -46,13 +46,13 @@ def test_known_words_are_members(enum: type[OpenEnum]) -> None:
 
 
 def test_words_are_text() -> None:
-    """What is no text is no word."""
+    """A value that is not text is refused."""
     with pytest.raises(ValueError, match="not a valid"):
         AudienceStatus(WRONG_WORD)
 
 
 def test_the_tables_spelling_of_all() -> None:
-    """Kakao's tables print ``All`` for what its samples and notes call ``ALL``."""
+    """``All``, as in Kakao's tables, is read as ``ALL``, as in its samples and notes."""
     for enum in (kmoment.AgeType, kmoment.GenderType, kmoment.LocationType):
         assert enum("All") is enum("ALL")
         assert not enum("all").is_known
@@ -61,7 +61,7 @@ def test_the_tables_spelling_of_all() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 @given(data=st.data())
 def test_models_round_trip(model: type[Model], data: st.DataObject) -> None:
-    """Any model written as JSON and read again is the same, in pickles and copies as well."""
+    """A model is equal after writing and reading it as JSON, after pickling and after copying."""
     value = data.draw(models_of(model))
     assert read(json.loads(json.dumps(write(value))), model) == value
     assert pickle.loads(pickle.dumps(value)) == value
@@ -71,7 +71,7 @@ def test_models_round_trip(model: type[Model], data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_models_are_frozen_and_slotted(model: type[Model]) -> None:
-    """A model refuses to change and holds nothing beside its fields."""
+    """A model cannot be changed, and has no attributes except its fields."""
     empty = object.__new__(model)
     assert not hasattr(empty, "__dict__")
     for field in attrs.fields(model):
@@ -80,7 +80,7 @@ def test_models_are_frozen_and_slotted(model: type[Model]) -> None:
 
 
 def test_repr_shows_what_is_there() -> None:
-    """A repr leaves out what is not set, and shows unknown members."""
+    """A repr leaves out members that are not set, and shows unknown members."""
     assert repr(SEOUL) == "Location(value='I', description='서울특별시', depth1_name='서울특별시')"
     row = kmoment.AudienceSummary(id=1, name="x", extra={"new": 1})
     assert repr(row) == "AudienceSummary(id=1, name='x', extra={'new': 1})"
@@ -100,7 +100,7 @@ def test_repr_shows_what_is_there() -> None:
     ],
 )
 def test_extra_cannot_be_changed(change: object) -> None:
-    """Unknown members are as frozen as the known ones."""
+    """``extra`` cannot be changed."""
     extra = kmoment.AudienceSummary(id=1, name="x", extra={"a": 1}).extra
     with pytest.raises(TypeError, match="frozen"):
         change(extra)  # type: ignore[operator]
@@ -108,7 +108,7 @@ def test_extra_cannot_be_changed(change: object) -> None:
 
 
 def test_frozen_dict_copies() -> None:
-    """A frozen mapping copies to itself and pickles to its equal."""
+    """A copy of a frozen mapping is the mapping itself, and a pickled one is equal."""
     frozen = FrozenDict(a=1)
     assert copy.copy(frozen) is frozen
     assert pickle.loads(pickle.dumps(frozen)) == frozen
@@ -118,7 +118,7 @@ def test_frozen_dict_copies() -> None:
 
 
 def test_types_follow_from_what_is_given() -> None:
-    """Nothing given is ALL; anything given is NOT_ALL or AREA."""
+    """A type is ALL if its set is not given, and NOT_ALL or AREA if it is given."""
     bare = AudienceDraft("x", "DISPLAY").resolved()
     assert (bare.age_type, bare.gender_type, bare.location_type) == ("ALL", "ALL", "ALL")
     for area in ("locations", "depth2_locations", "depth3_locations"):
@@ -129,13 +129,13 @@ def test_types_follow_from_what_is_given() -> None:
 
 
 def test_both_kinds_have_a_maker() -> None:
-    """``display`` and ``message`` are the draft of that type."""
+    """``display`` and ``message`` make drafts of their type."""
     assert AudienceDraft.display("x", ages=["20"]) == AudienceDraft("x", "DISPLAY", ages=["20"])
     assert AudienceDraft.message("x", ages=["20"]) == AudienceDraft("x", "MESSAGE", ages=["20"])
 
 
 def test_sets_keep_order_and_drop_repeats() -> None:
-    """Kakao's sets are tuples: in the order given, each value once."""
+    """A draft's set is a tuple in the given order, with each value once."""
     draft = AudienceDraft.display("x", ages=["30", Age.AGE_20, "30", "20"], locations=[SEOUL] * 2)
     assert draft.ages == ("30", "20")
     assert draft.locations == (SEOUL,)
@@ -143,16 +143,16 @@ def test_sets_keep_order_and_drop_repeats() -> None:
 
 @pytest.mark.parametrize("value", ["20", b"20", {"a": 1}, 20], ids=lambda v: type(v).__name__)
 def test_a_set_must_be_a_collection(value: Any) -> None:
-    """Text in place of a set of text would fall apart into letters: it is refused by name."""
+    """A value that is not a collection is refused by name. Text is refused too."""
     with pytest.raises(kmoment.InvalidArgumentError, match=r"^ages must be a collection.*not"):
         AudienceDraft("x", "DISPLAY", ages=value)
 
 
 DISPLAY_OR = "must be DISPLAY or MESSAGE"
-FAULTS = {
+VIOLATIONS = {
     "blank name": ({"name": "  "}, ["name: must be text that is not empty"]),
     "name is no text": ({"name": 3}, ["name: must be text that is not empty"]),
-    "name cannot be sent": ({"name": "\ud800"}, ["name: must be text that can be sent"]),
+    "name cannot be sent": ({"name": "\ud800"}, ["name: must be text that UTF-8 can encode"]),
     "no type": ({"type": None}, ["type: must be DISPLAY or MESSAGE, not None"]),
     "unknown type": ({"type": "display"}, ["type: must be DISPLAY or MESSAGE, not 'display'"]),
     "ages with ALL": (
@@ -241,15 +241,15 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("members", "violations"), FAULTS.values(), ids=FAULTS)
-def test_faults(members: dict[str, object], violations: list[str]) -> None:
-    """Each documented rule is a violation with the field's path and the rule."""
+@pytest.mark.parametrize(("members", "violations"), VIOLATIONS.values(), ids=VIOLATIONS)
+def test_violations(members: dict[str, object], violations: list[str]) -> None:
+    """A draft that breaks a documented rule has a violation with the path and the rule."""
     draft = AudienceDraft(**{"name": "x", "type": "DISPLAY", **members})  # type: ignore[arg-type]
     assert [str(violation) for violation in draft.violations()] == violations
 
 
-def test_all_faults_at_once() -> None:
-    """A draft with several violations names all of them, in one error that pickles."""
+def test_all_violations_at_once() -> None:
+    """All violations of a draft are in one error, which can be pickled."""
     draft = AudienceDraft("", "DISPLAY", ages=["20", "99"], genders=["X"])
     with pytest.raises(kmoment.InvalidDraftError) as caught:
         checked_draft("audience", draft)
@@ -268,7 +268,7 @@ def test_all_faults_at_once() -> None:
 
 
 def test_a_word_newer_than_kmoment_is_never_refused() -> None:
-    """An enum member of an unknown value passes: Kakao may have extended its list."""
+    """An enum value that kmoment does not know is accepted, because Kakao may have added it."""
     draft = AudienceDraft(
         "x", models.AudienceType("SEARCH"), ages=[Age("70")], age_type=models.AgeType("SOME")
     )
@@ -277,7 +277,7 @@ def test_a_word_newer_than_kmoment_is_never_refused() -> None:
 
 @given(draft=models_of(AudienceDraft))
 def test_checking_any_draft(draft: AudienceDraft) -> None:
-    """A draft passes, or is refused with violations that each name one of its fields."""
+    """Any draft is accepted, or refused with violations that each name one of its fields."""
     try:
         assert checked_draft("audience", draft) == draft.resolved()
     except kmoment.InvalidDraftError as error:
@@ -313,7 +313,7 @@ ANSWER = {
 
 
 def test_a_draft_of_an_answer_loses_no_targeting() -> None:
-    """What a PUT needs is all there: unknown members, unknown targetings, derived types."""
+    """A draft of an answer keeps all targeting, also unknown members, and derives its types."""
     draft = read(ANSWER, models.Audience).draft()
     assert write(checked_draft("audience", draft)) == {
         "lookalikeTargetings": [{"lookalikeId": 9}],
@@ -339,13 +339,13 @@ def test_a_draft_of_an_answer_loses_no_targeting() -> None:
 
 
 def test_a_draft_never_widens_an_audience_unseen() -> None:
-    """Where an answer says NOT_ALL without saying which ages, the draft is refused, not ALL."""
+    """If an answer has NOT_ALL but no ages, its draft is refused and does not become ALL."""
     answer = read({"id": 1, "name": "x", "type": "DISPLAY", "ageType": "NOT_ALL"}, models.Audience)
     assert [violation.path for violation in answer.draft().violations()] == ["age_type"]
 
 
 def test_sets_that_kakao_forbids_are_left_out_when_empty() -> None:
-    """Kakao says not to pass ages with ALL: an empty set is not passed either."""
+    """An empty set that its type forbids is not sent."""
     draft = AudienceDraft.display("x", ages=(), locations=(), tracker_targetings=(), extra={})
     assert write(checked_draft("audience", draft)) == {
         "name": "x",
@@ -358,7 +358,7 @@ def test_sets_that_kakao_forbids_are_left_out_when_empty() -> None:
 
 
 def test_entries_kmoment_does_not_understand_survive() -> None:
-    """An entry without the member that older pages name is read, kept and sent back."""
+    """An entry with members that kmoment does not know is read, kept and sent back."""
     entries = {
         "cohortTargetings": [{"id": 5, "inclusionType": "INCLUDE"}],
         "ufoInterests": [101, {"id": "I01"}, "A01"],
@@ -370,7 +370,7 @@ def test_entries_kmoment_does_not_understand_survive() -> None:
 
 
 def test_a_changed_draft_changes_its_types() -> None:
-    """Types that follow from the sets go on following them after a change."""
+    """After a change of its sets, a draft derives its types again."""
     draft = read(ANSWER, models.Audience).draft().replace(ages=None, depth2_locations=None)
     assert checked_draft("audience", draft).age_type == "ALL"
     assert checked_draft("audience", draft).location_type == "ALL"
@@ -379,7 +379,7 @@ def test_a_changed_draft_changes_its_types() -> None:
 
 @given(audience=models_of(models.Audience))
 def test_any_answer_becomes_a_draft(audience: models.Audience) -> None:
-    """A draft can be made of whatever was answered, and carries every set of it."""
+    """Any audience can become a draft, which has the audience's locations and extra members."""
     draft = audience.draft()
     for field in attrs.fields(AudienceDraft):
         if field.name.endswith("locations") or field.name == "extra":
@@ -387,7 +387,7 @@ def test_any_answer_becomes_a_draft(audience: models.Audience) -> None:
 
 
 def test_targets() -> None:
-    """Each look-up row makes the entry that targets it."""
+    """``target`` of each look-up row makes the entry that targets it."""
     include = kmoment.InclusionType.INCLUDE
     exclude = kmoment.InclusionType.EXCLUDE
     assert kmoment.CohortAvailable(id=1).target() == kmoment.CohortTargeting(

@@ -1,4 +1,7 @@
-"""Doubts that are easily lost on the way: each was found by ``test_machine.py``."""
+"""Cases in which a write may have been done. The report must say so, also after a later event.
+
+``test_stateful.py`` has found each of them.
+"""
 
 import asyncio
 from typing import Any
@@ -32,7 +35,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_final_answer_after_a_doubt_is_a_doubt(name: str) -> None:
-    """An attempt that acted, then a 401: not a plain AuthenticationError."""
+    """If an attempt may have acted, a later 401 raises OutcomeUnknownError."""
 
     async def work() -> None:
         client, _, _ = moment()
@@ -46,7 +49,7 @@ def test_a_final_answer_after_a_doubt_is_a_doubt(name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_breaker_in_the_middle_of_a_doubt(name: str) -> None:
-    """A probe whose first attempt acted, unanswered; its second is held back by the breaker."""
+    """If a probe may have acted and the breaker refuses its retry, the outcome is unknown."""
 
     async def work() -> None:
         client, _, _ = moment()
@@ -64,7 +67,7 @@ def test_a_breaker_in_the_middle_of_a_doubt(name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_cancelled_in_the_pause_after_a_doubt(name: str) -> None:
-    """Cancelled between two attempts, the first of which acted: the hook must hear "unknown"."""
+    """If a call is cancelled after an attempt that may have acted, the hook gets "unknown"."""
 
     async def work() -> None:
         client, _, ear = moment()
@@ -81,7 +84,7 @@ def test_cancelled_in_the_pause_after_a_doubt(name: str) -> None:
 
 
 def test_a_bulk_delete_and_a_stale_list() -> None:
-    """Nothing was deleted, and the list does not show the newest audience yet: no success."""
+    """A bulk delete that did nothing is no success if a stale list does not show the audience."""
 
     async def work() -> None:
         client, truth, _ = moment()
@@ -96,7 +99,7 @@ def test_a_bulk_delete_and_a_stale_list() -> None:
 
 
 def test_cancelled_while_reading_back() -> None:
-    """Done by the first attempt, "not linked" to the second, cancelled in the look that follows."""
+    """If a call is cancelled during the check after a possible write, the hook gets "unknown"."""
 
     async def work() -> None:
         client, _, ear = moment()
@@ -114,7 +117,7 @@ def test_cancelled_while_reading_back() -> None:
 
 
 def test_a_bulk_delete_done_late_is_no_failure() -> None:
-    """Done between the look and the second request: "already deleted" is our own doing."""
+    """If the first request is done late, "already deleted" for the second counts as deleted."""
 
     async def work() -> None:
         client, _, _ = moment()

@@ -1,4 +1,4 @@
-"""What a failed attempt leads to: the whole table, the decision over it, and the loop."""
+"""Retries: the table of failures and actions, the decision, and the retry loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,7 +40,7 @@ R, RAISE, ONCE = Action.RETRY, Action.RAISE, Action.RETRY_ONCE
 SOON_, DONE, LATER = Action.RETRY_SOON, Action.SUCCEED, Action.SUCCEED_AFTER_DOUBT
 FIND, READ, READ_LATER = Action.RECONCILE, Action.READ_BACK, Action.READ_BACK_AFTER_DOUBT
 
-# The contract, row by row: safe, replace, idempotent, create, bulk, once.
+# The contract: effect, then the action for safe, replace, idempotent, create, bulk and once.
 TABLE = {
     FailureKind.NOT_CONNECTED: (Effect.UNSENT, R, R, R, R, R, R),
     FailureKind.BAD_CERTIFICATE: (Effect.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
@@ -52,7 +52,8 @@ TABLE = {
     FailureKind.NOT_THE_API: (Effect.UNKNOWN, ONCE, READ, READ, FIND, READ, RAISE),
     FailureKind.DEADLINE: (Effect.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
     FailureKind.BODY_LOST: (Effect.DONE, R, READ, DONE, FIND, READ, RAISE),
-    FailureKind.NOT_AS_DOCUMENTED: (Effect.DONE, RAISE, READ, DONE, FIND, READ, RAISE),
+    FailureKind.TOO_LARGE: (Effect.DONE, RAISE, READ, DONE, FIND, READ, RAISE),
+    FailureKind.NOT_AS_DOCUMENTED: (Effect.UNKNOWN, RAISE, READ, READ, FIND, READ, RAISE),
     FailureKind.UNAUTHORIZED: (Effect.FAILED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
     FailureKind.NOT_FOUND: (Effect.FAILED, RAISE, RAISE, LATER, RAISE, RAISE, RAISE),
     FailureKind.REFUSED: (Effect.FAILED, RAISE, RAISE, READ_LATER, RAISE, RAISE, RAISE),
@@ -61,7 +62,7 @@ TABLE = {
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_the_table_is_the_contract(kind: FailureKind) -> None:
-    """Each kind has the outcome, and for each kind of call the step, that the contract says."""
+    """Each kind of failure has the effect and the actions that the contract says."""
     outcome, *actions = TABLE[kind]
     assert EFFECTS[kind] is outcome
     assert [ACTIONS[kind][replay] for replay in Replay] == actions
@@ -87,9 +88,12 @@ EVENTS: list[tuple[kmoment.APIError, FailureKind]] = [
     (kmoment.AuthenticationError("x"), FailureKind.UNAUTHORIZED),
     (kmoment.NotFoundError("x"), FailureKind.NOT_FOUND),
     (kmoment.DecodeError("x"), FailureKind.NOT_AS_DOCUMENTED),
-    (kmoment.ProtocolError("x", {"status": 200, "web_page": True}), FailureKind.NOT_THE_API),
+    (kmoment.ProtocolError("x", {"status": 200, "not_the_api": True}), FailureKind.NOT_THE_API),
     (kmoment.ProtocolError("x", {"status": 200}), FailureKind.BODY_LOST),
-    (kmoment.ProtocolError("x", {"status": 302}), FailureKind.REFUSED),
+    (kmoment.ProtocolError("x", {"status": 302, "not_the_api": True}), FailureKind.NOT_THE_API),
+    (kmoment.ProtocolError("x", {"status": 200, "too_large": True}), FailureKind.TOO_LARGE),
+    (kmoment.RouteNotFoundError("x", {"status": 404}), FailureKind.REFUSED),
+    (kmoment.AddressNotAllowedError("x", {"status": 401}), FailureKind.REFUSED),
     (kmoment.ProtocolError("x"), FailureKind.CONNECTION_LOST),
     (kmoment.BadRequestError("x"), FailureKind.REFUSED),
     (kmoment.PermissionDeniedError("x"), FailureKind.REFUSED),
@@ -98,7 +102,7 @@ EVENTS: list[tuple[kmoment.APIError, FailureKind]] = [
 
 @pytest.mark.parametrize(("error", "kind"), EVENTS)
 def test_errors_are_events(error: kmoment.APIError, kind: FailureKind) -> None:
-    """What went wrong follows from the error's class and its facts."""
+    """The kind of failure follows from the error's class and its facts."""
     assert kind_of(error) is kind
 
 
@@ -121,7 +125,7 @@ def test_decisions(
     kind: FailureKind, replay: Replay, number: int, elapsed: float, left: float, in_doubt: bool,
     tokens: float, retry_after: float | None, jitter: float,
 ) -> None:  # fmt: skip
-    """No decision sleeps past the deadline, overspends, or sends a write again in doubt."""
+    """No decision pauses past the deadline, overspends the budget, or repeats an unsafe write."""
     budget = Budget(tokens)
     step = tried(
         kind,
@@ -148,7 +152,7 @@ def test_decisions(
 
 
 def test_pauses_grow_and_are_capped() -> None:
-    """Transient failures wait 50 ms doubled with full jitter; a 429 a second doubled."""
+    """Pauses double up to a cap: from 0.1 s to 20 s, or after a 429 from 1 s to 60 s."""
     full: list[float] = []
     throttled: list[float] = []
     for number in range(1, 12):
@@ -163,20 +167,20 @@ def test_pauses_grow_and_are_capped() -> None:
 
 
 def test_a_late_update_is_not_repeated() -> None:
-    """A second copy of an update could undo somebody's edit: only within 30 s of the first."""
+    """An update is repeated only within 30 s, because it could undo somebody's later edit."""
     assert decide(tried(elapsed=RETRY_SOON_WITHIN - 1), Replay.REPLACE, Budget(), 3).action is R
     assert decide(tried(elapsed=RETRY_SOON_WITHIN), Replay.REPLACE, Budget(), 3) == Decision(RAISE)
 
 
 def test_missing_after_doubt_is_success() -> None:
-    """An audience that is gone after an attempt in doubt was deleted by that attempt."""
+    """A delete that gets "not found" succeeds if an earlier attempt may have been done."""
     gone = tried(FailureKind.NOT_FOUND, in_doubt=True)
     assert decide(gone, Replay.IDEMPOTENT, Budget(), 3).action is DONE
     assert decide(tried(FailureKind.NOT_FOUND), Replay.IDEMPOTENT, Budget(), 3).action is RAISE
 
 
 def test_the_budget_comes_back() -> None:
-    """Clean successes earn what retries spend, up to the full amount."""
+    """Successes refill the retry budget, up to its full amount."""
     budget = Budget()
     assert [budget.spend(FailureKind.CONNECTION_LOST) for _ in range(11)] == [True] * 10 + [False]
     assert not budget.spend(FailureKind.THROTTLED)
@@ -193,7 +197,7 @@ def test_the_budget_comes_back() -> None:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses take no time; each is written down."""
+    """The pauses, in seconds. They are recorded and not waited for."""
     taken: list[float] = []
 
     async def nap(seconds: float) -> None:
@@ -211,7 +215,7 @@ def script(*answers: Response | BaseException, **settings: Any) -> tuple[Any, Sc
 
 
 async def test_a_failing_read_is_tried_three_times(naps: list[float]) -> None:
-    """Three attempts in all, then the error with the story of all three."""
+    """A failing read is tried three times, and the error has all three attempts."""
     client, transport = script(ok(b"", 502))
     with pytest.raises(kmoment.ServerError) as caught:
         await client.locations.depth1()
@@ -223,14 +227,14 @@ async def test_a_failing_read_is_tried_three_times(naps: list[float]) -> None:
 
 
 async def test_a_read_recovers(naps: list[float]) -> None:
-    """A second attempt that succeeds is a success."""
+    """A read succeeds if its second attempt succeeds."""
     client, transport = script(TransportError("gone"), ok([]))
     assert await client.locations.depth1() == []
     assert len(transport.requests) == 2
 
 
 async def test_retry_after_is_kept(naps: list[float]) -> None:
-    """A 429 waits as long as the server says; past the deadline it fails at once."""
+    """A retry waits for Retry-After. If that is past the deadline, the call fails at once."""
     client, _ = script(ok(b"", 429, **{"retry-after": "7"}), ok([]))
     await client.locations.depth1()
     assert 7 <= naps[0] < 7.1
@@ -242,7 +246,7 @@ async def test_retry_after_is_kept(naps: list[float]) -> None:
 
 
 async def test_an_outage_costs_hardly_more_than_a_request_per_call(naps: list[float]) -> None:
-    """Two hundred calls into a full outage send no more than 1.15 requests each."""
+    """200 calls during a full outage send at most 1.15 requests for each call."""
     client, transport = script(ok(b"", 503))
     for _ in range(200):
         with pytest.raises(kmoment.ServerError):
@@ -251,7 +255,7 @@ async def test_an_outage_costs_hardly_more_than_a_request_per_call(naps: list[fl
 
 
 async def test_with_options_is_a_view() -> None:
-    """A view has its own limits, and the same pool, budget and end."""
+    """A view has its own options, and shares the client's transport and closing."""
     client, transport = script(ok(b"", 502))
     once = client.with_options(max_attempts=1, deadline=5, reconcile_delays=())
     with pytest.raises(kmoment.ServerError):
@@ -294,14 +298,14 @@ BODIES = ["truncate", "bad_json"]
 KINDS = ["drop_before", "drop_after", "reset", "truncate", "bad_json", "html"]
 
 
-# An answer that begins as a success means that the work was done.
+# Without `acts` these kinds make no sense: a success status means that the work was done.
 LOSSES = [(kind, acts) for kind in KINDS for acts in (True, False) if acts or kind not in BODIES]
 
 
 @pytest.mark.parametrize(("kind", "acts"), LOSSES)
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_write_whose_answer_is_lost_is_found_out(name: str, kind: str, acts: bool) -> None:
-    """Whatever happens to one answer, the call ends in success, and the work is done once."""
+    """If one answer is lost, the call still succeeds and the work is done."""
     async with Sandbox() as sandbox:
         sandbox.add_fault(Fault(f"audiences.{name}", kind, times=1, act=acts))
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
@@ -309,7 +313,7 @@ async def test_a_write_whose_answer_is_lost_is_found_out(name: str, kind: str, a
             try:
                 answer = await CALLS[name](account)
             except kmoment.OutcomeUnknownError:
-                # A page that is not Kakao's, and nothing done: reported, not guessed.
+                # A web page is not Kakao's answer, and nothing was done. kmoment must not guess.
                 assert (kind, acts) == ("html", False)
                 return
             state = sandbox.state()["accounts"]["1234"]
@@ -332,7 +336,7 @@ def check_done(name: str, answer: Any, state: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "status"])
 @pytest.mark.parametrize("acts", [True, False])
 async def test_a_create_is_never_repeated(kind: str, acts: bool, naps: list[float]) -> None:
-    """A create in doubt is found, and marked, or reported: there are never two."""
+    """A create without an answer is found or reported, and is never sent twice."""
     async with Sandbox() as sandbox:
         sandbox.add_fault(Fault("audiences.create", kind, times=1, status=502, act=acts))
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
@@ -357,7 +361,7 @@ async def test_a_create_is_never_repeated(kind: str, acts: bool, naps: list[floa
 
 
 async def test_a_create_that_provably_did_nothing_is_tried_again(naps: list[float]) -> None:
-    """Throttled, or never sent: the second attempt makes the one audience."""
+    """A create that was throttled is tried again, and makes one audience."""
     async with Sandbox() as sandbox:
         sandbox.add_fault(Fault("audiences.create", "throttle", times=1))
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client:
@@ -368,7 +372,7 @@ async def test_a_create_that_provably_did_nothing_is_tried_again(naps: list[floa
 
 
 async def test_a_namesake_is_not_taken_for_the_new_one(naps: list[float]) -> None:
-    """An audience of the same name that was there before is never adopted."""
+    """An older audience with the same name is never returned as the new one."""
     async with (
         Sandbox() as sandbox,
         kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as client,
@@ -384,7 +388,7 @@ async def test_a_namesake_is_not_taken_for_the_new_one(naps: list[float]) -> Non
 
 
 async def test_two_candidates_are_reported(naps: list[float]) -> None:
-    """Where somebody else made a namesake meanwhile, nobody guesses which one is ours."""
+    """If there are two new audiences with the name, the error has both as candidates."""
     rows = [{"id": n, "name": DRAFT.name, "type": "DISPLAY"} for n in (7, 8)]
     client, _ = script(ok([]), ok(b"", 502), ok(rows))
     with pytest.raises(kmoment.OutcomeUnknownError) as caught:
@@ -393,7 +397,7 @@ async def test_two_candidates_are_reported(naps: list[float]) -> None:
 
 
 async def test_without_a_look_before_nothing_is_adopted(naps: list[float]) -> None:
-    """With reconciling off there is one request, and a doubt is reported as it is."""
+    """Without reconciling, a create sends one request and reports an unknown outcome."""
     client, transport = script(ok(b"", 502), ok([STORED]), reconcile_delays=())
     with pytest.raises(kmoment.OutcomeUnknownError) as caught:
         await client.account(1).audiences.create(DRAFT)
@@ -405,7 +409,7 @@ async def test_without_a_look_before_nothing_is_adopted(naps: list[float]) -> No
 
 
 async def test_creates_of_one_name_wait_for_each_other() -> None:
-    """Two creates of the same name and account never overlap; of other names they do."""
+    """Creates with the same name and account never overlap. Those with other names do."""
     async with FaultServer() as server:
 
         def act(received: Any) -> bytes | None:
@@ -421,7 +425,7 @@ async def test_creates_of_one_name_wait_for_each_other() -> None:
             await asyncio.gather(*(create(name) for name in "aabb"))
         posts = [json_name(r.body) for r in server.requests if r.method == "POST"]
     assert sorted(posts) == ["a", "a", "b", "b"]
-    assert posts[0] != posts[1], "the two of one name were sent together"
+    assert posts[0] != posts[1], "two creates of one name were sent together"
 
 
 def json_name(body: bytes) -> str:
@@ -429,7 +433,7 @@ def json_name(body: bytes) -> str:
 
 
 async def test_a_deadline_in_the_middle_of_a_create_is_a_doubt() -> None:
-    """A create that was sent when its time ran out may exist: the error says so."""
+    """If the deadline ends a create that was sent, the error is OutcomeUnknownError."""
     async with FaultServer() as server:
         server.script(Answer(200, b"[]"))
         server.default = Silence(5)
@@ -441,7 +445,7 @@ async def test_a_deadline_in_the_middle_of_a_create_is_a_doubt() -> None:
 
 
 async def test_a_deadline_before_a_create_is_no_doubt() -> None:
-    """Where even the look at what is there already took too long, nothing was created."""
+    """If the deadline ends the list before a create, the error says that nothing was sent."""
     async with FaultServer() as server:
         server.default = Silence(5)
         async with kmoment.AsyncClient(TOKEN, base_url=server.url, deadline=0.2) as client:
@@ -451,7 +455,7 @@ async def test_a_deadline_before_a_create_is_no_doubt() -> None:
 
 
 async def test_an_update_in_doubt_to_the_end_is_reported_as_unknown(naps: list[float]) -> None:
-    """A write whose every attempt got no answer may have been done: the error's class says so."""
+    """If no attempt of an update got an answer, the error is OutcomeUnknownError."""
     client, transport = script(ok(b"", 502))
     with pytest.raises(kmoment.OutcomeUnknownError) as caught:
         await client.account(1).audiences.update(1, DRAFT)
@@ -460,7 +464,7 @@ async def test_an_update_in_doubt_to_the_end_is_reported_as_unknown(naps: list[f
 
 
 async def test_a_lost_body_is_success_where_none_is_needed(server: FaultServer) -> None:
-    """A delete whose 200 was cut off is done: it is not sent again."""
+    """A delete whose 200 was cut off succeeds, and is not sent again."""
     server.script(CutBody(b"{}", 1))
     async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
         await client.account(1).audiences.delete(1)
@@ -468,7 +472,7 @@ async def test_a_lost_body_is_success_where_none_is_needed(server: FaultServer) 
 
 
 async def test_gone_after_doubt_is_done(server: FaultServer) -> None:
-    """A delete that got no answer and then "no such audience" has done its work."""
+    """A delete that got no answer and then "not found" succeeds."""
     gone = b'{"code": -813, "extras": {"detailCode": 75014}}'
     server.script(CloseAfter(), Answer(400, gone))
     async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
@@ -479,7 +483,7 @@ async def test_gone_after_doubt_is_done(server: FaultServer) -> None:
 
 
 async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer) -> None:
-    """Where even looking fails, the write is reported as unknown, not as failed."""
+    """If the check after a write fails too, the write is unknown and not failed."""
     server.script(CloseAfter())
     server.default = Html(403)
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, reconcile_delays=()) as client:
@@ -488,7 +492,7 @@ async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer)
 
 
 def test_reconciling_later_through_the_sync_client() -> None:
-    """The error of one client is enough to look again with another, blocking one."""
+    """``reconcile`` of a sync client works with the error of another client."""
     row = {"id": 7, "name": DRAFT.name, "type": "DISPLAY"}
     error = kmoment.OutcomeUnknownError(
         "x", {"ad_account_id": 1, "draft": DRAFT, "known_ids": frozenset({6})}
@@ -500,7 +504,7 @@ def test_reconciling_later_through_the_sync_client() -> None:
 
 
 async def test_an_unlisted_write_is_sent_once_in_doubt(server: FaultServer) -> None:
-    """Nobody knows what a second copy of it would do: it is tried once, and the error tells."""
+    """A write through ``client.request`` is sent once, and its error is OutcomeUnknownError."""
     server.default = CloseBefore()
     async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
         with pytest.raises(kmoment.OutcomeUnknownError) as caught:

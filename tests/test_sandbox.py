@@ -1,4 +1,4 @@
-"""The sandbox over real sockets, asked the way any other program would ask it."""
+"""The sandbox over real sockets. The tests call it as any other program would."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def anyio_backend() -> str:
 
 
 class Caller:
-    """A raw client of one sandbox: sends what curl would send."""
+    """A plain HTTP client of one sandbox. It sends what curl would send."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox
@@ -83,7 +83,7 @@ class Answer:
 
 @asynccontextmanager
 async def running(**options: Any) -> AsyncIterator[Caller]:
-    # No decompression and no hidden second attempt: the tests look at the wire.
+    # No decompression and no retry by aiohttp: the tests check what is really sent.
     session = aiohttp.ClientSession(auto_decompress=False, middlewares=(once,))
     async with Sandbox(**options) as sandbox, session:
         yield Caller(sandbox, session)
@@ -118,7 +118,7 @@ def todays_names(sample: Any) -> Any:
     return json.loads(text)
 
 
-# The two pages' commands
+# The commands on Kakao's two pages
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def todays_names(sample: Any) -> Any:
     ],
 )
 async def test_printed_command(call: Caller, name: str, path: str) -> None:
-    """A command printed on the pages gets the answer printed under it."""
+    """Each command on Kakao's pages gets the answer that the page prints for it."""
     answer = await call("GET", path)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
@@ -160,7 +160,7 @@ async def test_printed_command(call: Caller, name: str, path: str) -> None:
     ],
 )
 async def test_printed_locations(call: Caller, name: str, path: str) -> None:
-    """A location look-up begins with the printed rows, save the page's one wrong district."""
+    """A location look-up begins with the printed rows. One wrong district is corrected."""
     sample = todays_names(printed(name))
     if name == "locations.depth3":
         sample[1]["description"] = "서울특별시 강남구"
@@ -170,9 +170,9 @@ async def test_printed_locations(call: Caller, name: str, path: str) -> None:
 
 @pytest.mark.parametrize(("method", "name"), [("POST", "create"), ("PUT", "update")])
 async def test_printed_write(method: str, name: str) -> None:
-    """The printed bodies are taken, and with quirks the printed answers come back."""
+    """The printed bodies are accepted, and with ``quirks`` get the printed answers."""
     async with running(quirks=True, accounts=(1, 1234)) as call:
-        audience_id = 1001  # the sandbox's own: the first one of account 1
+        audience_id = 1001  # the first audience that the sandbox makes for account 1
         body = printed(f"audiences.{name}", "request") | {"id": audience_id}
         answer = await call(method, AUDIENCES, body, headers=call.headers | {"adAccountId": "1"})
         assert answer.status == 200
@@ -181,7 +181,7 @@ async def test_printed_write(method: str, name: str) -> None:
 
 
 async def test_printed_deletes(call: Caller) -> None:
-    """One delete answers nothing at all; many say how many went and why the others did not."""
+    """A delete has an empty answer. A bulk delete answers counts, and messages of failures."""
     deleted = await call("DELETE", f"{AUDIENCES}/1")
     assert (deleted.status, deleted.body) == (200, b"")
     assert deleted.headers["Content-Length"] == "0"
@@ -190,7 +190,7 @@ async def test_printed_deletes(call: Caller) -> None:
 
 
 async def test_unlink(call: Caller) -> None:
-    """An ad group is unlinked once; the second time says that it is not linked."""
+    """A second unlink of the same ad group is refused, because it is not linked."""
     path = f"{AUDIENCES}/1/unlink?adGroupId=2"
     first = await call("PUT", path)
     assert (first.status, first.body) == (200, b"")
@@ -201,7 +201,7 @@ async def test_unlink(call: Caller) -> None:
 
 
 async def test_categories(call: Caller) -> None:
-    """Category ids follow the documented rule, each under its parent, and are named as ours."""
+    """Category ids have the documented lengths and parents, and names that begin with sandbox."""
     answer = (await call("GET", "/targetings/data/categories?type=INTEREST")).json
     ids = [row["id"] for row in answer["data"]]
     assert answer["type"] == "INTEREST"
@@ -211,7 +211,7 @@ async def test_categories(call: Caller) -> None:
     assert (await call("GET", "/targetings/data/categories")).json["code"] == -2
 
 
-# Who may ask
+# Token and account
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ async def test_categories(call: Caller) -> None:
     ],
 )
 async def test_refused(call: Caller, headers: dict[str, str], status: int, code: int) -> None:
-    """Without the right token and account nothing is done, in the documented envelope."""
+    """Without the right token and account a call is refused, and nothing is done."""
     token = {} if not headers else {"Authorization": call.headers["Authorization"]}
     answer = await call("DELETE", f"{AUDIENCES}/1", headers=token | headers)
     assert (answer.status, answer.json["code"]) == (status, code)
@@ -234,7 +234,7 @@ async def test_refused(call: Caller, headers: dict[str, str], status: int, code:
 
 
 async def test_account_header(call: Caller) -> None:
-    """The account header is asked for where the pages ask for it, and nowhere else."""
+    """The account header is required only for the endpoints whose page requires it."""
     token = {"Authorization": call.headers["Authorization"]}
     for endpoint in (await call("GET", "/_sandbox")).json["endpoints"]:
         path = endpoint["path"].replace("{id}", "1").replace("{track_id}", "1").removeprefix(API)
@@ -248,7 +248,7 @@ async def test_account_header(call: Caller) -> None:
 
 @pytest.mark.parametrize("layout", ["nested", "flat"])
 async def test_layout(layout: str) -> None:
-    """Each layout serves its own routes and answers the other's like any unknown route."""
+    """Each layout serves its own routes, and answers the other's like unknown routes."""
     async with running(layout=layout) as call:
         nested, flat = (AUDIENCES, "/targetings")
         own, other = (nested, flat) if layout == "nested" else (flat, nested)
@@ -265,13 +265,13 @@ async def test_layout(layout: str) -> None:
         ]:
             answer = await call(method, path, DRAFT)
             assert answer.status in (404, 405), (method, path)
-            assert answer.headers["Content-Type"].startswith("text/plain")
+            assert {"timestamp", "status", "error", "path"} <= answer.json.keys()
         assert (await call("DELETE", f"{own}/{created}")).status == 200
         assert (await call("DELETE", f"{own}?audienceIds=1")).json["successCount"] == 1
 
 
 async def test_fidelity() -> None:
-    """Every answer says how surely its path is Kakao's, in each layout."""
+    """Every answer says in a header how surely its path is Kakao's, in each layout."""
     async with running() as call, running(layout="flat") as flat:
         got = await call("GET", f"{AUDIENCES}/1")
         assert got.headers["X-Sandbox-Fidelity"] == "inferred"
@@ -306,7 +306,7 @@ async def test_fidelity() -> None:
     ],
 )
 async def test_rule(call: Caller, changes: dict[str, Any], code: int, text: str) -> None:
-    """A body that breaks a documented rule is refused by name, without an invented detailCode."""
+    """A body that breaks a documented rule is refused with the rule, and without a detailCode."""
     answer = await call("POST", AUDIENCES, DRAFT | changes)
     assert (answer.status, answer.json["code"]) == (400, code)
     assert answer.why.startswith("[sandbox]")
@@ -317,20 +317,20 @@ async def test_rule(call: Caller, changes: dict[str, Any], code: int, text: str)
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b"\xff\xfe{"])
 async def test_not_json(call: Caller, body: bytes) -> None:
-    """A body that is no JSON object is a parameter error, never a crash."""
+    """A body that is not a JSON object gets a parameter error."""
     headers = call.headers | {"Content-Type": "application/json"}
     answer = await call("POST", AUDIENCES, headers=headers, data=body)
     assert (answer.status, answer.json["code"]) == (400, -2)
 
 
 async def test_content_type(call: Caller) -> None:
-    """A body that does not call itself JSON is refused for its header."""
+    """A body without the Content-Type of JSON is refused."""
     answer = await call("POST", AUDIENCES, data=json.dumps(DRAFT))
     assert (answer.status, answer.json["code"]) == (400, -8)
 
 
 async def test_what_was_sent_comes_back(call: Caller) -> None:
-    """Both spellings are read, sets lose their repeats and keep their order, unknowns stay."""
+    """Both spellings are read, repeats in sets are dropped, and unknown members are kept."""
     sent = {
         "ageType": "NOT_ALL",
         "ages": ["30", "20", "30"],
@@ -352,7 +352,7 @@ async def test_what_was_sent_comes_back(call: Caller) -> None:
 
 
 async def test_put_replaces(call: Caller) -> None:
-    """A PUT leaves nothing of the former targeting but the id and the day of creation."""
+    """A PUT replaces the whole audience, except its id and its date of creation."""
     body = {**DRAFT, "id": 1, "name": "new"}
     del body["locationType"]
     answer = await call("PUT", AUDIENCES, body)
@@ -366,7 +366,7 @@ async def test_put_replaces(call: Caller) -> None:
 
 
 async def test_deleted_is_deleted(call: Caller) -> None:
-    """A deleted audience is gone for every call, with its links, and its id never returns."""
+    """Every call refuses a deleted audience, its links are gone, and its id is not used again."""
     call.sandbox.link(1, 4)
     created = await call.create()
     for audience_id in (1, created):
@@ -389,13 +389,13 @@ async def test_deleted_is_deleted(call: Caller) -> None:
 
 @pytest.mark.parametrize("ids", ["", "1,", "a", "1;2"])
 async def test_bad_id_list(call: Caller, ids: str) -> None:
-    """A list of ids that cannot be read deletes none."""
+    """A list of ids that cannot be read is refused, and deletes nothing."""
     answer = await call("DELETE", f"{AUDIENCES}?audienceIds={ids}")
     assert (answer.status, answer.json["code"]) == (400, -2)
     assert len((await call("GET", AUDIENCES)).json["content"]) == 3
 
 
-# Life on the clock
+# Clock
 
 
 async def status_of(call: Caller, audience_id: int) -> tuple[str, int]:
@@ -403,8 +403,8 @@ async def status_of(call: Caller, audience_id: int) -> tuple[str, int]:
     return detail["audienceStatus"], detail["populationScore"]
 
 
-async def test_life(call: Caller) -> None:
-    """After thirty seconds an audience is available, too small, or broken by its customer file."""
+async def test_status_over_time(call: Caller) -> None:
+    """After 30 seconds an audience is AVAILABLE, SEED_NOT_ENOUGH or ERROR, and not before."""
     small = {
         "locationType": "AREA",
         "depth3Locations": [NONHYEON],
@@ -429,7 +429,7 @@ async def test_life(call: Caller) -> None:
 
 
 async def test_clock(call: Caller) -> None:
-    """Dates follow the sandbox's clock and are printed in Korean time without a zone."""
+    """Dates follow the sandbox's clock, and are in Korean time without a zone."""
     await call("PUT", "/_sandbox/clock", {"now": "2030-01-01T00:00:00+00:00"})
     created = await call.create()
     detail = (await call("GET", f"{AUDIENCES}/{created}")).json
@@ -446,7 +446,7 @@ async def test_clock(call: Caller) -> None:
 
 
 async def test_region_counts(call: Caller) -> None:
-    """All places are there, under unique codes of the right shape."""
+    """All places have unique codes of the right length."""
     for depth, count, length in ((2, 252, 5), (3, 3557, 9)):
         rows: dict[str, Any] = {}
         for place in (await call("GET", "/targetings/location/depth1")).json:
@@ -460,7 +460,7 @@ async def test_region_counts(call: Caller) -> None:
 
 
 async def test_codes_say_what_they_are(call: Caller) -> None:
-    """A code is published, inferred or synthetic, and the sandbox says which."""
+    """The sandbox says whether a code is published, inferred or synthetic."""
     kinds = {
         "I10000102": "published",
         "A70052424": "published",
@@ -475,7 +475,7 @@ async def test_codes_say_what_they_are(call: Caller) -> None:
 
 @pytest.mark.parametrize("depth", [2, 3])
 async def test_keyword(call: Caller, depth: int) -> None:
-    """No keyword is the documented error; one that matches nothing finds nothing."""
+    """No keyword gets the documented error, and a keyword without a match gets an empty list."""
     path = f"/targetings/location/depth{depth}"
     for query in ("", "?keyword=", "?keyword=%20"):
         answer = await call("GET", path + query)
@@ -500,7 +500,7 @@ async def test_parameters_of_lookups(call: Caller) -> None:
 
 
 async def test_quota(call: Caller) -> None:
-    """A call over its quota answers 429 and does nothing, until the period is over."""
+    """A call over its quota gets 429 and does nothing, until the period is over."""
     call.sandbox.set_quota(Quota("audiences.delete*", 1, 5))
     assert (await call("DELETE", f"{AUDIENCES}/1")).status == 200
     over = await call("DELETE", f"{AUDIENCES}?audienceIds=2")
@@ -512,7 +512,7 @@ async def test_quota(call: Caller) -> None:
 
 
 async def test_quota_scopes() -> None:
-    """A quota counts per account or for the whole app, and names a pause only if told to."""
+    """A quota counts per account or per app, and sends Retry-After only if it is set."""
     async with running(accounts=(1234, 5)) as call:
         other = call.headers | {"adAccountId": "5"}
         call.sandbox.set_quota(Quota("audiences.list", 1, 60))
@@ -529,7 +529,7 @@ async def test_quota_scopes() -> None:
 
 
 async def test_default_quota() -> None:
-    """Only the platform's monthly quota applies by default, and none without quotas."""
+    """By default only the platform's monthly quota applies. With ``quota=False`` none does."""
     async with running() as call, running(quota=False) as free:
         (platform,) = call.sandbox.quotas()
         assert (platform.limit, platform.platform, platform.per) == (3_000_000, True, "app")
@@ -581,7 +581,7 @@ def count(call: Caller) -> int:
 async def test_answered_fault(
     call: Caller, fault: Fault, status: int, acted: int, check: Callable[[Answer], bool]
 ) -> None:
-    """A fault that still answers does so as scripted, and the log tells what really happened."""
+    """A fault that answers does so as scripted, and the log says what really happened."""
     call.sandbox.add_fault(fault)
     answer = await post(call)
     assert answer.status == status
@@ -593,7 +593,7 @@ async def test_answered_fault(
 
 @pytest.mark.parametrize("kind", ["bad_json", "bad_gzip"])
 async def test_unreadable_answer(call: Caller, kind: str) -> None:
-    """A broken body is broken: no reader makes sense of it, nor of that of an empty answer."""
+    """A body that is broken on order cannot be read, also if the answer was empty."""
     call.sandbox.add_fault(Fault("*", kind))
     read = gzip.decompress if kind == "bad_gzip" else json.loads
     for answer in (await post(call), await call("DELETE", f"{AUDIENCES}/1")):
@@ -605,7 +605,7 @@ async def test_unreadable_answer(call: Caller, kind: str) -> None:
     ("kind", "acted"), [("drop_before", 0), ("drop_after", 1), ("reset", 0), ("truncate", 1)]
 )
 async def test_broken_connection(call: Caller, kind: str, acted: int) -> None:
-    """A connection that breaks gives no answer; whether the work was done depends on the kind."""
+    """A broken connection gives no answer. The kind of fault decides if the work was done."""
     call.sandbox.add_fault(Fault("audiences.*", kind, times=2))
     with pytest.raises((BrokenOffError, aiohttp.ClientPayloadError)):
         await post(call)
@@ -617,7 +617,7 @@ async def test_broken_connection(call: Caller, kind: str, acted: int) -> None:
 
 
 async def test_reset_is_a_reset(call: Caller) -> None:
-    """A reset reaches the other end as one, not as an end of file."""
+    """A reset raises ConnectionResetError at the client, and is not an end of file."""
     call.sandbox.add_fault(Fault("*", "reset", act=True))
     reader, writer = await asyncio.open_connection("127.0.0.1", int(call.sandbox.url.split(":")[2]))
     writer.write(f"GET {API}{AUDIENCES} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -629,7 +629,7 @@ async def test_reset_is_a_reset(call: Caller) -> None:
 
 
 async def test_late_commit(call: Caller) -> None:
-    """The work of a late commit is done after its connection is gone."""
+    """The work of a late commit is done after its connection was closed."""
     call.sandbox.add_fault(Fault("audiences.create", "commit_late", delay=0.1))
     with pytest.raises(BrokenOffError):
         await post(call)
@@ -640,7 +640,7 @@ async def test_late_commit(call: Caller) -> None:
 
 
 async def test_which_calls_a_fault_hits(call: Caller) -> None:
-    """A fault hits the calls it names: by endpoint, by number, at most so many times."""
+    """A fault hits only calls of its endpoint and its numbers, at most ``times`` times."""
     call.sandbox.add_fault(Fault("audiences.create", "throttle", nth=(2, 3), times=1))
     assert (await call("GET", AUDIENCES)).status == 200
     assert [(await post(call)).status for _ in range(4)] == [200, 429, 200, 200]
@@ -651,7 +651,7 @@ async def test_which_calls_a_fault_hits(call: Caller) -> None:
 
 
 async def test_fault_rate_follows_the_seed() -> None:
-    """A fault by rate hits about that share, the same calls for the same seed."""
+    """A fault with a rate hits about that share of calls, the same calls for the same seed."""
     hits: list[list[int]] = []
     for seed in (1, 1, 2):
         async with running(seed=seed) as call:
@@ -675,7 +675,7 @@ async def test_fault_rate_follows_the_seed() -> None:
     ],
 )
 async def test_bad_fault(call: Caller, spec: Any) -> None:
-    """A fault that could never fire as meant is refused when it is scripted."""
+    """A fault that is not valid is refused when it is scripted."""
     assert (await call("POST", "/_sandbox/faults", spec)).status == 400
     assert call.sandbox.faults() == []
 
@@ -684,7 +684,7 @@ async def test_bad_fault(call: Caller, spec: Any) -> None:
 
 
 async def test_same_seed_same_sandbox() -> None:
-    """Token and data follow from the seed; account 1234 is the same for every seed."""
+    """Token and data follow from the seed, and account 1234 is the same for every seed."""
     one, two, three = (Sandbox(seed=seed, accounts=(1234, 7, 8)).state() for seed in (5, 5, 6))
     assert one == two != three
     assert one["accounts"]["1234"] == three["accounts"]["1234"]
@@ -694,7 +694,7 @@ async def test_same_seed_same_sandbox() -> None:
 
 
 async def test_admin_links(call: Caller) -> None:
-    """Ad groups are linked through the admin routes, where audience and ad group fit."""
+    """The admin routes link an ad group to an audience only if both exist and fit."""
     for ids, status in (((3, 4), 200), ((2, 5), 200), ((2, 4), 400), ((3, 99), 400), ((9, 1), 400)):
         body = {"audienceId": ids[0], "adGroupId": ids[1]}
         assert (await call("POST", "/_sandbox/links", body)).status == status
@@ -706,7 +706,7 @@ async def test_admin_links(call: Caller) -> None:
 
 
 async def test_reset(call: Caller) -> None:
-    """A reset brings back everything: data, clock, faults, quotas and log."""
+    """A reset restores data, clock, faults, quotas and log."""
     before = call.sandbox.state()
     await call("DELETE", f"{AUDIENCES}/1")
     call.sandbox.advance(10**6)
@@ -720,7 +720,7 @@ async def test_reset(call: Caller) -> None:
 
 
 async def test_log(call: Caller) -> None:
-    """The log shows what was asked, unknown routes too, and never a token."""
+    """The log has all requests, also those to unknown routes, and never a token."""
     await post(call)
     await call("GET", "/nowhere?x=1")
     await call("GET", AUDIENCES, headers={})
@@ -734,7 +734,7 @@ async def test_log(call: Caller) -> None:
 
 
 async def test_crash_answers(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of the sandbox's own becomes a 500 with a JSON body, not a hang."""
+    """An error inside the sandbox becomes a 500 with a JSON body."""
 
     def wrong(_: object) -> str:
         raise LookupError("oops")
@@ -748,7 +748,7 @@ async def test_crash_answers(call: Caller, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_stops_with_calls_in_flight() -> None:
-    """Stopping neither waits for a call that hangs nor leaves a task, even of a gone client."""
+    """Stopping does not wait for a call that hangs, and leaves no task."""
     async with running() as call:
         call.sandbox.add_fault(Fault("*", "delay", delay=600))
         call.sandbox.add_fault(Fault("audiences.create", "commit_late", delay=600))
@@ -762,7 +762,7 @@ async def test_stops_with_calls_in_flight() -> None:
 
 
 async def test_starts_again() -> None:
-    """A sandbox can be started again after it stopped, not twice at once."""
+    """A sandbox can be started again after it stopped, but not while it runs."""
     sandbox = Sandbox()
     async with sandbox:
         with pytest.raises(RuntimeError, match="already running"):
@@ -775,7 +775,7 @@ async def test_starts_again() -> None:
 
 
 def test_in_a_thread() -> None:
-    """Without a loop the sandbox runs on a thread of its own and is steered from many others."""
+    """With ``with`` the sandbox runs on its own thread, and other threads can control it."""
     before = set(threading.enumerate())
     with Sandbox() as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.token}", "adAccountId": "1234"}
@@ -800,7 +800,7 @@ def test_in_a_thread() -> None:
 
 
 def test_port_taken() -> None:
-    """A port in use is an error for the one who starts, in a thread too."""
+    """If the port is in use, starting raises OSError, also in a thread."""
     with Sandbox() as first:
         port = int(first.url.split(":")[2])
         with pytest.raises(OSError, match="in use"), Sandbox(port=port):
@@ -809,7 +809,7 @@ def test_port_taken() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command_line(number: signal.Signals) -> None:
-    """The command says where it is and how to call it, starts fast, and stops cleanly."""
+    """The command prints its URL, token and a curl command, and stops cleanly on a signal."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-m", "kmoment.sandbox"]
     options = ["--layout", "flat", "--accounts", "2", "--seed", "3", "--no-quota", "--quirks"]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -833,13 +833,13 @@ def test_command_line(number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("options", [{"layout": "round"}, {"accounts": ()}, {"accounts": (0,)}])
 def test_bad_options(options: dict[str, Any]) -> None:
-    """Options that make no sandbox are refused at once."""
+    """Options that are not valid are refused when the sandbox is made."""
     with pytest.raises(ValueError, match="must be"):
         Sandbox(**options)
 
 
 def test_imports_nothing_of_the_client() -> None:
-    """The sandbox shares no code with the client, or it could not show its mistakes up."""
+    """The sandbox imports no code of the client, so that it can show the client's mistakes."""
     folder = Path(__file__).parent.parent / "kmoment" / "sandbox"
     for path in folder.glob("*.py"):
         lines = path.read_text("utf-8").splitlines()
@@ -848,14 +848,14 @@ def test_imports_nothing_of_the_client() -> None:
 
 
 def test_data_is_reproducible() -> None:
-    """The packed regions carry no time, and the line that must go with them is there."""
+    """The packed regions have no timestamp, and their attribution is in the package."""
     folder = Path(__file__).parent.parent / "kmoment" / "_data"
     assert (folder / "regions.csv.gz").read_bytes()[4:8] == b"\0\0\0\0"
     assert "CC BY 4.0; names extracted" in (folder / "ATTRIBUTION.txt").read_text("utf-8")
 
 
 async def test_a_request_line_with_raw_hangul() -> None:
-    """curl sends the printed keyword as raw UTF-8: the sandbox takes it, and bodies untouched."""
+    """A request line with a raw UTF-8 keyword, as curl sends it, is accepted."""
     async with Sandbox() as sandbox:
         host, port = sandbox.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))

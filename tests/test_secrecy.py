@@ -1,7 +1,7 @@
-"""The token, over every way a socket can fail, through both clients: it shows nowhere.
+"""The token shows nowhere, whatever way a socket fails, with both clients.
 
-``test_client.py`` looks at settings, cancellation and pickles of clients; here are the logs with
-their extras, what hooks hear, errors, and tracebacks with the locals of every frame.
+These tests check logs with their extras, reports to hooks, errors, and tracebacks with the locals
+of every frame. ``test_client.py`` checks settings, cancellation and pickles of clients.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ KINDS: Final[tuple[Step, ...]] = (
 
 @attrs.define(eq=False)
 class Ear:
-    """Keeps what it hears, and fails."""
+    """A hook that keeps all reports and then raises."""
 
     heard: list[Any] = attrs.Factory(list)
 
@@ -47,7 +47,7 @@ class Ear:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
-    """A fault server on a thread of its own, for the client that blocks."""
+    """A fault server on its own thread, because the sync client blocks."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -61,7 +61,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def said_of(error: kmoment.APIError | None) -> str:
-    """All that an error can be made to tell."""
+    """All texts of an error: str, repr, attributes, traceback with locals, and its pickle's."""
     if error is None:
         return ""
     carried = pickle.loads(pickle.dumps(error))
@@ -69,7 +69,7 @@ def said_of(error: kmoment.APIError | None) -> str:
 
 
 def logged(records: list[logging.LogRecord]) -> str:
-    """All that the logs can be made to tell: messages, arguments, extras, and exceptions."""
+    """All texts of the log records: messages, arguments, extras and exceptions."""
     errors = [record.exc_info[1] for record in records if record.exc_info]
     texts = [f"{record.getMessage()} {vars(record)}" for record in records]
     return " ".join(texts + [with_locals(error) for error in errors if error])
@@ -126,7 +126,7 @@ def test_the_token_shows_nowhere(
     server: FaultServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No error, repr, hook, pickle, traceback with locals, or log record has it in it."""
+    """No error, repr, report, pickle, traceback with locals, or log record has the token."""
     caplog.set_level(1)
     server.default, ear = step, Ear()
     said = [client(server, ear, call) for call in CALLS.values()]
@@ -138,7 +138,7 @@ def test_the_token_shows_nowhere(
 
 
 def test_the_look_is_sharp(caplog: pytest.LogCaptureFixture) -> None:
-    """A token in an extra, an argument, or a frame's local would be seen."""
+    """The checks above find a token in a log's extra, an error's argument or a frame's local."""
     held = [TOKEN]
     logging.getLogger("kmoment").error("x", extra={"kmoment": {"header": held}})
     assert TOKEN in logged(caplog.records)

@@ -1,6 +1,6 @@
-"""Any writes, any troubles, any moment to give up: what a call reports is what happened.
+"""For any writes, troubles and cancellations, what a call reports is what happened.
 
-A state machine over ``truth.py`` in virtual time. ``HYPOTHESIS_PROFILE=thorough`` makes it long.
+A state machine over ``truth.py`` in virtual time. ``HYPOTHESIS_PROFILE=thorough`` runs it longer.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from helpers.truth import AD_GROUPS, TROUBLES, WRITING, Kakao, Truth, Writing, u
 from helpers.virtual_clock import VirtualLoop
 from kmoment.hooks import CallReport
 
-PERIOD: Final = 0.5
+PERIOD: Final = 0.5  # seconds: longer than a request takes (at most 0.3)
 ACCOUNT: Final = st.sampled_from([1, 2])
 PLAN: Final = st.lists(st.sampled_from(sorted(TROUBLES)), max_size=6)
-TWIN_PLAN: Final = st.lists(
+SAME_NAME_PLAN: Final = st.lists(
     st.sampled_from([name for name in sorted(TROUBLES) if not name.startswith(("late", "stale"))]),
     max_size=6,
 )
-PATIENCE: Final = st.none() | st.floats(0, 3) | st.floats(0, 30)
-PICK: Final = st.integers(0, 30)
+PATIENCE: Final = st.none() | st.floats(0, 3) | st.floats(0, 30)  # seconds until cancelled
+PICK: Final = st.integers(0, 30)  # index of an audience, modulo the number of audiences
 
 
 @attrs.define(eq=False)
 class Ear:
-    """Writes down what was reported of each write."""
+    """A hook that keeps the reports of each write."""
 
     heard: list[tuple[Writing, CallReport]] = attrs.Factory(list)
 
@@ -60,7 +60,7 @@ class Ear:
 
 @attrs.frozen(kw_only=True)
 class Write:
-    """One call to come: its troubles, and when its caller gives up, if ever."""
+    """One planned call: its troubles, and the seconds after which it is cancelled, if any."""
 
     account: int
     plan: list[str]
@@ -73,7 +73,7 @@ class Write:
         raise NotImplementedError
 
     def hold(self, value: Any, kakao: Kakao, writing: Writing) -> None:
-        """A success was reported: is it one?"""
+        """Assert that a reported success is true."""
         raise NotImplementedError
 
 
@@ -103,7 +103,7 @@ class Update(Write):
 
     def hold(self, value: Any, kakao: Kakao, writing: Writing) -> None:
         assert writing.changes >= 1
-        assert value.id == self.ident  # its name may be that of an update made at once
+        assert value.id == self.ident  # its name may be the one of a concurrent update
 
 
 @attrs.frozen(kw_only=True)
@@ -156,7 +156,7 @@ class Unlink(Write):
 
 
 class Machine(RuleBasedStateMachine):
-    """Some writes after each other or at once, on one client, with a look at the truth after."""
+    """Writes on one client, one by one or at once. The truth is checked after each step."""
 
     @initialize(
         seed=st.integers(0, 2**16),
@@ -233,9 +233,12 @@ class Machine(RuleBasedStateMachine):
         }
         self.make(*(kinds[kind](**how) for kind, how in writes))
 
-    @rule(account=ACCOUNT, plans=st.lists(TWIN_PLAN, min_size=2, max_size=3))
-    def twins(self, account: int, plans: list[list[str]]) -> None:
-        """Creates of one name. Late ones are left out: who made what could not be known."""
+    @rule(account=ACCOUNT, plans=st.lists(SAME_NAME_PLAN, min_size=2, max_size=3))
+    def same_name(self, account: int, plans: list[list[str]]) -> None:
+        """Create audiences of one name at once.
+
+        Late troubles are left out: nobody could know which call made which audience.
+        """
         name = next(self.names)
         how: dict[str, Any] = {"name": name, "account": account, "patience": None}
         self.make(*(Create(plan=plan, **how) for plan in plans))
@@ -243,7 +246,7 @@ class Machine(RuleBasedStateMachine):
     # -- Writes
 
     def pick(self, account: int, pick: int) -> int:
-        """An audience, or one that there never was."""
+        """The id of an audience, or 99, an id that never exists."""
         there = [*self.truth.kakao.of(account), 99]
         return there[pick % len(there)]
 
@@ -264,7 +267,7 @@ class Machine(RuleBasedStateMachine):
     # -- What must hold
 
     def make(self, *writes: Write) -> None:
-        """Make *writes* at once, wait until all has taken its effect, and look."""
+        """Make *writes* at once, wait until all have taken effect, and check the reports."""
         ended = self.loop.run_until_complete(self._make(writes))
         for write, writing, what in ended:
             self.judge(write, writing, what)
@@ -285,7 +288,7 @@ class Machine(RuleBasedStateMachine):
         return write, writing, ended[0]
 
     def judge(self, write: Write, writing: Writing, what: Any) -> None:
-        """What one call has reported, against what it has done."""
+        """Assert that what one call has reported is what it has done."""
         assert writing.most <= 1, "two of its requests were under way at once"
         if isinstance(write, Create):
             assert len(writing.made) <= 1, "it was made twice"
@@ -305,13 +308,13 @@ class Machine(RuleBasedStateMachine):
         assert write.patience is not None
         told = self.ear.outcomes(writing, write.operation)
         if writing.given_up:
-            assert "unknown" in told, f"given up in mid-air, and reported as {told}"
-        in_parts = write.operation == "audiences.delete_many"  # a part's own call may have ended
+            assert "unknown" in told, f"cancelled under way, and reported as {told}"
+        in_parts = write.operation == "audiences.delete_many"  # the call of a part may have ended
         if writing.changes:
             assert told & ({"unknown", "ok"} if in_parts else {"unknown"}), f"reported as {told}"
 
     def look(self) -> None:
-        """What holds at any time when nothing is under way."""
+        """Assert what must hold whenever no call is under way."""
         shared = self.client._dispatcher.state
         assert 0 <= shared.budget.tokens <= 100
         assert (shared.slots._free, shared.live) == (self.slots, 0)
@@ -323,6 +326,6 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.mark.timeout(1800)
 def test_reports_are_true() -> None:
-    """No duplicate, no false success or failure, nothing leaked, whatever goes wrong."""
+    """Whatever goes wrong: no duplicate, no false success, no false failure, and no leak."""
     more = settings(max_examples=4 * settings().max_examples)
     run_state_machine_as_test(Machine, settings=more)

@@ -1,4 +1,4 @@
-"""What a user sees of each object: these names, the same for both clients, each explained."""
+"""The public names of each object. They are the same for both clients and have docstrings."""
 
 import inspect
 from typing import Any
@@ -15,7 +15,8 @@ CLIENT = (
 )
 ERROR = (
     "ad_account_id add_note args attempts can_retry code detail_code detail_message hint hint_ko "
-    "message method operation path reason request_sent status with_traceback"
+    "message method operation path reason request_id request_sent retry_after status "
+    "with_traceback"
 )
 NAMES = {
     "client": CLIENT,
@@ -30,7 +31,7 @@ NAMES = {
 VALUES = {
     "outcome": "error index input ok result status value",
     "error": ERROR,
-    "throttled": f"{ERROR} retry_after",
+    "throttled": ERROR,
     "in doubt": f"{ERROR} candidates draft known_ids",
 }
 
@@ -55,7 +56,7 @@ def things(client: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
 def test_both_clients_show_these_names_and_no_others(kind: type) -> None:
-    """A name that is public by accident, or on one client only, is found here."""
+    """Both clients have exactly these public names, so that none is public by accident."""
     renamed = {"aclose": "close"} if kind is kmoment.AsyncClient else {}
     shown = {
         name: {renamed.get(it, it) for it in public(thing)}
@@ -65,7 +66,7 @@ def test_both_clients_show_these_names_and_no_others(kind: type) -> None:
 
 
 def test_values_show_these_names_and_no_others() -> None:
-    """Outcomes and errors have the facts that their docstrings name."""
+    """Outcomes and errors have exactly these public names."""
     outcome = kmoment.Outcome[int, int](index=0, input=1, status=kmoment.OutcomeStatus.OK)
     shown = {
         "outcome": outcome,
@@ -92,7 +93,7 @@ def test_every_method_is_explained(kind: type) -> None:
 
 
 class Agency(kmoment.Client):
-    """A subclass with a constructor of its own."""
+    """A subclass with its own constructor."""
 
     def __init__(self, team: str, *, budget: int = 3) -> None:
         super().__init__(TOKEN, deadline=7)
@@ -103,7 +104,7 @@ class Agency(kmoment.Client):
 
 
 class AsyncAgency(kmoment.AsyncClient):
-    """The same, async."""
+    """The async counterpart of ``Agency``."""
 
     def __init__(self, team: str, *, budget: int = 3) -> None:
         super().__init__(TOKEN, deadline=7)
@@ -114,7 +115,7 @@ class AsyncAgency(kmoment.AsyncClient):
 
 
 def state(client: kmoment.Client | kmoment.AsyncClient) -> tuple[object, CallOptions]:
-    """What a client shares with its views, and the options that it does not."""
+    """What a client shares with its views, and its options, which it does not share."""
     if isinstance(client, kmoment.Client):
         return client._sender.owner, client._sender.settings.options
     return client._dispatcher.state, client._dispatcher.settings.options
@@ -124,7 +125,7 @@ def state(client: kmoment.Client | kmoment.AsyncClient) -> tuple[object, CallOpt
 def test_a_view_of_a_subclass_is_one_of_it(
     kind: type[Agency | AsyncAgency],
 ) -> None:
-    """Its constructor runs with the arguments of the original; pool and settings are shared."""
+    """A view of a subclass has its attributes and shares its pool, but has its own options."""
     client = kind("growth", budget=5)
     view = client.with_options(max_attempts=1).with_options(reconcile_delays=())
     assert type(view) is kind
@@ -137,7 +138,7 @@ def test_a_view_of_a_subclass_is_one_of_it(
 
 
 def test_a_view_needs_the_environment_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program may remove the token from its environment once the client is made."""
+    """A view can be made after the token was removed from the environment."""
     monkeypatch.setenv("KMOMENT_TOKEN", TOKEN)
     client = kmoment.AsyncClient()
     monkeypatch.delenv("KMOMENT_TOKEN")
@@ -146,5 +147,5 @@ def test_a_view_needs_the_environment_no_more(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
 def test_a_client_that_was_refused_has_a_repr(kind: type) -> None:
-    """A traceback that shows local variables meets the client before it has settings."""
+    """A client without settings has a repr, because a traceback with locals may show it."""
     assert repr(kind.__new__(kind, TOKEN)) == f"<{kind.__name__}>"

@@ -1,4 +1,4 @@
-"""The sync client inside one process: threads, loops, context, streams, closing."""
+"""The sync client inside one process: threads, loops, context, streams and closing."""
 
 import asyncio
 import contextvars
@@ -49,7 +49,7 @@ def threads() -> list[threading.Thread]:
 
 @contextmanager
 def silent_server() -> Iterator[FaultServer]:
-    """A server on a thread of its own that never answers."""
+    """A server on its own thread. It never answers."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -73,7 +73,7 @@ def wait_for(server: FaultServer) -> None:
 
 
 def test_nothing_starts_before_the_first_call(sandbox: Sandbox) -> None:
-    """Making a client, its views and its reprs starts no thread; the first call starts one."""
+    """Making a client, its accounts and its repr starts no thread. The first call starts one."""
     before = len(threads())
     client = kmoment.Client(sandbox.token, base_url=sandbox.url)
     assert "not opened yet" in repr(client)
@@ -87,7 +87,7 @@ def test_nothing_starts_before_the_first_call(sandbox: Sandbox) -> None:
 
 
 def test_closing(sandbox: Sandbox) -> None:
-    """A client closes before and after use, again and again, and then refuses calls."""
+    """A client can be closed before and after use, and repeatedly. Then it refuses calls."""
     unused = kmoment.Client(TOKEN)
     unused.close()
     unused.close()
@@ -100,7 +100,7 @@ def test_closing(sandbox: Sandbox) -> None:
 
 
 def test_a_dropped_client_stops_its_thread(sandbox: Sandbox) -> None:
-    """Nobody has to close: a client that is forgotten takes its thread and sockets along."""
+    """A client that is dropped without closing ends its thread and closes its sockets."""
     before = set(threads())
     client = kmoment.Client(sandbox.token, base_url=sandbox.url)
     client.locations.depth1()
@@ -114,7 +114,7 @@ def test_a_dropped_client_stops_its_thread(sandbox: Sandbox) -> None:
 
 
 def test_threads_share_one_client(moment: kmoment.Client, sandbox: Sandbox) -> None:
-    """Calls of many threads run at the same time on the one pool, each with its own answer."""
+    """Calls of many threads run at the same time, and each gets its own answer."""
     sandbox.add_fault(Fault("locations.depth2", "delay", delay=0.2))
     try:
         names = ["강남구", "강동구", "도봉구", "여주시"] * 4
@@ -129,8 +129,8 @@ def test_threads_share_one_client(moment: kmoment.Client, sandbox: Sandbox) -> N
     assert took < 0.2 * len(names) / 2, "the calls ran one after the other"
 
 
-def test_first_calls_of_many_threads_open_one_bridge(sandbox: Sandbox) -> None:
-    """However many threads make the first call, there is one thread and one pool."""
+def test_first_calls_of_many_threads_open_one_thread(sandbox: Sandbox) -> None:
+    """If eight threads make the first call at once, the client starts only one LoopThread."""
     before = len(threads())
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as client:
         barrier = threading.Barrier(8)
@@ -145,7 +145,7 @@ def test_first_calls_of_many_threads_open_one_bridge(sandbox: Sandbox) -> None:
 
 
 def test_in_a_running_loop_it_works_and_warns_once(moment: kmoment.Client) -> None:
-    """In a notebook or an async function the call works, and once names the method to await."""
+    """In a running loop a sync call works, and one warning names the method to await."""
 
     async def cell() -> list[Any]:
         return [moment.locations.depth1(), moment.locations.depth2("서울")]
@@ -161,7 +161,7 @@ def test_in_a_running_loop_it_works_and_warns_once(moment: kmoment.Client) -> No
 
 
 def test_calling_back_from_inside_is_refused(sandbox: Sandbox) -> None:
-    """A token callable that uses its own client would wait for itself: it gets an error."""
+    """A token callable that calls its own client gets an error, and does not hang."""
     clients: list[kmoment.Client] = []
 
     def provide() -> str:
@@ -174,8 +174,8 @@ def test_calling_back_from_inside_is_refused(sandbox: Sandbox) -> None:
     clients[0].close()
 
 
-def test_context_variables_are_seen_over_there(sandbox: Sandbox) -> None:
-    """What the caller set in its context is what a callable over there reads."""
+def test_context_variables_are_seen_on_the_clients_thread(sandbox: Sandbox) -> None:
+    """A callable on the client's thread reads the context variables of the caller."""
     seen: list[str] = []
 
     def provide() -> str:
@@ -188,7 +188,7 @@ def test_context_variables_are_seen_over_there(sandbox: Sandbox) -> None:
 
 
 def test_a_traceback_shows_both_sides(moment: kmoment.Client) -> None:
-    """An error's traceback has the caller's line and the place over there."""
+    """An error's traceback has the caller's line and the line on the client's thread."""
     with pytest.raises(kmoment.NotFoundError) as caught:
         moment.account(1234).audiences.get(987654)  # the caller's line
     text = "".join(traceback.format_exception(caught.value))
@@ -198,8 +198,10 @@ def test_a_traceback_shows_both_sides(moment: kmoment.Client) -> None:
     assert "During handling" not in text
 
 
-def test_a_system_exit_over_there_arrives_and_the_client_goes_on(sandbox: Sandbox) -> None:
-    """A callable that exits ends its own thread; the caller sees it and the next call works."""
+def test_a_system_exit_on_the_clients_thread_arrives_and_the_client_goes_on(
+    sandbox: Sandbox,
+) -> None:
+    """A SystemExit in a callable is raised at the caller, and the next call works."""
     answers: list[Any] = [SystemExit(3), sandbox.token]
 
     def provide() -> str:
@@ -216,7 +218,7 @@ def test_a_system_exit_over_there_arrives_and_the_client_goes_on(sandbox: Sandbo
 
 
 def test_closing_under_calls_of_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that hangs in another thread ends with an error of ours when the client closes."""
+    """When the client closes, a call that hangs in another thread ends with a kmoment error."""
     monkeypatch.setattr("kmoment._engine.state.DRAIN_SECONDS", 0.1)
     with silent_server() as server, ThreadPoolExecutor(2) as pool:
         client = kmoment.Client(TOKEN, base_url=server.url, max_connections=1)
@@ -231,7 +233,7 @@ def test_closing_under_calls_of_other_threads(monkeypatch: pytest.MonkeyPatch) -
 def test_a_thread_that_cannot_start_is_the_callers_to_see(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the event loop cannot be made, the first call says why, and a later one works."""
+    """If the event loop cannot be started, the first call raises why, and a later call works."""
     client = kmoment.Client(sandbox.token, base_url=sandbox.url)
     with monkeypatch.context() as patch:
         patch.setattr("anyio.run", lambda *_: (_ for _ in ()).throw(OSError(24, "too many")))
@@ -242,7 +244,7 @@ def test_a_thread_that_cannot_start_is_the_callers_to_see(
 
 
 def test_secrets_stay_secret() -> None:
-    """The sync client hides what the async one hides, and does not pickle."""
+    """The sync client shows no secret, and cannot be pickled."""
     client = kmoment.Client(TOKEN, proxy="http://u:canary@127.0.0.1")
     assert "canary" not in repr(client) + repr(vars(client)) + repr(client._sender.settings)
     with pytest.raises(TypeError):
@@ -254,8 +256,8 @@ def test_secrets_stay_secret() -> None:
 # -- The thread -------------------------------------------------------------------------
 
 
-def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
-    """A Ctrl-C in a blocked call comes out, and cancels what runs on the other side."""
+def test_ctrl_c_stops_the_call_on_the_clients_thread(offline: kmoment.Client) -> None:
+    """A Ctrl-C in a blocked call is raised, and cancels the call on the client's thread."""
     stopped = threading.Event()
 
     async def hang() -> None:
@@ -277,8 +279,8 @@ def test_ctrl_c_stops_the_call_over_there(offline: kmoment.Client) -> None:
     assert offline.locations.depth1() == []
 
 
-def test_an_exit_over_there_ends_the_other_calls(offline: kmoment.Client) -> None:
-    """When the thread is ended by a SystemExit, no other caller is left waiting for ever."""
+def test_an_exit_on_the_clients_thread_ends_the_other_calls(offline: kmoment.Client) -> None:
+    """If a SystemExit ends the client's thread, other callers get ClientClosedError."""
     thread = offline._sender.open()
     started = threading.Event()
 
@@ -300,7 +302,7 @@ def test_an_exit_over_there_ends_the_other_calls(offline: kmoment.Client) -> Non
 def test_a_call_that_never_began_ends_with_the_thread(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that reaches the loop too late to be begun ends when the loop does."""
+    """A call that reaches the loop too late to begin ends when the loop ends."""
     thread = offline._sender.open()
     monkeypatch.setattr(thread, "_begin", lambda *_: None)
     with ThreadPoolExecutor(1) as pool:
@@ -312,7 +314,7 @@ def test_a_call_that_never_began_ends_with_the_thread(
 
 
 def test_an_answer_that_came_is_not_cancelled() -> None:
-    """Ending the thread leaves alone what has just been answered."""
+    """Ending the thread does not discard an answer that has already come."""
     future = CallFuture[int]()
     future.give(3)
     future.give_up()
@@ -322,7 +324,7 @@ def test_an_answer_that_came_is_not_cancelled() -> None:
 def test_ctrl_c_before_the_call_was_asked_for(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes out at once: nobody waits for a call that never began."""
+    """A Ctrl-C before the call was posted is raised at once, and later calls work."""
     thread = offline._sender.open()
     post = thread._post
 
@@ -335,11 +337,11 @@ def test_ctrl_c_before_the_call_was_asked_for(
     with pytest.raises(KeyboardInterrupt):
         thread.call(asyncio.sleep, 0)
     assert time.monotonic() - start < EXIT_SECONDS / 2
-    assert thread.call(asyncio.sleep, 0, "on it goes") == "on it goes"
+    assert thread.call(asyncio.sleep, 0, "it works") == "it works"
 
 
 def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that nobody will use ends by itself."""
+    """If a Ctrl-C comes while the client's thread starts, that thread ends by itself."""
     start = threading.Thread.start
 
     def interrupted(thread: threading.Thread) -> None:
@@ -358,7 +360,7 @@ def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_thread_that_python_takes_for_dead(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Ctrl-C within ``is_alive`` makes it say no for ever: it is not asked."""
+    """The thread is used even if ``is_alive`` is False, as it stays after a Ctrl-C inside it."""
     thread = offline._sender.open()
     monkeypatch.setattr(thread._thread, "is_alive", lambda: False)
     assert offline._sender.open() is thread
@@ -367,7 +369,10 @@ def test_a_thread_that_python_takes_for_dead(
 def test_an_ident_that_is_used_again(
     offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread with the ident of a thread's that has ended is not taken for that one."""
+    """If Python gives the caller the ident of an ended client's thread, the caller gets an error.
+
+    The error is that the client is closed, not that a thread waits for itself.
+    """
     thread = offline._sender.open()
     offline.close()
     monkeypatch.setattr(thread._thread, "_ident", threading.get_ident())
@@ -376,7 +381,7 @@ def test_an_ident_that_is_used_again(
 
 
 def test_an_error_that_is_false(sandbox: Sandbox) -> None:
-    """Any exception over there comes out here, also one whose truth value is false."""
+    """An exception on the client's thread is raised at the caller, also if its bool is False."""
 
     class EmptyError(Exception):
         def __len__(self) -> int:
@@ -391,7 +396,7 @@ def test_an_error_that_is_false(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_ctrl_c_while_the_thread_opens(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    """The thread that nobody will use ends by itself, whether it stands already or not."""
+    """If a Ctrl-C comes while the thread opens or just after, that thread ends by itself."""
     take = CallFuture.take
 
     def interrupted(future: CallFuture[Any]) -> None:
@@ -409,7 +414,7 @@ def test_ctrl_c_while_the_thread_opens(monkeypatch: pytest.MonkeyPatch, late: bo
 
 
 def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook of the interpreter's exit stops every open thread, and waits for it."""
+    """The exit hook stops every open LoopThread and waits for it."""
     thread = offline._sender.open()
     monkeypatch.setattr("kmoment.sync._portal._open", {thread})
     _close_all()
@@ -417,7 +422,7 @@ def test_what_happens_at_exit(offline: kmoment.Client, monkeypatch: pytest.Monke
 
 
 def test_what_happens_in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook of a fork keeps what is inherited from being finalized, and frees the lock."""
+    """In a forked child, inherited threads are kept from finalization and the lock is free."""
     inherited: list[Any] = []
     monkeypatch.setattr("kmoment.sync._portal._open", opened := {object()})
     monkeypatch.setattr("kmoment.sync._portal._inherited", inherited)
@@ -441,7 +446,7 @@ def test_a_stream_that_was_never_read_closes(offline: kmoment.Client) -> None:
 
 
 class Source:
-    """Counts what it gave, and whether it was stopped."""
+    """A stream that counts its items and notes whether it was stopped."""
 
     def __init__(self, items: int, pause: float = 0.0, fail_at: int | None = None) -> None:
         self.items, self.pause, self.fail_at = items, pause, fail_at
@@ -461,18 +466,18 @@ class Source:
             self.stopped = True
 
 
-def crossings(client: kmoment.Client) -> list[int]:
-    """Counts the calls that cross over to the client's thread."""
+def calls_made(client: kmoment.Client) -> list[int]:
+    """A list with one number: the count of calls on the client's thread."""
     thread = client._sender.open()
-    crossed = [0]
+    made = [0]
     call = thread.call
 
     def counted(*args: Any, **kwargs: Any) -> Any:
-        crossed[0] += 1
+        made[0] += 1
         return call(*args, **kwargs)
 
     thread.call = counted  # type: ignore[method-assign]
-    return crossed
+    return made
 
 
 def iterate(client: kmoment.Client, source: AsyncIterable[Any]) -> Generator[Any]:
@@ -487,17 +492,17 @@ def offline() -> Iterator[kmoment.Client]:
         yield client
 
 
-def test_a_stream_crosses_once_per_chunk(offline: kmoment.Client) -> None:
-    """Items come in order, whole, and far fewer crossings than items."""
-    crossed = crossings(offline)
+def test_a_stream_makes_one_call_per_chunk(offline: kmoment.Client) -> None:
+    """All items of a stream come in order, with far fewer thread calls than items."""
+    made = calls_made(offline)
     source = Source(5000)
     assert list(iterate(offline, source.run())) == list(range(5000))
-    assert crossed[0] < 50
+    assert made[0] < 50
     assert source.stopped
 
 
 def test_a_slow_stream_is_not_held_back(offline: kmoment.Client) -> None:
-    """An item that is ready is handed over, not kept until a chunk is full."""
+    """An item of a slow stream is returned before its chunk is full."""
     stream = iterate(offline, Source(1000, pause=0.01).run())
     start = time.monotonic()
     assert next(stream) == 0
@@ -506,7 +511,7 @@ def test_a_slow_stream_is_not_held_back(offline: kmoment.Client) -> None:
 
 
 def test_an_abandoned_stream_stops(offline: kmoment.Client) -> None:
-    """Leaving the loop stops the work over there, wherever it is."""
+    """A ``break`` out of a stream stops its work on the client's thread."""
     source = Source(10**9)
     for number in iterate(offline, source.run()):
         if number == 10:
@@ -520,7 +525,7 @@ def test_an_abandoned_stream_stops(offline: kmoment.Client) -> None:
 
 
 def test_a_stream_that_fails_gives_what_it_had(offline: kmoment.Client) -> None:
-    """Items before a failure arrive; then the failure does."""
+    """A stream that fails gives all items before the error, and then raises it."""
     source = Source(1000, fail_at=700)
     seen: list[int] = []
     with pytest.raises(kmoment.KmomentError, match="midway"):
@@ -529,7 +534,7 @@ def test_a_stream_that_fails_gives_what_it_had(offline: kmoment.Client) -> None:
 
 
 def test_an_unread_stream_never_starts(offline: kmoment.Client) -> None:
-    """A stream that nobody reads does no work, and one without aclose is fine."""
+    """A stream that is never read does no work, and a source without ``aclose`` works."""
     source = Source(10)
     stream = iterate(offline, source.run())
     del stream
@@ -546,7 +551,7 @@ def test_an_unread_stream_never_starts(offline: kmoment.Client) -> None:
 
 
 def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
-    """When the client closes under a stream, the reader gets an error of ours."""
+    """If the client closes while a stream is read, the reader gets ClientClosedError."""
     stream = iterate(offline, Source(10**9, pause=0.001).run())
     next(stream)
     offline.close()
@@ -555,7 +560,7 @@ def test_a_stream_outlives_no_client(offline: kmoment.Client) -> None:
 
 
 def test_answers_do_not_get_mixed_up() -> None:
-    """Sixteen threads with answers of their own each read their own."""
+    """Each of 16 threads gets the answer to its own call."""
     with kmoment.Client(TOKEN) as client:
         transport = scripted(client, ok([]))
 
@@ -575,8 +580,20 @@ def test_answers_do_not_get_mixed_up() -> None:
 async def nothing() -> None: ...
 
 
-def test_another_processs_bridge_is_refused(offline: kmoment.Client) -> None:
-    """A forked child that unwinds what its parent began does not wait for its parent's thread."""
+def test_a_stream_left_in_another_process_is_kept(offline: kmoment.Client) -> None:
+    """A forked child that leaves a loop does not finalize the tasks of its parent's stream."""
+    thread = offline._sender.open()
+    stream = iterate(offline, Source(10**9, pause=0.001).run())
+    next(stream)
+    thread._pid, own = -1, thread._pid
+    stream.close()
+    assert len(thread._streams) == 1
+    thread._pid = own
+    thread.call(thread._streams.pop().aclose)
+
+
+def test_another_processs_thread_is_refused(offline: kmoment.Client) -> None:
+    """A LoopThread refuses calls in a forked child, which would wait for ever."""
     thread = offline._sender.open()
     thread._pid, own = -1, thread._pid
     with pytest.raises(kmoment.ClientClosedError, match="another process"):
@@ -586,7 +603,7 @@ def test_another_processs_bridge_is_refused(offline: kmoment.Client) -> None:
 
 
 def test_a_stream_dropped_on_the_clients_own_thread_stops(offline: kmoment.Client) -> None:
-    """The garbage collector may find it there, where nobody can wait for anything."""
+    """A stream that is garbage-collected on the client's own thread stops without waiting."""
     source = Source(10**9, pause=0.001)
     streams = [iterate(offline, source.run())]
     next(streams[0])
@@ -602,7 +619,7 @@ def test_a_stream_dropped_on_the_clients_own_thread_stops(offline: kmoment.Clien
 
 
 def test_a_call_posted_by_a_job_that_was_just_stopped_is_not_made(offline: kmoment.Client) -> None:
-    """The job was stopped between its thread's post and the loop's turn."""
+    """If a job is stopped after it posts a call, and before the call begins, it is not made."""
 
     class Late(CancelToken):
         def take(self, future: Any) -> None:

@@ -1,4 +1,4 @@
-"""What users' own tests are given: scripts in the network's place, and no waiting."""
+"""``kmoment.testing``, for the tests of users: scripts in place of the network, no waiting."""
 
 import json
 import time
@@ -28,7 +28,7 @@ STEPS: dict[str, tuple[testing.Step, type[kmoment.APIError]]] = {
 
 @pytest.mark.parametrize("name", STEPS)
 def test_each_step_is_the_error_it_stands_for(name: str) -> None:
-    """A script's failure comes out as the real one would, in either client."""
+    """Each failure of a script raises the same error as the real failure."""
     step, error = STEPS[name]
     with testing.Script(then=step).client(max_attempts=1) as moment, pytest.raises(error):
         moment.locations.depth1()
@@ -36,7 +36,7 @@ def test_each_step_is_the_error_it_stands_for(name: str) -> None:
 
 @pytest.mark.anyio
 async def test_a_script_takes_the_networks_place() -> None:
-    """Retries and all the rest are the real thing; only the pauses are not waited."""
+    """A script replaces only the network. Retries are real, but their pauses are not waited."""
     script = testing.Script(testing.throttled(retry_after=30), testing.answer([ROW]))
     start = time.monotonic()
     async with script.async_client() as moment:
@@ -50,7 +50,7 @@ async def test_a_script_takes_the_networks_place() -> None:
 
 
 def test_a_step_may_look_at_the_request() -> None:
-    """A function of the request answers it, so that a test need not know the order."""
+    """A step may be a function that answers the request, at any place in the order."""
 
     def echo(request: testing.Request) -> testing.Response:
         return testing.answer(json.loads(request.body or b"{}") | {"id": 7})
@@ -61,19 +61,19 @@ def test_a_step_may_look_at_the_request() -> None:
 
 @pytest.mark.parametrize("make", [testing.Script().client, testing.Script().async_client])
 def test_settings_are_the_clients_own(make: Callable[..., Any]) -> None:
-    """A script's clients take every setting, and refuse bad ones."""
+    """The clients of a script refuse bad settings."""
     with pytest.raises(kmoment.InvalidArgumentError, match="max_attempts"):
         make(max_attempts=0)
 
 
 def test_a_script_that_has_run_out_says_so() -> None:
-    """A request that the test did not expect fails the test, naming it."""
+    """A request after the last step raises AssertionError with its path."""
     with testing.Script().client() as moment, pytest.raises(AssertionError, match="depth1"):
         moment.locations.depth1()
 
 
 def test_a_lost_answer_is_reconciled_without_waiting() -> None:
-    """What a create does after a lost answer can be tested in no time."""
+    """A create whose answer is lost is reconciled, and the pauses are not waited."""
     script = testing.Script(
         testing.answer([]),
         testing.lost(),
@@ -87,7 +87,7 @@ def test_a_lost_answer_is_reconciled_without_waiting() -> None:
 
 @pytest.mark.anyio
 async def test_a_client_of_the_sandbox_can_skip_its_pauses() -> None:
-    """`no_waiting` records what would have been waited, for clients of either kind."""
+    """``no_waiting`` records the pauses of an async client and skips them."""
     async with Sandbox() as sandbox:
         sandbox.add_fault(Fault("locations.depth1", "throttle", times=1))
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
@@ -97,7 +97,7 @@ async def test_a_client_of_the_sandbox_can_skip_its_pauses() -> None:
 
 
 def test_a_sync_client_can_skip_its_pauses(sandbox: Sandbox) -> None:
-    """The thread's client waits as little as the one it stands for."""
+    """``no_waiting`` records the pauses of a sync client and skips them."""
     with kmoment.Client(sandbox.token, base_url=sandbox.url, periods={"audiences": 50.0}) as moment:
         pauses = testing.no_waiting(moment)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The transport on real sockets, against a server that misbehaves on order."""
+"""The transport on real sockets, against the fault server."""
 
 import asyncio
 import gzip
@@ -12,7 +12,7 @@ import trustme
 from yarl import URL
 
 import kmoment
-from helpers import SESSION, TOKEN
+from helpers import BODY_LIMIT, SESSION, TOKEN
 from helpers.fault_server import (
     Answer,
     BadGzip,
@@ -28,6 +28,7 @@ from helpers.fault_server import (
     HangUpOnConnect,
     Html,
     HugeHeader,
+    LostErrorBody,
     Partial,
     Redirect,
     ResetAfter,
@@ -41,7 +42,7 @@ from helpers.fault_server import (
 )
 from kmoment._engine.context import AttemptState
 from kmoment._engine.timeouts import TimeoutScheduler
-from kmoment._engine.transport import BODY_LIMIT, Transport
+from kmoment._engine.transport import Transport
 from kmoment._protocol.http import Request, TransportError
 from kmoment._secret import Secret
 
@@ -55,7 +56,7 @@ CALLS: dict[str, Callable[[kmoment.AsyncClient], Awaitable[Any]]] = {
     "DELETE": lambda c: c.account(1).audiences.delete(1),
     "POST": lambda c: c.account(1).audiences.create(DRAFT),
 }
-# A write that may have been done is told as such.
+# A write that may have been done raises OutcomeUnknownError.
 ERRORS = dict.fromkeys(CALLS, kmoment.OutcomeUnknownError) | {"GET": kmoment.APIConnectionError}
 LOST = [CloseBefore(), CloseAfter(), ResetBefore(), ResetAfter(), Partial(), HangUpOnConnect()]
 BROKEN = [
@@ -81,7 +82,7 @@ def kind(step: Step) -> str:
 async def test_a_lost_connection_is_told_and_never_resent(
     step: Step, method: str, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """A dropped connection is one request on the wire, one error, and never another send."""
+    """If the connection is lost, the request is sent once and raises one error."""
     server.script(step)
     with pytest.raises(ERRORS[method]) as caught:
         await CALLS[method](client)
@@ -95,11 +96,11 @@ async def test_a_lost_connection_is_told_and_never_resent(
 async def test_a_kept_connection_that_dies_is_not_resent(
     method: str, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """A kept-alive connection that closes under the next request does not repeat it."""
+    """If a kept connection closes during the next request, that request is not sent again."""
     server.script(CloseIdle(ROWS))
     server.default = Answer(200, b'{"id": 1, "name": "x", "type": "DISPLAY"}')
     await client.locations.depth1()
-    if method == "POST":  # creates go over a connection of their own
+    if method == "POST":  # a create uses its own connection
         await CALLS[method](client)
         assert server.connections == 2
     else:
@@ -111,12 +112,12 @@ async def test_a_kept_connection_that_dies_is_not_resent(
 async def test_an_answer_that_nobody_asked_for_is_not_taken(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """A connection on which the server has spoken unasked is dropped before anything is sent."""
+    """If the server sends data without a request, the connection is dropped before it is used."""
     server.script(SpeakIdle(ROWS, b'{"id": 1, "name": "stale", "type": "DISPLAY"}'))
     server.default = Answer(200, b'{"id": 1, "name": "x", "type": "DISPLAY"}')
     await client.locations.depth1()
     await asyncio.sleep(0.2)
-    # aiohttp's session shows the connection only after sending.
+    # aiohttp's session shows the connection only after the request is sent.
     told = kmoment.OutcomeUnknownError if SESSION else kmoment.APIConnectionError
     with pytest.raises(told) as caught:
         await CALLS["PUT"](client)
@@ -137,8 +138,71 @@ async def test_another_protocol_is_no_answer(
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("how", ["cut", "silent", "damaged gzip", "other encoding"])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, kmoment.RateLimitedError),
+        (502, kmoment.ServerError),
+        (403, kmoment.ProtocolError),
+        (307, kmoment.ProtocolError),
+    ],
+)
+async def test_a_status_counts_also_without_its_body(
+    status: int, error: type[kmoment.APIError], how: str, server: FaultServer
+) -> None:
+    """What came of the body is kept, and the status decides: a 429 did nothing."""
+    server.script(LostErrorBody(status, how))
+    settings: dict[str, Any] = {"max_attempts": 1, "timeout": 0.3}
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, **settings) as client:
+        with pytest.raises(error) as caught:
+            await client.locations.depth1()
+    assert caught.value.status == status
+    assert caught.value.message == (
+        "first words" if how in ("cut", "silent") else caught.value.message
+    )
+
+
+async def test_a_compressed_error_page_that_is_cut_is_read_as_far_as_it_goes(
+    server: FaultServer,
+) -> None:
+    """Its first words are kept."""
+    page = gzip.compress(b"<h1>Bad Gateway</h1>" + bytes(range(256)) * 40)
+    headers = {"Content-Encoding": "gzip"}
+    server.script(Answer(502, page[:-20], headers))
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, max_attempts=1) as client:
+        with pytest.raises(kmoment.ServerError, match="Bad Gateway"):
+            await client.locations.depth1()
+
+
+async def test_a_large_error_page_is_judged_by_its_status(
+    server: FaultServer, client: kmoment.AsyncClient
+) -> None:
+    """It is not read to its end."""
+    server.script(Answer(503, b"<p>busy " + b" " * (2 * BODY_LIMIT), chunked=True))
+    with pytest.raises(kmoment.ServerError, match="busy"):
+        await client.locations.depth1()
+
+
+async def test_a_large_answer_is_not_asked_for_again(server: FaultServer) -> None:
+    """The error names the setting; a create is searched for, since it was done."""
+    server.default = Answer(200, b" " * (BODY_LIMIT + 1), chunked=True)
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, max_body_bytes=BODY_LIMIT) as client:
+        with pytest.raises(kmoment.ProtocolError, match=r"max_body_bytes \(1,048,576\)") as caught:
+            await client.locations.depth1()
+    assert caught.value.too_large
+    assert len(server.requests) == 1
+
+
+async def test_large_headers_are_named(server: FaultServer, client: kmoment.AsyncClient) -> None:
+    """The error says that it was the headers."""
+    server.script(HugeHeader(1 << 20, b"[]"))
+    with pytest.raises(kmoment.ProtocolError, match="headers are larger"):
+        await client.locations.depth1()
+
+
 async def test_a_proxy_that_speaks_no_http(server: FaultServer) -> None:
-    """No tunnel is no doubt: the request has provably not left."""
+    """If the proxy makes no tunnel, the error says that nothing was sent."""
     server.script(Garbage(b"nonsense\r\n\r\n"))
     settings: dict[str, Any] = {"proxy": server.url, "max_attempts": 1, "reconcile_delays": ()}
     async with kmoment.AsyncClient(TOKEN, base_url="https://127.0.0.1:9", **settings) as client:
@@ -148,7 +212,7 @@ async def test_a_proxy_that_speaks_no_http(server: FaultServer) -> None:
 
 
 async def test_closing_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call that waits for it ends with an error: nobody has cancelled its caller."""
+    """If the client closes during name resolution, the call gets a connection error."""
     asked = asyncio.Event()
 
     async def resolve(*_: Any, **__: Any) -> Any:
@@ -168,8 +232,8 @@ async def test_closing_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch)
 async def test_a_request_that_cannot_be_written_leaves_nothing_behind(
     server: FaultServer,
 ) -> None:
-    """It ends as an error of ours, nothing is sent, and the connection is closed."""
-    transport = Transport(timeout=5.0, proxy=None, ssl=None)
+    """A request that cannot be written raises TransportError, and its connection is closed."""
+    transport = Transport(timeout=5.0, max_body_bytes=BODY_LIMIT, proxy=None, ssl=None)
     watch = TimeoutScheduler(asyncio.get_running_loop())
     life = watch.begin(5.0)
     broken = Request("GET", URL(server.url), {"X-Broken": "one\r\ntwo"}, None)
@@ -186,7 +250,7 @@ async def test_a_request_that_cannot_be_written_leaves_nothing_behind(
 async def test_a_body_that_is_not_encoded_may_say_so(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """``identity`` is no encoding."""
+    """A body with the Content-Encoding ``identity`` is read unchanged."""
     server.script(Answer(200, ROWS, {"Content-Encoding": "identity"}))
     assert len(await client.locations.depth1()) == 50
 
@@ -195,7 +259,7 @@ async def test_a_body_that_is_not_encoded_may_say_so(
 async def test_a_body_cut_short_is_no_success(
     step: Step, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """An answer shorter than it announces is an error, even where the rest would be JSON."""
+    """A body shorter than announced is an error, even if it is valid JSON."""
     server.script(step)
     with pytest.raises(kmoment.APIConnectionError) as caught:
         await client.locations.depth1()
@@ -206,7 +270,7 @@ async def test_a_body_cut_short_is_no_success(
 async def test_what_is_not_the_api_is_a_protocol_error(
     step: Step, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """Broken gzip, a bomb, an unasked encoding, garbage, HTML and redirects are told as such."""
+    """An answer that the API would not give, such as HTML or broken gzip, is a ProtocolError."""
     server.script(step)
     with pytest.raises(kmoment.ProtocolError):
         await client.locations.depth1()
@@ -216,7 +280,7 @@ async def test_what_is_not_the_api_is_a_protocol_error(
 async def test_the_client_goes_on_after_every_fault(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """No fault leaves a slot taken or a connection broken for the next call."""
+    """After every fault the next call works."""
     for step in LOST + BROKEN:
         server.script(step)
         with pytest.raises(kmoment.APIError):
@@ -233,7 +297,7 @@ async def test_the_client_goes_on_after_every_fault(
 async def test_sound_answers_are_read(
     step: Step, server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """Gzip, chunks and a slow but steady body all arrive whole."""
+    """Bodies with gzip, in chunks, or sent slowly are read whole."""
     server.script(step)
     assert len(await client.locations.depth1()) == 50
 
@@ -241,7 +305,7 @@ async def test_sound_answers_are_read(
 async def test_a_gzip_body_of_exactly_the_limit_is_read(
     server: FaultServer, client: kmoment.AsyncClient
 ) -> None:
-    """The cap is on what is over it."""
+    """A body that unpacks to exactly the limit is accepted."""
     server.script(
         Answer(200, gzip.compress(b" " * (BODY_LIMIT - 2) + b"[]"), {"Content-Encoding": "gzip"})
     )
@@ -249,9 +313,9 @@ async def test_a_gzip_body_of_exactly_the_limit_is_read(
 
 
 async def test_headers(server: FaultServer) -> None:
-    """Each request carries the token, asks for gzip JSON, says who is calling, keeps no cookie."""
+    """Each request has the token, account, accepted encoding and User-Agent, and no cookie."""
     server.default = Answer(200, b"", {"Set-Cookie": "a=b"})
-    url = server.url.replace("127.0.0.1", "localhost")  # cookies are not kept for addresses anyway
+    url = server.url.replace("127.0.0.1", "localhost")  # aiohttp keeps no cookies for IP addresses
     async with kmoment.AsyncClient(TOKEN, base_url=url) as client:
         await client.account(7).audiences.delete(1)
         await client.account(7).audiences.delete(1)
@@ -266,7 +330,7 @@ async def test_headers(server: FaultServer) -> None:
 
 
 async def test_refused(client: kmoment.AsyncClient) -> None:
-    """A refused connection provably sent nothing."""
+    """If the connection is refused, the error says that nothing was sent."""
     async with FaultServer() as gone:
         url = gone.url
     async with kmoment.AsyncClient(TOKEN, base_url=url) as nobody:
@@ -276,7 +340,7 @@ async def test_refused(client: kmoment.AsyncClient) -> None:
 
 
 async def test_silence_ends_with_the_timeout(server: FaultServer) -> None:
-    """A server that falls silent is given up after the timeout."""
+    """If the server sends nothing, the call ends after the timeout."""
     server.script(Silence(5))
     async with kmoment.AsyncClient(
         TOKEN, base_url=server.url, timeout=0.2, max_attempts=1
@@ -287,7 +351,7 @@ async def test_silence_ends_with_the_timeout(server: FaultServer) -> None:
 
 
 async def test_the_deadline_names_its_phase(server: FaultServer) -> None:
-    """A call past its deadline says what the time went to, and whether it was sent."""
+    """The error of a deadline says in which phase the call was, and whether it was sent."""
     server.default = Silence(5)
     async with kmoment.AsyncClient(
         TOKEN, base_url=server.url, deadline=0.2, max_connections=1
@@ -305,7 +369,7 @@ async def test_the_deadline_names_its_phase(server: FaultServer) -> None:
 
 
 async def test_the_deadline_while_reading(server: FaultServer) -> None:
-    """A body that never ends is cut off by the deadline."""
+    """The deadline ends a call whose body is still being read."""
     server.script(Drip(ROWS, 1, 0.05))
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, deadline=0.3) as client:
         with pytest.raises(kmoment.DeadlineExceededError, match="reading the answer"):
@@ -313,7 +377,7 @@ async def test_the_deadline_while_reading(server: FaultServer) -> None:
 
 
 async def test_concurrency_is_bounded_in_front_of_the_pool(server: FaultServer) -> None:
-    """However many calls are made at once, no more than max_connections are under way."""
+    """No more than ``max_connections`` calls are under way at once."""
     peak = 0
 
     def count(_: object) -> None:
@@ -330,7 +394,7 @@ async def test_concurrency_is_bounded_in_front_of_the_pool(server: FaultServer) 
 
 
 async def test_a_cancelled_call_leaves_nothing_behind(server: FaultServer) -> None:
-    """Cancelling a call frees its slot and closes its connection."""
+    """A cancelled call frees its slot and closes its connection."""
     server.script(Silence(5))
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, max_connections=1) as client:
         task = asyncio.create_task(client.locations.depth1())
@@ -359,7 +423,7 @@ async def tls_server(authority: trustme.CA) -> AsyncIterator[FaultServer]:
 
 
 async def test_an_unknown_authority_is_refused(tls_server: FaultServer) -> None:
-    """A certificate nobody vouches for ends the call before anything is sent."""
+    """If the certificate is not trusted, the call ends before anything is sent."""
     async with kmoment.AsyncClient(TOKEN, base_url=tls_server.url) as client:
         with pytest.raises(kmoment.APIConnectionError, match="certificate") as caught:
             await client.locations.depth1()
@@ -370,7 +434,7 @@ async def test_an_unknown_authority_is_refused(tls_server: FaultServer) -> None:
 async def test_a_private_authority_can_be_trusted(
     tls_server: FaultServer, authority: trustme.CA
 ) -> None:
-    """An SSLContext of the caller's own is used as it is."""
+    """The caller's SSLContext is used."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     async with kmoment.AsyncClient(TOKEN, base_url=tls_server.url, ssl=context) as client:
@@ -378,7 +442,7 @@ async def test_a_private_authority_can_be_trusted(
 
 
 async def test_plain_http_where_tls_is_due(server: FaultServer) -> None:
-    """A server that does not speak TLS is told as such."""
+    """A server without TLS at an https URL raises an error that says so."""
     url = server.url.replace("http://", "https://")
     async with kmoment.AsyncClient(TOKEN, base_url=url, timeout=2, max_attempts=1) as client:
         with pytest.raises(kmoment.APIConnectionError) as caught:
@@ -389,7 +453,7 @@ async def test_plain_http_where_tls_is_due(server: FaultServer) -> None:
 async def test_a_proxy_is_used_and_its_password_kept(
     server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An explicit proxy gets the request with its credentials, which show nowhere else."""
+    """A given proxy gets the request with its credentials, and they show nowhere else."""
     port = server.url.rpartition(":")[2]
     async with kmoment.AsyncClient(
         TOKEN, base_url="http://127.0.0.1:9", proxy=f"http://u:pa55@127.0.0.1:{port}"
@@ -403,7 +467,7 @@ async def test_a_proxy_is_used_and_its_password_kept(
 async def test_proxies_of_the_environment_are_not_used(
     server: FaultServer, client: kmoment.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Settings that a machine happens to carry do not send a token elsewhere."""
+    """Proxies in the environment are ignored, so that the token is not sent to them."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert await client.locations.depth1() == []

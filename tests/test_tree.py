@@ -1,4 +1,4 @@
-"""The tree of places: complete, one call per node, and looked through without any."""
+"""The tree of places: it is complete, needs one call per node, and is searched without calls."""
 
 import csv
 import gzip
@@ -21,7 +21,7 @@ from kmoment.tree import full_name
 
 
 def listed() -> set[tuple[str, ...]]:
-    """Every place that the sandbox's file of regions names."""
+    """The names of all places in the file of regions."""
     packed = files("kmoment._data").joinpath("regions.csv.gz").read_bytes()
     rows = [tuple(row) for row in csv.reader(gzip.decompress(packed).decode().splitlines()[1:])]
     return {row[:depth] for row in rows for depth in (1, 2, 3)}
@@ -38,7 +38,7 @@ def calls(sandbox: Sandbox) -> int:
 
 
 def test_the_tree_is_complete(tree: LocationTree) -> None:
-    """Every province, district and neighbourhood of the regions file, and none twice."""
+    """The tree has every province, district and neighbourhood of the file, each once."""
     names = {full_name(place) for place in tree}
     assert {" ".join(name) for name in listed()} <= names
     assert len(listed()) == 17 + 252 + 3557
@@ -46,7 +46,7 @@ def test_the_tree_is_complete(tree: LocationTree) -> None:
 
 
 def test_a_code_on_two_levels_is_one_place() -> None:
-    """Kakao does not promise that none is: the tree is walked to its end all the same."""
+    """If a code occurs on two levels, the tree has it once. Kakao does not rule that out."""
     province = kmoment.Location(value="I1", description="", depth1_name="A")
     district = kmoment.Depth2Location(value="I1", description="", depth1_name="A", depth2_name="B")
     tree = LocationTree(locations=[province], depth2_locations=[district], depth3_locations=[])
@@ -56,7 +56,7 @@ def test_a_code_on_two_levels_is_one_place() -> None:
 
 @pytest.mark.anyio
 async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path) -> None:
-    """One for the provinces, one for each of them, one for each district; then the file."""
+    """Loading makes one call, plus one per province and per district. The file saves them all."""
     file = tmp_path / "places.json"
     async with (
         Sandbox() as sandbox,
@@ -73,7 +73,7 @@ async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path
 
 
 def test_the_sync_client_keeps_the_tree_too(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The same tree, from the same kind of file, with nothing awaited."""
+    """The sync client loads the same tree, and reads it from the file the second time."""
     file = tmp_path / "places.json"
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
         first = moment.locations.tree(file=file)
@@ -84,10 +84,14 @@ def test_the_sync_client_keeps_the_tree_too(sandbox: Sandbox, tmp_path: Path) ->
 
 @pytest.mark.anyio
 async def test_a_failing_call_fails_the_tree(tmp_path: Path) -> None:
-    """An incomplete tree is never given out, nor written."""
+    """If one call fails, the tree is neither returned nor written."""
     file = tmp_path / "places.json"
     async with Sandbox() as sandbox:
-        sandbox.add_fault(Fault("locations.depth3", "status", nth=(200,), status=400))
+        sandbox.add_fault(
+            Fault(
+                "locations.depth3", "status", nth=(200,), status=400, body={"code": -2, "msg": "x"}
+            )
+        )
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
             with pytest.raises(kmoment.BadRequestError):
                 await moment.locations.tree(file=file)
@@ -95,7 +99,7 @@ async def test_a_failing_call_fails_the_tree(tmp_path: Path) -> None:
 
 
 def test_walking(tree: LocationTree) -> None:
-    """Up, down, and to everything in a place."""
+    """The tree gives the path, parent and children of a place, and all places in it."""
     gangnam = tree["I1000"]
     assert [place.value for place in tree.path(tree["I10000101"])] == ["I", "I1000", "I10000101"]
     assert tree.parent(tree["I"]) is None
@@ -124,8 +128,8 @@ FOUND = {
 
 @pytest.mark.parametrize("name", FOUND)
 def test_finding(tree: LocationTree, name: str) -> None:
-    """Exact names before a last word that is exact, before names that contain every word."""
-    if name == "구":  # a part of hundreds of names: but none is exactly it
+    """Exact names are found first, then an exact last word, then names with all words."""
+    if name == "구":  # part of hundreds of names, but not a name itself
         assert len(tree.find(name)) > 100
     else:
         assert [full_name(place) for place in tree.find(name)] == FOUND[name]
@@ -133,7 +137,7 @@ def test_finding(tree: LocationTree, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("고성군", 2), ("중구", 6), ("중앙동", 31)])
 def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int) -> None:
-    """The error says how many, names some, carries all, and pickles."""
+    """The error for a shared name has the number and all places, and can be pickled."""
     with pytest.raises(kmoment.AmbiguousLocationError, match=f"names {count}: ") as caught:
         tree.one(name)
     assert len(caught.value.candidates) == count
@@ -142,7 +146,7 @@ def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int
 
 
 def test_a_selection_is_a_drafts_fields(tree: LocationTree) -> None:
-    """Codes, names and rows, each once and at its level; the draft has no fault."""
+    """A selection of codes, names and rows gives the draft's fields, without violations."""
     fields = tree.select("부산광역시", "I1000", "강남구 논현1동", tree["I1000"])
     assert {name: len(rows) for name, rows in fields.items()} == {  # type: ignore[arg-type]
         "locations": 1,
@@ -156,7 +160,7 @@ def test_a_selection_is_a_drafts_fields(tree: LocationTree) -> None:
 
 
 def test_saved_and_loaded_it_is_the_same(tree: LocationTree, tmp_path: Path) -> None:
-    """The file is dated and holds everything; nothing else is left in its folder."""
+    """A saved and loaded tree has the same date and places, and no other file is left."""
     file = tmp_path / "places.json"
     tree.save(file)
     again = LocationTree.load(os.fspath(file))
@@ -168,7 +172,7 @@ def test_saved_and_loaded_it_is_the_same(tree: LocationTree, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"date": "x"}', "no"])
 def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
-    """What kmoment has not saved is told as such, and a missing file as missing."""
+    """A file that kmoment has not saved is refused, and a missing one is FileNotFoundError."""
     file = tmp_path / "places.json"
     file.write_text(text)
     with pytest.raises(kmoment.InvalidArgumentError, match="file"):
@@ -178,14 +182,14 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tree: LocationTree, tmp_path: Path) -> None:
-    """The error is the system's own, and no half file stays."""
-    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
+    """If the file cannot be written, OSError is raised and no part of the file is left."""
+    with pytest.raises(OSError):  # noqa: PT011 - the message depends on the system
         tree.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_dates_are_compared(tree: LocationTree, tmp_path: Path) -> None:
-    """By code: what came, what went, and what has another name now."""
+    """Two trees are compared by code: places added, removed and renamed."""
     file = tmp_path / "places.json"
     tree.save(file)
     data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -203,13 +207,13 @@ def test_two_dates_are_compared(tree: LocationTree, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [["I10"], None, 10])
 def test_a_selection_of_something_else_is_refused(tree: LocationTree, wanted: Any) -> None:
-    """A forgotten star must not become a draft that targets everywhere."""
+    """``select`` refuses a list: without its star it could target everywhere."""
     with pytest.raises(kmoment.InvalidArgumentError, match="wanted"):
         tree.select(wanted)
 
 
 def test_a_date_without_a_zone_is_seouls(tree: LocationTree, tmp_path: Path) -> None:
-    """A tree made by hand can be kept and compared with now."""
+    """A date without a zone is Seoul time, so that its age can be computed."""
     bare = LocationTree(
         date=datetime(2024, 1, 1),
         locations=tree.locations,
@@ -221,7 +225,7 @@ def test_a_date_without_a_zone_is_seouls(tree: LocationTree, tmp_path: Path) -> 
 
 
 def test_threads_may_save_at_once(tree: LocationTree, tmp_path: Path) -> None:
-    """The last one wins, and none is in another's way."""
+    """Threads can save to one file at once, and the file is always valid."""
     file = tmp_path / "places.json"
     small = LocationTree(
         locations=tree.locations, depth2_locations=tree.depth2_locations, depth3_locations=()

@@ -1,4 +1,4 @@
-"""The async client on uvloop, whose sockets, timers and cancellations are not asyncio's own."""
+"""The async client on uvloop, which has its own sockets, timers and cancellation."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -31,7 +31,7 @@ def make(sandbox: Sandbox) -> kmoment.AsyncClient:
 
 
 async def slow_call(client: kmoment.AsyncClient, sandbox: Sandbox) -> asyncio.Task[Any]:
-    """A call that the server has, and does not answer."""
+    """A call that the server has received and does not answer."""
     sandbox.add_fault(Fault("locations.depth1", "delay", delay=30, times=1))
     task = asyncio.ensure_future(client.locations.depth1())
     while not any(entry["endpoint"] == "locations.depth1" for entry in sandbox.requests()):
@@ -41,7 +41,7 @@ async def slow_call(client: kmoment.AsyncClient, sandbox: Sandbox) -> asyncio.Ta
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_calls(row: Row, fresh: Sandbox) -> None:
-    """Each call of the table gives its value."""
+    """Each call of the table returns its value."""
 
     async def work() -> None:
         async with make(fresh) as client:
@@ -51,7 +51,7 @@ def test_calls(row: Row, fresh: Sandbox) -> None:
 
 
 def test_a_reset(fresh: Sandbox) -> None:
-    """A connection reset under a call is an error of ours, and a read is tried again."""
+    """A read whose connection is reset is tried again, and then raises APIConnectionError."""
 
     async def work() -> None:
         async with make(fresh) as client:
@@ -67,7 +67,7 @@ def test_a_reset(fresh: Sandbox) -> None:
 
 
 def test_a_cancellation(fresh: Sandbox) -> None:
-    """A cancelled call ends at once, and the client goes on."""
+    """A cancelled call frees its slot, and the next call works."""
 
     async def work() -> None:
         async with make(fresh) as client:
@@ -82,7 +82,7 @@ def test_a_cancellation(fresh: Sandbox) -> None:
 
 
 def test_closing_under_a_call(fresh: Sandbox) -> None:
-    """Closing ends the call under way with an error of ours, and refuses later ones."""
+    """Closing ends the call under way with APIConnectionError, and refuses later calls."""
 
     async def work() -> None:
         client = make(fresh)

@@ -1,4 +1,4 @@
-"""The virtual loop itself: time passes in order, and nobody waits for it."""
+"""The virtual loop: timers fire in order, without waiting."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ async def nap(seconds: float, log: list[float]) -> None:
 
 
 def test_hours_pass_in_a_moment() -> None:
-    """Sleeps end in order, each at its time, and none of them is waited for."""
+    """Sleeps end in order at their virtual times, without waiting."""
     log: list[float] = []
 
     async def work() -> None:
@@ -27,7 +27,7 @@ def test_hours_pass_in_a_moment() -> None:
 
 
 def test_timeouts_strike_in_virtual_time() -> None:
-    """A limit shorter than the work ends it, at the limit."""
+    """A timeout ends the work at its virtual time."""
 
     async def work() -> float:
         with pytest.raises(TimeoutError):
@@ -39,6 +39,6 @@ def test_timeouts_strike_in_virtual_time() -> None:
 
 
 def test_a_stuck_program_is_told() -> None:
-    """A wait that nothing can end raises instead of hanging."""
+    """A wait that no timer can end raises StuckError."""
     with pytest.raises(StuckError):
         run(asyncio.Event().wait())

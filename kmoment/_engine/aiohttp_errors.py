@@ -30,4 +30,6 @@ def explain(error: Exception, *, sent: bool) -> TransportError:
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return TransportError(reason, final=reason is _UNTRUSTED)
+    if "Got more than" in str(getattr(error, "message", "")):  # aiohttp's LineTooLong
+        return TransportError("the answer's headers are larger than aiohttp reads", broken=sent)
     return TransportError("the answer is not HTTP as the API speaks it", broken=sent)

@@ -20,7 +20,6 @@ from ..errors import (
     DeadlineExceededError,
     OutcomeUnknownError,
     ProtocolError,
-    RateLimitedError,
 )
 from .timeouts import CallTimeout
 
@@ -105,7 +104,7 @@ class CallContext(Generic[T]):
             elapsed=now - self.began,
             left=self.timeout.deadline - now,
             in_doubt=self.in_doubt,
-            retry_after=error.retry_after if isinstance(error, RateLimitedError) else None,
+            retry_after=error.retry_after,
         )
         decision = decide(failed, self.call.endpoint.replay, budget, self.options.max_attempts)
         seconds = now - self.started
@@ -137,7 +136,8 @@ class CallContext(Generic[T]):
         error = ProtocolError if failure.broken else APIConnectionError
         facts = facts_of(self.call)
         facts["request_sent"], facts["status"] = self.attempt.sent, self.attempt.status
-        facts["can_retry"] = not failure.final
+        facts["can_retry"] = not (failure.final or failure.too_large)
+        facts["too_large"] = failure.too_large
         return error(failure.reason, facts)
 
     def turn_too_late(self, seconds: float) -> DeadlineExceededError:

@@ -25,6 +25,7 @@ from .admission import Queue
 from .bulk_delete import delete_in_parts
 from .context import CallContext
 from .reconcile import Ask, find_created, list_call, read_back
+from .redact import redacted
 from .settings import ClientSettings, Sends
 from .state import ClientState
 from .timeouts import TimeoutKind
@@ -213,17 +214,22 @@ class Dispatcher:
         queue = state.limiters.queue(key, period, context.started)
         send = self._in_turn if queue.limiter.period > 0 else self._reach
         response = await send(context, token, queue)
-        try:
-            answer = decode(call, response)
-        except AuthenticationError:
-            state.token.forget(token)
-            raise
+        answer = self._decoded(call, response, token)
         if isinstance(answer, Audience):
             state.seen.append(answer.id)
         if not context.records:
             state.budget.earn()
         state.breakers.close()
         return answer
+
+    def _decoded(self, call: Call[T], response: Response, token: Secret) -> T:
+        with suppress(APIError):
+            return decode(call, response)
+        try:  # once more, so that the error does not hold the token
+            return decode(call, redacted(response, token))
+        except AuthenticationError:
+            self.state.token.forget(token)
+            raise
 
     def _hold_back(self, context: CallContext[Any]) -> None:
         """Raise if a circuit breaker stops the attempt."""
@@ -255,9 +261,9 @@ class Dispatcher:
         responses: list[Response] = []
         for path in paths:
             responses.append(await self._exchange(context, path, token, queue))
-            if knows_route(responses[-1]):
+            if knows_route(context.call, responses[-1]):
                 self.settings.routes.settle(context.call.endpoint, path)
-            if not no_such_route(responses[-1]):
+            if not no_such_route(context.call, responses[-1]):
                 return responses[-1]
         return responses[0]
 

@@ -44,6 +44,8 @@ class ClientSettings:
     proxy: Secret | None
     ssl: ssl_module.SSLContext | None
     max_connections: int
+    max_body_bytes: int
+    """The largest response that is read, decompressed."""
     routes: Routes
     """What was learnt of the server's paths. A forked process starts from it."""
     options: CallOptions
@@ -64,6 +66,7 @@ class ClientSettings:
         proxy: Secret | None,
         ssl: ssl_module.SSLContext | None,
         max_connections: int,
+        max_body_bytes: int,
         routes: Reading,
         max_attempts: int,
         reconcile_delays: Iterable[float],
@@ -85,6 +88,7 @@ class ClientSettings:
             proxy=None if proxy is None else _validate.proxy("proxy", proxy),
             ssl=ssl,
             max_connections=_validate.count("max_connections", max_connections),
+            max_body_bytes=_validate.count("max_body_bytes", max_body_bytes),
             routes=Routes(routes),
             options=CallOptions(
                 max_attempts=_validate.count("max_attempts", max_attempts),
@@ -128,4 +132,9 @@ def _or_environment(base_url: str | None) -> str:
 def _new_transport(settings: ClientSettings) -> Sends:
     from .transport import Transport
 
-    return Transport(timeout=settings.timeout, proxy=settings.proxy, ssl=settings.ssl)
+    return Transport(
+        timeout=settings.timeout,
+        max_body_bytes=settings.max_body_bytes,
+        proxy=settings.proxy,
+        ssl=settings.ssl,
+    )

@@ -5,19 +5,17 @@ What aiohttp does by itself and an SDK must not do is switched off here and in `
 * It waits for its pool inside its own timeouts (aio-libs/aiohttp#10313). The pool is unbounded;
   ``admission.py`` bounds the requests in front of it.
 * It decompresses without a limit, and takes a gzip body that is cut off for a whole one. Bodies
-  are read raw, and decompressed here, up to :data:`BODY_LIMIT`.
+  are read raw, and decompressed here, up to a limit.
 * It prints the token in its errors. None of them is raised further or chained.
 """
 
 import asyncio
 import ssl as ssl_module
 import warnings
-import zlib
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import hdrs
@@ -26,14 +24,12 @@ from .._protocol.http import Request, Response, TransportError
 from .._secret import Secret
 from . import _aiohttp
 from .aiohttp_errors import CLOSED, NO_CONNECTION, explain
+from .compression import beginning, decompress, too_large
 from .context import AttemptState
 from .timeouts import CallTimeout, TimeoutKind
 
 if TYPE_CHECKING:
     from ._session import SessionPool
-
-BODY_LIMIT: Final = 8 * 2**20
-"""Bytes of one response, before and after decompression. All places of Korea are 0.6 MB."""
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one connection to stand: three TCP retransmissions of a lost SYN (1 + 2 + 4 s)."""
@@ -45,9 +41,15 @@ class Transport:
     """One pool of connections, in one event loop."""
 
     def __init__(
-        self, *, timeout: float, proxy: Secret | None, ssl: ssl_module.SSLContext | None
+        self,
+        *,
+        timeout: float,
+        max_body_bytes: int,
+        proxy: Secret | None,
+        ssl: ssl_module.SSLContext | None,
     ) -> None:
         self._timeout = timeout
+        self._max_body_bytes = max_body_bytes
         headers: dict[str, str] = {
             hdrs.ACCEPT: "application/json",
             hdrs.ACCEPT_ENCODING: "gzip",
@@ -101,23 +103,36 @@ class Transport:
         response = await self._pool.start(request, token, attempt)
         try:
             attempt.phase, attempt.status = "reading the answer", response.status
-            body = await self._read(response.content, limits)
+            body = await self._body(response, limits)
             if not response.closed:
                 response.close()
-            return Response(response.status, response.headers, _decompress(body, response.headers))
+            return Response(response.status, response.headers, body)
         except BaseException:
             response.close()
             raise
 
-    async def _read(self, content: aiohttp.StreamReader, limits: CallTimeout) -> bytes:
-        chunks, size = [], 0
+    async def _body(self, response: aiohttp.ClientResponse, limits: CallTimeout) -> bytes:
+        """The body, decompressed. The status says what an error is, also if its body is lost."""
+        raw = bytearray()
+        try:
+            await self._read(response.content, limits, raw)
+            return decompress(bytes(raw), response.headers, self._max_body_bytes)
+        except (TransportError, aiohttp.ClientError, OSError):
+            if response.status < 300:
+                raise
+        except asyncio.CancelledError:
+            if response.status < 300 or not limits.expired(TimeoutKind.SILENCE):
+                raise
+        return beginning(bytes(raw), response.headers)
+
+    async def _read(
+        self, content: aiohttp.StreamReader, limits: CallTimeout, raw: bytearray
+    ) -> None:
         while not content.at_eof():
-            chunks.append(await content.readany())
+            raw += await content.readany()
             limits.expect(self._timeout)
-            size += len(chunks[-1])
-            if size > BODY_LIMIT:
-                _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            if len(raw) > self._max_body_bytes:
+                raise too_large(self._max_body_bytes)
 
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`TransportError`."""
@@ -161,31 +176,3 @@ def _user_agent() -> str:
         return f"kmoment/{version('kmoment')}"
     except PackageNotFoundError:  # run from a zip or a frozen program
         return "kmoment"
-
-
-def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
-    encoding = headers.get("content-encoding")
-    if encoding is None or not body or encoding.lower() == "identity":
-        return body
-    if encoding.lower() != "gzip":
-        _refuse("the answer is compressed in a way that was not asked for")
-    return _gunzip(body)
-
-
-def _gunzip(body: bytes) -> bytes:
-    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        decoded = reader.decompress(body, BODY_LIMIT)
-    except zlib.error:
-        _refuse("the answer's gzip is damaged")
-    if reader.unconsumed_tail:
-        _refuse(f"the answer is larger than {BODY_LIMIT} bytes")
-    if not reader.eof:
-        _refuse("the answer's gzip is cut off")
-    if reader.unused_data:
-        _refuse("something follows the answer's gzip")
-    return decoded
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise TransportError(reason, broken=True)

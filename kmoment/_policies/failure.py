@@ -50,8 +50,9 @@ class FailureKind(StrEnum):
     MAINTENANCE = "maintenance"
     SERVER_ERROR = "server error"
     CONNECTION_LOST = "no answer after sending"
-    NOT_THE_API = "a web page instead of the API"
+    NOT_THE_API = "an answer that is not Kakao's"
     BODY_LOST = "the answer's body was lost"
+    TOO_LARGE = "the answer is too large"
     NOT_AS_DOCUMENTED = "the answer is of another shape"
     UNAUTHORIZED = "401"
     NOT_FOUND = "no such thing"
@@ -69,7 +70,8 @@ EFFECTS: Final[Mapping[FailureKind, Effect]] = {
     FailureKind.CONNECTION_LOST: Effect.UNKNOWN,
     FailureKind.NOT_THE_API: Effect.UNKNOWN,
     FailureKind.BODY_LOST: Effect.DONE,
-    FailureKind.NOT_AS_DOCUMENTED: Effect.DONE,
+    FailureKind.TOO_LARGE: Effect.DONE,
+    FailureKind.NOT_AS_DOCUMENTED: Effect.UNKNOWN,
     FailureKind.UNAUTHORIZED: Effect.FAILED,
     FailureKind.NOT_FOUND: Effect.FAILED,
     FailureKind.REFUSED: Effect.FAILED,
@@ -96,9 +98,15 @@ def kind_of(error: APIError) -> FailureKind:
         return FailureKind.DEADLINE
     if isinstance(error, APIConnectionError):
         return _lost(error) if error.request_sent else _unsent(error)
-    if isinstance(error, ProtocolError) and not 300 <= (error.status or 0) < 400:
-        return FailureKind.NOT_THE_API if error.web_page else _lost(error)
+    if isinstance(error, ProtocolError):
+        return _not_read(error)
     return FailureKind.REFUSED
+
+
+def _not_read(error: ProtocolError) -> FailureKind:
+    if error.not_the_api:
+        return FailureKind.NOT_THE_API
+    return FailureKind.TOO_LARGE if error.too_large else _lost(error)
 
 
 def _unsent(error: APIError) -> FailureKind:

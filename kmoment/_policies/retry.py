@@ -49,7 +49,8 @@ ACTIONS: Final[Mapping[FailureKind, Mapping[Replay, Action]]] = {
         FailureKind.CONNECTION_LOST: (_R, _SOON, _R, _FIND, _READ, _X),
         FailureKind.NOT_THE_API: (_ONCE, _READ, _READ, _FIND, _READ, _X),
         FailureKind.BODY_LOST: (_R, _READ, _OK, _FIND, _READ, _X),
-        FailureKind.NOT_AS_DOCUMENTED: (_X, _READ, _OK, _FIND, _READ, _X),
+        FailureKind.TOO_LARGE: (_X, _READ, _OK, _FIND, _READ, _X),
+        FailureKind.NOT_AS_DOCUMENTED: (_X, _READ, _READ, _FIND, _READ, _X),
         FailureKind.UNAUTHORIZED: (_X, _X, _X, _X, _X, _X),
         FailureKind.NOT_FOUND: (_X, _X, Action.SUCCEED_AFTER_DOUBT, _X, _X, _X),
         # "Not linked" has no published code. After a doubt, this call may have unlinked it.

@@ -1,30 +1,25 @@
 """Turns calls into requests, and responses into values or errors. Pure: no network, no clock."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from importlib import import_module
 from types import NoneType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_origin
 
 from yarl import URL
 
-from ..errors import DecodeError, InvalidArgumentError
-from ..models import AudienceDraft, BulkDeleteResult
+from ..errors import DecodeError, InvalidArgumentError, PartialListError, RouteNotFoundError
+from ..models import AudienceDraft
+from .answer import EMPTY, parse, parse_exactly
 from .call import Call, Replay
 from .converter import StructureError, camel, read, wire_names, write
-from .error_table import EMPTY, NOT_JSON, envelope_of, error_of, extras_of, facts_of
+from .error_table import envelope_of, error_of, extras_of, facts_of, is_success
 from .http import Request, Response
+from .shape import fits, total_beyond
 
 T = TypeVar("T")
 
 _CREATE: Final = Replay.CREATE  # looking an enum member up costs Python 3.11 about 0.2 us
-
-_loads: Callable[[bytes], Any] = json.loads
-with suppress(ImportError):  # twice as fast, but not built for every interpreter: never required
-    _loads = import_module("orjson").loads
-
 
 # -- Requests ---------------------------------------------------------------------------
 
@@ -76,61 +71,64 @@ def _refuse_hidden_members(draft: AudienceDraft) -> None:
 
 
 def decode(call: Call[T], response: Response) -> T:
-    """The value that *response* carries for *call*, or the error that it is."""
-    data = _parse(response.body)
-    if 200 <= response.status < 300 and data is not NOT_JSON and not envelope_of(data):
+    """The value that *response* carries for *call*; else the error that it is is raised."""
+    data = parse(response)
+    if is_success(response.status) and fits(call.returns, data, response.status):
         return _value(call, data, response)
     raise error_of(call, data, response)
 
 
-def no_such_route(response: Response) -> bool:
-    """Whether the server does not know the path. Then it has done nothing."""
-    return response.status in (404, 405) and not envelope_of(_parse(response.body))
-
-
-def knows_route(response: Response) -> bool:
-    """Whether the response shows that the path is right. One from a gateway shows nothing."""
-    return response.status < 300 or "detailCode" in extras_of(envelope_of(_parse(response.body)))
-
-
-def _parse(body: bytes) -> Any:
-    if not body or body.isspace():
-        return EMPTY
-    try:
-        return _loads(body)
-    except (ValueError, RecursionError):
-        return _parse_slowly(body)
-
-
-def _parse_slowly(body: bytes) -> Any:
-    """orjson refuses what json reads, such as half an emoji. What is read must not depend on it."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return NOT_JSON
-
-
 def _value(call: Call[T], data: Any, response: Response) -> T:
-    if call.returns is NoneType:
+    if call.returns is NoneType or (data is EMPTY and call.returns is object):
         return cast("T", None)
     if data is EMPTY:
-        return _empty(call, response)
+        return cast("T", [] if get_origin(call.returns) is list else call.returns())
     if call.returns is object:
         return cast("T", data)
     try:
-        return read(data, call.returns)
+        value = _read(call, data, response)
     except StructureError as unreadable:
-        (path, rule), *_ = problems = unreadable.problems
-        partial = unreadable.partial
+        failure = unreadable
+    else:
+        if isinstance(value, list) and isinstance(data, dict):
+            _refuse_part(call, data, response, value)
+        return value
+    (path, rule), *_ = failure.problems
     facts = facts_of(call, response)
-    raise DecodeError(
-        f"{path or 'the answer'} {rule}", {**facts, "problems": problems, "partial": partial}
-    )
+    facts["problems"], facts["unread"] = failure.problems, failure.unread
+    facts["partial"] = failure.partial
+    raise DecodeError(f"{path or 'the answer'} {rule}", facts)
 
 
-def _empty(call: Call[T], response: Response) -> T:
-    if call.returns is object:
-        return cast("T", None)
-    if call.returns is BulkDeleteResult:
-        return call.returns()
-    raise DecodeError("the answer is empty", facts_of(call, response))
+def _read(call: Call[T], data: Any, response: Response) -> T:
+    with suppress(StructureError):
+        return read(data, call.returns)
+    with suppress(ValueError):  # a body in a charset of its own was parsed exactly before
+        data = parse_exactly(response)
+    return read(data, call.returns)
+
+
+def _refuse_part(call: Call[Any], data: Any, response: Response, rows: list[Any]) -> None:
+    """Raise if the list says that it has more rows than came."""
+    total = total_beyond(data, rows)
+    if total is None:
+        return
+    facts = facts_of(call, response)
+    facts["partial"], facts["total"] = rows, total
+    more = f"of {total}" if total else "and the server has more"
+    raise PartialListError(f"the list is not complete: {len(rows)} rows came, {more}", facts)
+
+
+def no_such_route(call: Call[Any], response: Response) -> bool:
+    """Whether the server does not know the path. Then it has done nothing."""
+    if response.status not in (404, 405):
+        return False
+    return isinstance(error_of(call, parse(response), response), RouteNotFoundError)
+
+
+def knows_route(call: Call[Any], response: Response) -> bool:
+    """Whether the response shows that the path is right. One from a gateway shows nothing."""
+    data = parse(response)
+    if "detailCode" in extras_of(envelope_of(data)):
+        return True
+    return is_success(response.status) and fits(call.returns, data, response.status)

@@ -51,10 +51,17 @@ _WRAPPERS: Final = ("content", "data")
 class StructureError(ValueError):
     """JSON that is not as documented: where, and of a list the rows that could be read."""
 
-    def __init__(self, *problems: Problem, partial: list[Any] | None = None) -> None:
+    def __init__(
+        self,
+        *problems: Problem,
+        partial: list[Any] | None = None,
+        unread: tuple[Any, ...] = (),
+    ) -> None:
         super().__init__(*problems)
         self.problems = problems
         self.partial = partial
+        self.unread = unread
+        """Of a list: the rows that could not be read, as they came."""
 
 
 def read(data: Any, type_: type[T]) -> T:
@@ -84,6 +91,13 @@ def _wrapper(data: Any) -> str:
     if not isinstance(data, dict):
         return ""
     return next((key for key in _WRAPPERS if isinstance(data.get(key), list)), "")
+
+
+def rows_in(data: Any) -> list[Any] | None:
+    """The rows of a list, which may come by itself or wrapped; ``None`` if there is no list."""
+    if wrapper := _wrapper(data):
+        data = data[wrapper]
+    return data if isinstance(data, list) else None
 
 
 def camel(name: str) -> str:
@@ -291,6 +305,11 @@ def wire_names(model: type[Model]) -> frozenset[str]:
     return frozenset(spelling for member in _members(model) for spelling in member.spellings)
 
 
+def required_names(model: type[Model]) -> frozenset[str]:
+    """Kakao's names of the members that *model* always has."""
+    return frozenset(member.wire for member in _members(model) if member.required)
+
+
 def _unstructure_model(value: Model) -> dict[str, Any]:
     given = {m.wire: getattr(value, m.name) for m in _members(type(value))}
     own = {wire: write(member) for wire, member in given.items() if member is not None}
@@ -349,7 +368,11 @@ def _explain(value: Any, type_: Any, at: str) -> StructureError:
     of = _of(type_)
     found = [_find_problem(item, of, f"{at}[{i}]") for i, item in enumerate(value)]
     sound = [item for item, problem in zip(value, found, strict=True) if problem is None]
-    return StructureError(*filter(None, found), partial=_converter.structure(sound, type_))
+    return StructureError(
+        *filter(None, found),
+        partial=_converter.structure(sound, type_),
+        unread=tuple(item for item, it in zip(value, found, strict=True) if it is not None),
+    )
 
 
 def _find_problem(value: Any, type_: Any, at: str) -> Problem | None:

@@ -1,15 +1,19 @@
-"""Which error a response is, and what the error says.
+"""Which error a response is.
 
-The first of these that says anything decides: the status 429, Kakao's ``code``, its
-``detailCode``, the HTTP status. Kakao may send a failure as HTTP 200 with an error object, and a
-missing permission as HTTP 400. A proxy may send a page with any status.
+**Status first, then shape.** 429 is a throttle and 5xx a server failure, whoever wrote the body.
+Any other response is Kakao's only in Kakao's shape: an object with a negative ``code`` and ``msg``
+or ``extras``. Then its ``code``, its ``detailCode`` and the status decide, in this order. (Kakao
+may send a failure as HTTP 200, and a missing permission as HTTP 400.) A response that is not
+Kakao's says nothing of the audience, the token or the permission.
 """
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from math import isfinite, nan
 from typing import Any, Final
 
 from ..errors import (
+    AddressNotAllowedError,
     APIError,
     AuthenticationError,
     BadRequestError,
@@ -21,38 +25,49 @@ from ..errors import (
     ProtocolError,
     QuotaExceededError,
     RateLimitedError,
+    RouteNotFoundError,
     ServerError,
 )
+from .answer import NOT_JSON, request_id, said, shortened, was_json
 from .call import Call
 from .converter import StructureError, read
 from .http import Response
 
 
-class _NoJson:
-    """Stands for a body that could not be parsed."""
-
-
-NOT_JSON: Final = _NoJson()
-"""A body that is not JSON."""
-EMPTY: Final = _NoJson()
-"""No body."""
-
-
 def error_of(call: Call[Any], data: Any, response: Response) -> APIError:
     """The error that *response* is. *data* is its body, parsed."""
     facts = facts_of(call, response)
-    if data is NOT_JSON:
-        facts["web_page"] = response.body.lstrip().startswith(b"<")
+    if (after := retry_after(response.headers)) is not None:
+        facts["retry_after"] = after
     if envelope := envelope_of(data):
         return _kakao_error(envelope, response, facts)
-    if response.status >= 400:
-        error = _BY_STATUS.get(response.status, _by_hundred(response.status))
-        facts["message"] = _any_words(data)
-        _add_retry_after(response, facts)
-        return error("an error without one of Kakao's codes", facts)
-    if not 200 <= response.status < 300:
-        return ProtocolError("a redirect or other status that the API does not use", facts)
-    return ProtocolError("the answer is not JSON", facts)
+    facts["message"] = said(data, response)
+    if error := _by_status(response.status):
+        return error("a failure, not in Kakao's words", facts)
+    if _is_route_miss(data, response):
+        return RouteNotFoundError("the server does not know this route", facts)
+    if is_success(response.status) and was_json(response) and data is NOT_JSON:
+        return ProtocolError("the answer is cut off or damaged JSON", facts)
+    facts["not_the_api"] = True
+    return ProtocolError(_foreign(response), facts)
+
+
+def is_success(status: int) -> bool:
+    """Whether *status* is one of the 200s."""
+    return 200 <= status < 300
+
+
+def _foreign(response: Response) -> str:
+    target = response.headers.get("location")
+    if 300 <= response.status < 400 and target:
+        return f"a redirect to {shortened(target)}, which is not followed"
+    return "the answer is not one of Kakao's"
+
+
+def _is_route_miss(data: Any, response: Response) -> bool:
+    """Whether the server itself says that it has no such route, in Spring's words."""
+    spring = isinstance(data, dict) and {"timestamp", "status", "error", "path"} <= data.keys()
+    return spring and response.status in (404, 405)
 
 
 def facts_of(call: Call[Any], response: Response | None = None) -> Facts:
@@ -66,6 +81,7 @@ def facts_of(call: Call[Any], response: Response | None = None) -> Facts:
     }
     if response is not None:
         facts["status"], facts["request_sent"] = response.status, True
+        facts["request_id"] = request_id(response.headers)
     return facts
 
 
@@ -96,6 +112,10 @@ _BY_CODE: Final[Mapping[int, type[APIError]]] = {
     -9798: MaintenanceError,
 }
 
+_DEAD_TOKEN: Final = -401
+_ADDRESS_REFUSED: Final = "ip mismatched"
+"""In the text of a -401 for an address that the app does not allow. Seen in third-party code."""
+
 # Kakao documents 21006; the others were read in third-party code (evidence: quoted).
 _BY_DETAIL_CODE: Final[Mapping[int, type[APIError]]] = {
     6003: NotFoundError,
@@ -111,25 +131,30 @@ _BY_DETAIL_CODE: Final[Mapping[int, type[APIError]]] = {
     75601: PermissionDeniedError,
 }
 
-_BY_STATUS: Final[Mapping[int, type[APIError]]] = {
-    400: BadRequestError,
+_BY_KAKAOS_STATUS: Final[Mapping[int, type[APIError]]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
-    429: RateLimitedError,
 }
+"""For errors of Kakao's with a code that is not in the tables."""
+
+_TRANSIENT: Final = (408, 425)
 
 
-def _by_hundred(status: int) -> type[APIError]:
-    return ServerError if status >= 500 else BadRequestError
+def _by_status(status: int) -> type[APIError] | None:
+    """The error that a status alone decides, whoever wrote the body."""
+    if status == 429:
+        return RateLimitedError
+    return ServerError if status >= 500 or status in _TRANSIENT else None
 
 
 def envelope_of(data: Any) -> dict[str, Any]:
-    """Kakao's error object; empty where *data* is not one. Its ``code`` is negative."""
+    """Kakao's error object; empty if *data* is not one. Its ``code`` is negative."""
     if not isinstance(data, dict):
         return {}
     code = _number(data.get("code"))
-    return data if code is not None and code < 0 else {}
+    shaped = "msg" in data or "extras" in data or len(data) == 1
+    return data if shaped and code is not None and code < 0 else {}
 
 
 def _kakao_error(envelope: dict[str, Any], response: Response, facts: Facts) -> APIError:
@@ -139,9 +164,12 @@ def _kakao_error(envelope: dict[str, Any], response: Response, facts: Facts) -> 
     facts["message"] = _words(envelope.get("msg"))
     facts["detail_message"] = _words(extras.get("detailMsg", extras.get("message")))
     error = _class_of(response.status, code, detail_code)
+    if code == _DEAD_TOKEN and _ADDRESS_REFUSED in (facts["message"] or ""):
+        error = AddressNotAllowedError
+    if response.status in (404, 405) and detail_code is None:
+        error = RouteNotFoundError
     if issubclass(error, ConsentRequiredError):
         facts["required_scopes"] = _scopes(envelope) or _scopes(extras)
-    _add_retry_after(response, facts)
     return error("Kakao refused the call", facts)
 
 
@@ -152,10 +180,11 @@ def extras_of(envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _class_of(status: int, code: int | None, detail_code: int | None) -> type[APIError]:
-    if status == 429:
-        return RateLimitedError
-    by_body = _BY_CODE.get(code or 0) or _BY_DETAIL_CODE.get(detail_code or 0)
-    return by_body or _BY_STATUS.get(status) or _by_hundred(status)
+    by_code = _BY_CODE.get(code or 0)
+    if by_status := _by_status(status):
+        return MaintenanceError if by_code is MaintenanceError else by_status
+    by_body = by_code or _BY_DETAIL_CODE.get(detail_code or 0)
+    return by_body or _BY_KAKAOS_STATUS.get(status, BadRequestError)
 
 
 def _scopes(holder: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,24 +209,19 @@ def _words(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _any_words(data: Any) -> str | None:
-    """What a gateway in front of the API says. Each has its own name for it."""
-    names = ("msg", "message", "error_description", "error") if isinstance(data, dict) else ()
-    return next(filter(None, (_words(data.get(name)) for name in names)), None)
-
-
-def _add_retry_after(response: Response, facts: Facts) -> None:
-    if response.status == 429:
-        facts["retry_after"] = retry_after(response.headers)
-
-
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, as the server says: a number, or a date held against its own clock."""
-    said = headers.get("retry-after", "")
-    if said.isdecimal():
-        return float(said)
+    """Seconds to wait, as the server says: a number, or a date compared with its own clock."""
+    text = headers.get("retry-after", "").strip()
     try:
-        until = parsedate_to_datetime(said)
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, headers)
+    return seconds if isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(text: str, headers: Mapping[str, str]) -> float:
+    try:
+        until = parsedate_to_datetime(text)
         return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
     except (ValueError, KeyError, TypeError, OverflowError):
-        return None
+        return nan

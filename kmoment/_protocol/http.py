@@ -31,10 +31,14 @@ class TransportError(Exception):
 
     :param broken: A response came, but it is not HTTP as the API speaks it.
     :param final: Trying again does not help.
+    :param too_large: The response is larger than the client takes.
     """
 
-    def __init__(self, reason: str, *, broken: bool = False, final: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, broken: bool = False, final: bool = False, too_large: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.broken = broken
         self.final = final
+        self.too_large = too_large

@@ -68,7 +68,7 @@ class _Members(DisplayTargeting, MessageTargeting, total=False):
 
 @attrs.frozen(kw_only=True, repr=False, init=False)
 class AudienceDraft(Model):
-    """What ``audiences.create`` and ``audiences.update`` take.
+    """A draft of an audience, for ``audiences.create`` and ``audiences.update``.
 
     Making a draft checks only that its sets are collections. :meth:`violations` lists every
     documented rule that the draft breaks. ``create`` and ``update`` refuse such a draft, and the
@@ -166,11 +166,11 @@ class AudienceDraft(Model):
         return cls(name, AudienceType.MESSAGE, **targeting)
 
     def replace(self, **changes: Unpack[_Members]) -> Self:
-        """The same draft with other members: ``draft.replace(name="New name", ages=None)``."""
+        """A copy with other members: ``draft.replace(name="New name", ages=None)``."""
         return attrs.evolve(self, **changes)
 
     def resolved(self) -> Self:
-        """The same draft with ``age_type``, ``gender_type`` and ``location_type`` spelled out.
+        """A copy in which ``age_type``, ``gender_type`` and ``location_type`` are filled in.
 
         An empty set that a type forbids is left out, because Kakao says not to pass it.
         """
@@ -258,7 +258,7 @@ def _name_is_text(draft: AudienceDraft) -> Iterator[Violation]:
     if not isinstance(name, str) or not name.strip():
         yield Violation("name", "must be text that is not empty")
     elif not encodable(name):
-        yield Violation("name", "must be text that can be sent")
+        yield Violation("name", "must be text that UTF-8 can encode")
 
 
 def _types_are_words(draft: AudienceDraft) -> Iterator[Violation]:

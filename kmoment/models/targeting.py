@@ -35,7 +35,7 @@ _INCLUDE = InclusionType.INCLUDE
 
 @attrs.frozen(kw_only=True, repr=False)
 class NetworkPlacement(Model):
-    """A category of the Network placement; ``code`` goes into ``adServingCategories``."""
+    """A category of the Network placement. Its ``code`` goes into ``adServingCategories``."""
 
     code: str
     name: str
@@ -43,7 +43,7 @@ class NetworkPlacement(Model):
 
 @attrs.frozen(kw_only=True, repr=False)
 class SectionCategory(Model):
-    """A section category; ``code`` goes into ``sectionCategories`` (Kakao Bizboard only)."""
+    """A section category. Its ``code`` goes into ``sectionCategories`` (Kakao Bizboard only)."""
 
     code: str
     name: str
@@ -51,7 +51,7 @@ class SectionCategory(Model):
 
 @attrs.frozen(kw_only=True, repr=False)
 class CategoryData(Model):
-    """An interest or business type; ``id`` goes into ``ufo_interests`` or ``ufo_business_types``.
+    """An interest or business type, for a draft's ``ufo_interests`` or ``ufo_business_types``.
 
     The id of a top category has 3 characters. Each level below adds 2 digits. Members that Kakao's
     page does not show are in ``extra``.
@@ -70,7 +70,7 @@ class CampaignTypeGoal(Model):
 
 @attrs.frozen(kw_only=True, repr=False)
 class BaseAdCampaign(Model):
-    """The campaign an engagement target was collected from."""
+    """The campaign that an engagement target was collected from."""
 
     id: int
     name: str | None = None
@@ -79,7 +79,7 @@ class BaseAdCampaign(Model):
 
 @attrs.frozen(kw_only=True, repr=False)
 class BaseAdGroup(Model):
-    """The ad group an engagement target was collected from."""
+    """The ad group that an engagement target was collected from."""
 
     id: int
     name: str | None = None
@@ -88,7 +88,7 @@ class BaseAdGroup(Model):
 
 @attrs.frozen(kw_only=True, repr=False)
 class BaseAd(Model):
-    """Which responses to which ad an engagement target holds."""
+    """The ad, and the responses to it, from which an engagement target was collected."""
 
     campaign: BaseAdCampaign | None = None
     ad_group: BaseAdGroup | None = None
@@ -108,7 +108,7 @@ class CohortAvailable(Model):
     name: str | None = None
     base_ads: tuple[BaseAd, ...] | None = None
     collect_duration: int | None = None
-    """Days, counted back from today."""
+    """The number of days back from today."""
     status: CohortStatus | None = None
     population_score: int | None = None
     created_date: datetime | None = None

@@ -47,9 +47,12 @@ class _App:
         try:
             return await handler(request)
         except web.HTTPException as unknown:
-            if not request.path.startswith(_admin.BASE):
-                self._core.receive(self._entry(request, None, b"", unknown.status))
-            raise
+            if request.path.startswith(_admin.BASE):
+                raise
+            self._core.receive(self._entry(request, None, b"", unknown.status))
+            return _delivery.response(
+                _errors.no_route(unknown.status, unknown.reason, request.path)
+            )
         except Exception as error:
             return _delivery.response(_errors.crash(error))
 

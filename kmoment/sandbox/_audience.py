@@ -15,7 +15,7 @@ PREPARING = timedelta(seconds=30)
 # People. Kakao does not publish how many an audience needs. The figure is ours.
 ENOUGH = 1_000
 
-# People in an audience without any targeting. A round figure of ours.
+# People in an audience without any targeting. It is our own round figure.
 _PEOPLE = 40_000_000
 # Number of places by the length of their code: provinces, districts and neighbourhoods of
 # _data/regions.csv.gz.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-# Kakao prints times without a zone; its service runs on Korean time.
+# Kakao prints times without a zone. Its service uses Korean time.
 KST = timezone(timedelta(hours=9), "KST")
 
 

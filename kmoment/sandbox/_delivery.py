@@ -15,7 +15,7 @@ from ._reply import Reply
 
 # SO_LINGER on, with 0 seconds: closing then sends RST. On Windows both numbers are shorts.
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-# Pieces of a dripped answer. A figure of ours: enough to see that the answer comes slowly.
+# Pieces of a dripped answer. Our own figure: enough to see that the answer comes slowly.
 _PIECES = 10
 
 

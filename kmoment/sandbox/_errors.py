@@ -1,11 +1,14 @@
 """Kakao's error envelopes.
 
-Codes and messages that Kakao has published are used word for word. Any other message begins with
-"[sandbox]", and has no detailCode. The exceptions are NOT_FOUND_CODE and FOREIGN_ACCOUNT_CODE.
+Codes and messages that Kakao has published are used word for word. Other messages begin with
+"[sandbox]". NOT_FOUND_CODE and FOREIGN_ACCOUNT_CODE are the only detailCodes that Kakao has not
+published.
 https://developers.kakao.com/docs/latest/en/kakaomoment/error-code
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from ._reply import Reply, json_reply
 
@@ -80,6 +83,12 @@ def platform_quota() -> Reply:
 
 def maintenance() -> Reply:
     return envelope(503, -9798, OURS + "the service is under maintenance")
+
+
+def no_route(status: int, reason: str, path: str) -> Reply:
+    """The answer to an unknown route, in the form of Spring, which Kakao's servers use."""
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json_reply({"timestamp": time, "status": status, "error": reason, "path": path}, status)
 
 
 def crash(error: Exception) -> Reply:

@@ -99,6 +99,7 @@ class LoopThread:
         self._unwanted = False
         self._waiting: set[CallFuture[Any]] = set()
         self._tasks: dict[CallFuture[Any], asyncio.Task[Any]] = {}
+        self._streams: set[PrefetchedStream] = set()
         ready = CallFuture[None]()
         self._thread = threading.Thread(
             target=self._run, args=(ready,), name="kmoment", daemon=True
@@ -145,11 +146,14 @@ class LoopThread:
 
         All items that are ready cross over at once, not one by one.
         """
+        self._streams.add(stream)
         try:
             while self.call(stream.fill):
                 while stream.ready:
                     yield stream.ready.popleft()
         finally:
+            if self._pid == os.getpid():  # a forked process must not finalize its tasks
+                self._streams.discard(stream)
             if self.in_loop_thread:  # collected as garbage there
                 self._spawn(stream.aclose())
             else:

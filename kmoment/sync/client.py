@@ -52,6 +52,7 @@ class Client(Viewable):
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | None = None,
         max_connections: int = 100,
+        max_body_bytes: int = 64 * 2**20,
         routes: Reading = "auto",
         max_attempts: int = 3,
         reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
@@ -72,6 +73,8 @@ class Client(Viewable):
         :param proxy: The URL of an http(s) proxy. Proxies of the environment are not used.
         :param ssl: For a private certificate authority or client certificate.
         :param max_connections: Requests that may be under way at once. More wait.
+        :param max_body_bytes: The largest answer that is read, decompressed: 64 MiB. A larger one
+            is a ``ProtocolError``, and is not asked for again.
         :param routes: Which reading of Kakao's audience routes the server means. ``auto`` tries
             ``nested`` first, then ``flat``, and remembers.
         :param max_attempts: How often a call may be tried. What a failed attempt may have done
@@ -96,6 +99,7 @@ class Client(Viewable):
             proxy=via,
             ssl=ssl,
             max_connections=max_connections,
+            max_body_bytes=max_body_bytes,
             routes=routes,
             max_attempts=max_attempts,
             reconcile_delays=reconcile_delays,

@@ -1,6 +1,6 @@
-"""One row per endpoint: the call, what it must send, what it is answered, what it returns.
+"""One row per endpoint: the call, the request it must send, the answer, and the value.
 
-Each row is run through every client, on a scripted transport and against the sandbox.
+Each row runs with both clients, on a scripted transport and against the sandbox.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ STORED: Final = {k: v for k, v in DRAFT_BODY.items() if k != "locationType"} | {
 
 @attrs.frozen
 class Row:
-    """One call. *call* takes either client: an async one gives back an awaitable."""
+    """One call. *call* takes either client. With an async client it returns an awaitable."""
 
     name: str
     call: Callable[[Any], Any]
@@ -49,12 +49,12 @@ def account_row(*args: Any, **kwargs: Any) -> Row:
 
 
 def first(**members: Any) -> Callable[[Any], bool]:
-    """The first row has these members."""
+    """A check that the first row has these members."""
     return lambda rows: has(**members)(rows[0])
 
 
 def has(**members: Any) -> Callable[[Any], bool]:
-    """The value has these members."""
+    """A check that the value has these members."""
 
     def holds(value: Any) -> bool:
         for name, expected in members.items():
@@ -343,4 +343,4 @@ REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("account", lambda c: c.request("GET", "/x", account="1")),
     ("json", lambda c: c.request("POST", "/x", json={1, 2})),
 )
-"""Calls that break a rule: the argument their error must name."""
+"""Calls with bad input, each with the argument that the error must name."""

@@ -1,4 +1,4 @@
-"""A server on a plain socket that misbehaves on order and remembers what really took effect."""
+"""A server on a plain socket. It does faults on order, and records what really took effect."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ LAST_CHUNK = b"0\r\n\r\n"
 EMPTY = b"[]"
 PAGE = b"<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 MIB = 1 << 20
-REQUEST_LIMIT = 16 * MIB
-GRACE = 0.5
-LINGER = 5.0
+REQUEST_LIMIT = 16 * MIB  # bytes in the reader's buffer: more than any test sends
+GRACE = 0.5  # seconds to end a connection or a task: short, because it should end at once
+LINGER = 5.0  # seconds to send the rest of an answer: long, because the client may be slow
 
 
 class BrokenTruthError(Exception):
-    """The test's own `on_act` failed; raised again when the server is left."""
+    """The test's `on_act` raised an error. This is raised when the server is left."""
 
 
 @define(eq=False)
 class Received:
-    """One request as it came in; `acted` turns true the moment it takes effect."""
+    """One request as received. `acted` becomes true when it takes effect."""
 
     method: str
     target: str
@@ -94,12 +94,12 @@ def slices(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def chunked_body(body: bytes) -> bytes:
-    # Two chunks at least, so that a reader of the first one only is found out.
+    # At least two chunks, so that a client that reads only the first one fails its test.
     return b"".join(map(as_chunk, slices(body, len(body) // 2 + 1))) + LAST_CHUNK
 
 
 def bomb(decoded_bytes: int) -> Iterator[bytes]:
-    """A gzip stream of blanks between brackets, made bit by bit: small, but JSON when unpacked."""
+    """A small gzip stream, in pieces, that unpacks to JSON: brackets with many blanks between."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     for size in blanks(decoded_bytes - len(EMPTY)):
         yield squeeze.compress(size)
@@ -125,7 +125,7 @@ def as_headers(given: Mapping[str, str] | Headers) -> Headers:
 
 
 class Wire(asyncio.StreamReaderProtocol):
-    """Notices that the client hung up, also while nobody reads."""
+    """Sets `gone` when the client disconnects, also while nothing is read."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         super().__init__(reader)
@@ -189,7 +189,7 @@ class Connection:
         await self.writer.drain()
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but no longer than the client does."""
+        """Wait. If the client disconnects before the end, raise ConnectionResetError."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.gone.wait()
@@ -203,7 +203,7 @@ class Connection:
         self.writer.close()
 
     def reset(self) -> None:
-        """Close with RST: with no time to linger the kernel sends no FIN."""
+        """Close with RST. With a linger time of 0 seconds the kernel sends RST and not FIN."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
 
@@ -216,7 +216,7 @@ class Connection:
                 await self.writer.wait_closed()
 
     async def finish(self) -> None:
-        """Let what was written go out, but not for ever."""
+        """Close after sending what was written, or after LINGER seconds."""
         self.close()
         await self.closed(within=LINGER)
 
@@ -227,7 +227,7 @@ class Connection:
 
 @frozen
 class Exchange:
-    """One request with all that a step may do about it."""
+    """One request, and everything that a step may do with it."""
 
     server: FaultServer
     connection: Connection
@@ -266,7 +266,7 @@ class Exchange:
 
 @frozen
 class Step(ABC):
-    """What happens to one request; with `acts` it takes effect before anything is sent."""
+    """What happens to one request. With `acts` it takes effect before anything is sent."""
 
     acts: bool = field(default=True, kw_only=True)
 
@@ -274,14 +274,14 @@ class Step(ABC):
     async def play(self, exchange: Exchange) -> None: ...
 
     def effect(self, exchange: Exchange, body: bytes = b"") -> bytes:
-        """Act if the step does; the body to answer with, where the ground truth has one its own."""
+        """Act if the step does. Return the body that `on_act` gives, or else *body*."""
         reply = exchange.act() if self.acts else None
         return body if reply is None else reply
 
 
 @frozen
 class Answer(Step):
-    """A proper answer; below 400 it acts, from 400 on it does not, unless told."""
+    """A proper answer. By default it acts only if its status is below 400."""
 
     status: int = 200
     body: bytes = EMPTY
@@ -346,7 +346,7 @@ class ResetBefore(ResetAfter):
 
 @frozen
 class CutBody(Step):
-    """Announces the whole body, sends the first `sent_bytes` of it, closes."""
+    """Announces the whole body, sends only its first `sent_bytes` bytes, closes."""
 
     body: bytes = EMPTY
     sent_bytes: int = 1
@@ -358,8 +358,30 @@ class CutBody(Step):
 
 
 @frozen
+class LostErrorBody(Step):
+    """An error whose body is cut off, never comes, or is not what its headers say."""
+
+    status: int
+    how: str = "cut"
+    acts: bool = field(default=False, kw_only=True)
+
+    async def play(self, exchange: Exchange) -> None:
+        self.effect(exchange)
+        headers = [GZIP] if self.how == "damaged gzip" else []
+        if self.how == "other encoding":
+            headers = [("Content-Encoding", "br")]
+        await exchange.send(head(self.status, [*headers, length(100)]) + b"<p>first words")
+        if self.how == "silent":
+            await exchange.pause(30)
+        if self.how in ("damaged gzip", "other encoding"):
+            await exchange.send(b"x" * (100 - len(b"<p>first words")))
+        else:
+            exchange.close()
+
+
+@frozen
 class CutGzip(Step):
-    """A message complete by its Content-Length whose gzip stream ends halfway."""
+    """Sends a message that is complete by its Content-Length, but its gzip stream is cut."""
 
     body: bytes = EMPTY
 
@@ -370,7 +392,7 @@ class CutGzip(Step):
 
 @frozen
 class BadGzip(Step):
-    """Says gzip, sends the body plain."""
+    """Labels the body as gzip, but sends it plain."""
 
     body: bytes = EMPTY
 
@@ -389,14 +411,14 @@ class GzipBomb(Step):
         await exchange.send(head(200, [JSON, GZIP, CHUNKED]))
         for piece in filter(None, bomb(self.decoded_bytes)):
             await exchange.send(as_chunk(piece))
-            # Sending waits only for a full buffer, which a small stream never fills.
+            # Let others run. Sending waits only if the buffer is full, and this fills none.
             await asyncio.sleep(0)
         await exchange.send(LAST_CHUNK)
 
 
 @frozen
 class Drip(Step):
-    """A proper answer whose body trickles, `chunk` bytes every `interval` seconds."""
+    """A proper answer with a slow body: `chunk` bytes every `interval` seconds."""
 
     body: bytes = EMPTY
     chunk: int = 1
@@ -410,7 +432,7 @@ class Drip(Step):
 
 @frozen
 class WrongLength(Step):
-    """Sends the body whole, announces `declared` bytes, leaves the connection open."""
+    """Announces `declared` bytes, sends the whole body, leaves the connection open."""
 
     body: bytes = EMPTY
     declared: int = 1
@@ -434,7 +456,7 @@ class HugeHeader(Step):
 
 @frozen
 class Html(Step):
-    """A gateway's page instead of JSON; does not act unless told."""
+    """A gateway's page instead of JSON. By default it does not act."""
 
     status: int = 502
     body: bytes = PAGE
@@ -447,7 +469,7 @@ class Html(Step):
 
 @frozen
 class Redirect(Step):
-    """Sends the client elsewhere; does not act."""
+    """Redirects the client. By default it does not act."""
 
     location: str
     status: int = 302
@@ -460,7 +482,7 @@ class Redirect(Step):
 
 @frozen
 class Silence(Step):
-    """Reads the request, never answers, closes after `seconds`; does not act unless told."""
+    """Reads the request, never answers, closes after `seconds`. By default it does not act."""
 
     seconds: float = 60
     acts: bool = field(default=False, kw_only=True)
@@ -473,7 +495,7 @@ class Silence(Step):
 
 @frozen
 class HangUpOnConnect(Step):
-    """Closes a new connection before reading (or TLS), a kept one at its next request."""
+    """Closes a new connection before reading and before TLS, a kept one at its next request."""
 
     acts: bool = field(default=False, kw_only=True)
 
@@ -483,7 +505,7 @@ class HangUpOnConnect(Step):
 
 @frozen
 class Garbage(Step):
-    """Answers something that is not HTTP, closes; does not act unless told."""
+    """Answers something that is not HTTP, closes. By default it does not act."""
 
     data: bytes = b"\x00\xff\xfenot http\r\n\r\n"
     acts: bool = field(default=False, kw_only=True)
@@ -536,7 +558,7 @@ class SlowHeaders(Step):
 
 @frozen
 class CloseIdle(Step):
-    """Answers well, closes when the next request arrives on the connection, which uses no step."""
+    """Answers properly. The next request on the connection closes it, and uses no step."""
 
     body: bytes = EMPTY
 
@@ -547,7 +569,7 @@ class CloseIdle(Step):
 
 @frozen
 class SpeakIdle(Step):
-    """Answers well, and a moment later sends an answer that nobody has asked for."""
+    """Answers properly, and `delay` seconds later sends an answer that no request asked for."""
 
     body: bytes = EMPTY
     unasked: bytes = EMPTY
@@ -561,7 +583,7 @@ class SpeakIdle(Step):
 
 @frozen
 class SwitchProtocols(Step):
-    """Answers that it goes on in another protocol, and says nothing more."""
+    """Answers 101 (another protocol) and nothing more. `named`: with the headers for it."""
 
     named: bool = True
 
@@ -572,7 +594,7 @@ class SwitchProtocols(Step):
 
 @frozen
 class UnknownEncoding(Step):
-    """Labels the body with a Content-Encoding the client never asked for."""
+    """Labels the body with a Content-Encoding that the client did not ask for."""
 
     body: bytes = EMPTY
     encoding: str = "br"
@@ -586,9 +608,9 @@ class UnknownEncoding(Step):
 
 
 class FaultServer:
-    """Plays one step for each request, in order, and keeps the ground truth of what took effect.
+    """Plays one step for each request, in order, and records which requests took effect.
 
-    `on_act` is called the moment a request takes effect; bytes it returns replace the step's body.
+    `on_act` is called when a request takes effect. Bytes that it returns replace the step's body.
     """
 
     def __init__(self, ssl: SSLContext | None = None, on_act: OnAct | None = None) -> None:
@@ -624,11 +646,11 @@ class FaultServer:
 
     @property
     def unplayed(self) -> tuple[Step, ...]:
-        """The steps of the script no request has come to."""
+        """The steps of the script that no request has reached."""
         return tuple(self._script)
 
     def script(self, *steps: Step) -> None:
-        """Add steps, one for each request to come; after the last, `default` applies."""
+        """Add steps, one for each coming request. After the last step `default` applies."""
         self._script.extend(steps)
 
     async def settled(self) -> None:
@@ -641,7 +663,7 @@ class FaultServer:
         try:
             return self.on_act(received) if self.on_act else None
         except Exception as error:
-            # Its own type, for a stray OSError would pass for a lost connection.
+            # A type of its own, because an OSError would look like a lost connection.
             raise BrokenTruthError(f"on_act: {error!r}") from error
 
     def take_effect_later(self, received: Received, delay: float) -> None:
@@ -699,7 +721,7 @@ class FaultServer:
             sock, _ = await asyncio.get_running_loop().sock_accept(listener)
             self.connections += 1
             task = self._start(self._conversations, self._serve(self.connections, sock))
-            # A task cancelled before its first step runs none of its own cleaning.
+            # A task that is cancelled before its first step does not run its own `finally`.
             task.add_done_callback(closer(sock))
 
     async def _serve(self, number: int, sock: socket.socket) -> None:

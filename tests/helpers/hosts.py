@@ -1,6 +1,6 @@
-"""Small programs for ``test_hosts.py``: each is one host that a sync client must survive.
+"""Small host programs for ``test_hosts.py``. The sync client must work in each of them.
 
-Run as ``python hosts.py NAME URL TOKEN``. Each prints ``done`` as its last word.
+Run as ``python hosts.py NAME URL TOKEN``. The last word that each prints is ``done``.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def exits_hard() -> None:
 
 
 def in_flight_at_exit() -> None:
-    """Another daemon thread is in the middle of a call when the interpreter ends."""
+    """The interpreter exits while a daemon thread is in a call."""
     client = make()
     slow(client)
     thread = threading.Thread(target=swallow, args=(client,), daemon=True)
@@ -101,7 +101,10 @@ def many_threads() -> None:
 
 
 def running_loop() -> None:
-    """A notebook's cell: the warning is an error here, so it is asked for first."""
+    """A call in a running loop, as in a notebook, warns once.
+
+    Warnings are errors in this process, so the warning is recorded here.
+    """
     import warnings
 
     async def cell() -> None:
@@ -117,7 +120,7 @@ def running_loop() -> None:
 
 
 def thread_of_a_loop() -> None:
-    """What FastAPI does with a plain ``def`` route: a worker thread, no warning."""
+    """Calls in worker threads, as FastAPI makes for a plain ``def`` route, do not warn."""
 
     async def serve() -> None:
         await asyncio.gather(*(asyncio.to_thread(use, client) for _ in range(20)))
@@ -128,7 +131,7 @@ def thread_of_a_loop() -> None:
 
 
 def fork() -> None:
-    """After os.fork both sides go on, each on its own thread and pool, and both end cleanly."""
+    """After ``os.fork`` parent and child use their own thread and pool, and both end cleanly."""
     client = make()
     use(client)
     child = os.fork()
@@ -145,7 +148,7 @@ def fork() -> None:
 
 
 def fork_unclosed() -> None:
-    """A child that never closes, nor uses what it inherited, ends cleanly as well."""
+    """A child that does not close the clients that it inherited ends cleanly."""
     client, other = make(), make()
     use(client)
     use(other)
@@ -164,7 +167,7 @@ def fork_unclosed() -> None:
 
 
 def fork_in_a_batch() -> None:
-    """A child forked in the middle of a batch leaves it, makes its own calls, and ends."""
+    """A child that is forked in a batch can leave it and make its own calls, and ends."""
     client = make()
     child = -1
     for outcome in client.locations.depth3_each(map(str, range(600)), concurrency=4):
@@ -180,7 +183,7 @@ def fork_in_a_batch() -> None:
 
 
 def fork_while_opening() -> None:
-    """A child forked while another thread holds the lock of the first call is not stuck."""
+    """A child that is forked while the lock of the first call is held does not hang."""
     from kmoment.sync import _sender as module
 
     with module._opening:
@@ -208,7 +211,10 @@ def multiprocessing_fork() -> None:
 
 
 def preload() -> None:
-    """gunicorn --preload, Celery prefork: made and used before the workers are forked."""
+    """A client that is used before the workers are forked works in all of them.
+
+    ``gunicorn --preload`` and Celery's prefork pool do this.
+    """
     client = make()
     use(client)
     workers = []
@@ -226,7 +232,7 @@ def preload() -> None:
 
 
 def ctrl_c() -> None:
-    """Ctrl-C in a blocked call comes out at once, stops the request, and leaves the client."""
+    """A Ctrl-C in a blocked call is raised at once and stops the request. The client works on."""
     client = make()
     use(client)
     slow(client)
@@ -244,10 +250,10 @@ def ctrl_c() -> None:
 
 
 def ctrl_c_in_a_batch() -> None:
-    """Wherever it hits: what was handed on, begun or pulled is there once, none as a success."""
+    """After a Ctrl-C at any moment of a batch, each input that was taken has one true outcome."""
     script = testing.Script(then=testing.answer([]))
     with script.client(periods={"locations.depth3": 0.001}) as client:
-        client.locations.depth3_each(["first"]).collect()  # Python's imports may not be interrupted
+        client.locations.depth3_each(["first"]).collect()  # imports must be done before a Ctrl-C
         handed_on = 0
         for _ in range(20):
             batch = client.locations.depth3_each(map(str, count()), concurrency=4)
@@ -269,7 +275,7 @@ def interrupt() -> None:
 
 
 def ctrl_c_uncaught() -> None:
-    """Nobody catches the Ctrl-C: the program ends by it, at once and in order."""
+    """A Ctrl-C that is not caught ends the program at once and cleanly."""
     client = make()
     slow(client)
     threading.Timer(0.5, interrupt).start()
@@ -278,7 +284,7 @@ def ctrl_c_uncaught() -> None:
 
 
 def dropped() -> None:
-    """Clients made and dropped in a loop leave neither threads nor files behind."""
+    """Clients that are made and dropped in a loop leave no threads and no open files."""
     for _ in range(30):
         use(make())
     until = time.monotonic() + 5
@@ -296,9 +302,9 @@ def no_threads_at_import() -> None:
 
 if __name__ == "__main__":
     name, URL, TOKEN = sys.argv[1:]
-    # Debug mode reports every step that takes 0.1 s: on a busy machine that is no fault of ours.
+    # Debug mode logs every step that takes 0.1 s. On a busy machine that says nothing about us.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    # A process started in the background may have inherited that Ctrl-C is ignored.
+    # A process that was started in the background may have inherited an ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     globals()[name]()
     print("done", flush=True)

@@ -1,7 +1,7 @@
-"""Turns the async resources into their sync twins, as text. ``nox -s mirror`` rewrites them.
+"""Makes the sync resources from their async counterparts, as text: ``nox -s mirror``.
 
-Text, because a plain method is what completion, ``help()`` and type checkers show exactly.
-``test_mirror.py`` holds the two trees in step, both ways.
+The result is plain source code, so that completion, ``help()`` and type checkers show each method
+exactly. ``test_mirror.py`` checks that both folders match.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 PACKAGE: Final = Path(__file__).parents[2] / "kmoment"
 SOURCE: Final = PACKAGE / "resources"
-TWIN: Final = PACKAGE / "sync" / "resources"
+MIRROR: Final = PACKAGE / "sync" / "resources"
 
 HEADER: Final = "# Made from kmoment/resources/{name} by `nox -s mirror`: edit that one.\n"
 
@@ -27,7 +27,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
 
 
 def mirrored(name: str, text: str) -> tuple[str, list[int]]:
-    """The twin of one file, and how often each rule fired in it."""
+    """The sync counterpart of one file, and how often each rule was applied in it."""
     counts = []
     for pattern, replacement in RULES:
         text, count = re.subn(pattern, replacement, text)
@@ -35,8 +35,8 @@ def mirrored(name: str, text: str) -> tuple[str, list[int]]:
     return HEADER.format(name=name) + text, counts
 
 
-def twins() -> dict[str, str]:
-    """Every twin that must exist, by its file's name."""
+def mirrored_files() -> dict[str, str]:
+    """Every sync file that must exist: its text by its name."""
     return {
         path.name: mirrored(path.name, path.read_text(encoding="utf-8"))[0]
         for path in sorted(SOURCE.glob("*.py"))
@@ -44,14 +44,14 @@ def twins() -> dict[str, str]:
 
 
 def rewrite() -> None:
-    """Make the twins' folder what it must be: no more, no less."""
-    TWIN.mkdir(exist_ok=True)
-    wanted = twins()
-    for path in TWIN.glob("*.py"):
+    """Write all sync files, and delete any other Python file in their folder."""
+    MIRROR.mkdir(exist_ok=True)
+    wanted = mirrored_files()
+    for path in MIRROR.glob("*.py"):
         if path.name not in wanted:
             path.unlink()
     for name, text in wanted.items():
-        (TWIN / name).write_text(text, encoding="utf-8")
+        (MIRROR / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

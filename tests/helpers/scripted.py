@@ -1,4 +1,4 @@
-"""A script under a client that exists, which also remembers what users' tests must not see."""
+"""A scripted transport for an existing client. Unlike ``testing.Script`` it records tokens."""
 
 from kmoment import AsyncClient, Client
 from kmoment._engine.context import AttemptState
@@ -10,7 +10,7 @@ __all__ = ["ScriptedTransport", "ok", "scripted"]
 
 
 class ScriptedTransport(Script):
-    """Answers each request with the next of *answers* (the last one goes on)."""
+    """Answers each request with the next of *answers*. The last one is repeated."""
 
     def __init__(self, *answers: Step) -> None:
         super().__init__(*answers[:-1], then=answers[-1])
@@ -26,7 +26,7 @@ class ScriptedTransport(Script):
 
 
 def scripted(client: AsyncClient | Client, *answers: Step) -> ScriptedTransport:
-    """Put a scripted transport under *client*."""
+    """Let *client* use a scripted transport."""
     transport = ScriptedTransport(*answers)
     client._change_settings(new_transport=lambda _: transport)
     return transport

@@ -46,7 +46,7 @@ def _models_of(model: Any) -> st.SearchStrategy[Any]:
 
 
 models_of: Callable[[Any], st.SearchStrategy[Any]] = cache(_models_of)
-"""Any value of a model."""
+"""A strategy for any value of a model."""
 
 
 def _of(type_: Any) -> st.SearchStrategy[Any]:
@@ -57,7 +57,7 @@ def _of(type_: Any) -> st.SearchStrategy[Any]:
         return st.none() | st.one_of(rest)
     if get_origin(type_) is tuple:
         return st.lists(_of(get_args(type_)[0]), max_size=3, unique=True).map(tuple)
-    if get_args(type_):  # `Age | str`: what an answer can hold is a word
+    if get_args(type_):  # `Age | str`: an answer can hold only the enum
         return _of(get_args(type_)[0])
     if issubclass(type_, Model):
         return models_of(type_)

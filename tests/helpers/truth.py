@@ -1,8 +1,8 @@
-"""A Kakao Moment in memory that knows what really happened, however its answers get lost.
+"""A Kakao Moment in memory. It knows what really happened, also if its answers get lost.
 
-:class:`Kakao` is the truth: audiences and their links, by account. :class:`Truth` puts it under
-a client as its transport, with latency, and with what goes wrong taken from the plan of the
-:class:`Writing` that a task has set for itself. ``of_received`` puts it behind the fault server.
+:class:`Kakao` holds the truth: audiences and their links, by account. :class:`Truth` is a client's
+transport to it, with latency and troubles. The troubles come from the plan of the
+:class:`Writing` that the current task has set. ``of_received`` is for use by the fault server.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 AUDIENCES: Final = "/openapi/v4/targetings/audiences"
 AD_GROUPS: Final = (1, 2, 3)
-"""What every new audience is linked to: kmoment has no call that links."""
+"""Every new audience is linked to these, because kmoment has no call that links."""
 
 
 # -- What really happened ---------------------------------------------------------------
@@ -34,7 +34,7 @@ AD_GROUPS: Final = (1, 2, 3)
 
 @attrs.frozen
 class Asked:
-    """One request, however it came in."""
+    """One request, from a transport or from the fault server."""
 
     method: str
     path: str
@@ -59,13 +59,13 @@ class Asked:
 
 @attrs.define(eq=False)
 class Kakao:
-    """The ground truth."""
+    """The truth: what the server really has."""
 
     audiences: dict[int, dict[int, Json]] = attrs.Factory(dict)
     links: set[tuple[int, int]] = attrs.Factory(set)
-    """Audience and ad group."""
+    """Pairs of audience id and ad group id."""
     changes: int = 0
-    """How often a request has changed anything."""
+    """The number of changes by requests."""
     last_id: int = 100
 
     def seed(self, account: int, count: int) -> None:
@@ -81,7 +81,7 @@ class Kakao:
         return [ident for ident, row in self.of(account).items() if row["name"] == name]
 
     def answer(self, asked: Asked, *, stale: bool = False) -> Response:
-        """Do what is asked. *stale*: a list does not show the newest audience yet."""
+        """Execute a request. *stale*: a list does not show the newest audience yet."""
         parts = asked.path.removeprefix(AUDIENCES).strip("/").split("/")
         match asked.method, *filter(None, parts):
             case ["GET"]:
@@ -161,7 +161,7 @@ class Kakao:
 
 
 def printed(row: Json) -> Json:
-    """Kakao's answers leave out how places were chosen."""
+    """*row* as Kakao answers it: without ``locationType``."""
     return {name: value for name, value in row.items() if name != "locationType"}
 
 
@@ -183,18 +183,18 @@ NOT_LINKED: Final = refused(-813, detailMsg="not linked")
 
 @attrs.frozen
 class Trouble:
-    """What becomes of one request and of its answer."""
+    """What happens to one request and to its answer."""
 
     sent: bool = True
     acts: bool = False
     """Whether it takes effect before the answer."""
     late: float | None = None
-    """Seconds after which it takes effect, when all hope is gone."""
+    """Seconds after which it takes effect, although no answer will come."""
     stale: bool = False
     reply: Callable[[Response], Response | None] = lambda _: None
-    """The answer, made from the true one. None comes where there is none."""
+    """Makes the answer from the true one. None means that no answer comes."""
     begins: bool = False
-    """Whether the answer's first line comes, if nothing else."""
+    """Whether the answer's first line comes before the connection is lost."""
 
 
 def instead(response: Response) -> Callable[[Response], Response]:
@@ -212,7 +212,7 @@ HOLDING: Final = {
     "maintenance": Trouble(reply=instead(refused(-9798, 503))),
     "401": Trouble(reply=instead(said({"code": -401, "msg": "no"}, 401))),
 }
-"""Refusals that hold back later calls as well."""
+"""Refusals that also make the client hold back later calls."""
 TROUBLES: Final = {
     "fine": FINE,
     "stale list": attrs.evolve(FINE, stale=True),
@@ -242,21 +242,21 @@ def _queue(names: Iterable[str]) -> deque[str]:
 
 @attrs.define(eq=False)
 class Writing:
-    """One logical write: what is to go wrong with its requests, and what they really did."""
+    """One write: what will go wrong with its requests, and what they really did."""
 
     plan: deque[str] = attrs.field(factory=deque, converter=_queue)
-    """A name of trouble for each request; after the last, all goes well."""
+    """The name of the trouble of each request. Later requests have no trouble."""
     flying: int = 0
     most: int = 0
-    """Requests under way at once."""
+    """The most requests that were under way at once."""
     changes: int = 0
-    """How often it has changed anything."""
+    """The number of changes that it made."""
     made: list[int] = attrs.Factory(list)
-    """Ids of the audiences it has created."""
+    """Ids of the audiences that it created."""
     sent: bool = False
-    """Whether any request of it that writes has left."""
+    """Whether any of its writing requests was sent."""
     given_up: bool = False
-    """Whether one was under way when its call was cancelled."""
+    """Whether a writing request was under way when the call was cancelled."""
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -269,7 +269,7 @@ class Writing:
 
     @contextmanager
     def watched(self, asked: Asked) -> Iterator[None]:
-        """From the moment that the request has left."""
+        """Note that the request was sent, and whether it is cancelled from now on."""
         writes = asked.method != "GET"
         self.sent |= writes
         try:
@@ -287,12 +287,12 @@ WRITING: Final[ContextVar[Writing]] = ContextVar("WRITING")
 
 @attrs.define(eq=False)
 class Truth:
-    """The transport. Whatever has left takes its effect, also when nobody waits any more."""
+    """The transport. A request that was sent takes effect, also after its call was cancelled."""
 
     latency: Callable[[], float]
     kakao: Kakao = attrs.Factory(Kakao)
     shortest_gap: float = float("inf")
-    """From the end of an answer to the next request of the same account."""
+    """The fewest seconds from the end of an answer to the account's next request."""
     _ended: dict[int, float] = attrs.Factory(dict)
     _last: float = 0.0
 
@@ -306,10 +306,10 @@ class Truth:
                 return await self._exchange(asked, writing, trouble, attempt)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     async def settled(self) -> None:
-        """Wait until whatever has left has taken its effect."""
+        """Wait until all requests that were sent have taken effect."""
         while (left := self._last - asyncio.get_running_loop().time()) >= 0:
             await asyncio.sleep(left + 0.001)
 
@@ -368,14 +368,14 @@ class Truth:
 
 
 def under(client: AsyncClient, truth: Truth) -> Truth:
-    """Put *truth* under *client*."""
+    """Let *client* use *truth* as its transport."""
     client._change_settings(new_transport=lambda _: truth)
     return truth
 
 
 @contextmanager
 def writing(*plan: str) -> Iterator[Writing]:
-    """Whatever is called inside goes by *plan*."""
+    """Calls inside the block have the troubles of *plan*."""
     token = WRITING.set(told := Writing(plan))
     try:
         yield told

@@ -1,6 +1,6 @@
-"""An event loop whose clock jumps to the next timer: hours pass in a moment, in the same order.
+"""An event loop whose clock jumps to the next timer. Timers fire in order, without waiting.
 
-For tests without sockets and threads. Where nothing will ever happen again, it says so.
+It is for tests without sockets and threads. If no task can continue, it raises StuckError.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class StuckError(Exception):
-    """Every task waits for something that no timer will bring."""
+    """All tasks wait, and no timer is set that could wake one."""
 
 
 class _Jumping(selectors.SelectSelector):
-    """Never waits: puts forward the clock by what it was to wait."""
+    """A selector that does not wait. It moves the clock forward by the time it should wait."""
 
     now = 0.0
 
@@ -34,13 +34,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _Jumping()
         super().__init__(self._jumping)
-        self.set_debug(False)  # in dev mode, nearly all of the time would go there
+        self.set_debug(False)  # debug mode would take nearly all of the time
 
     def time(self) -> float:
         return self._jumping.now
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What *work* returns, in virtual time."""
+    """Run *work* in virtual time, and return its value."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(work)
