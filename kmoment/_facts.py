@@ -1,5 +1,6 @@
 """What errors are made of: values that name a place, a rule, an attempt."""
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict
 
 
@@ -67,6 +68,7 @@ class Facts(TypedDict, total=False):
     draft: Any
     candidates: tuple[Any, ...]
     known_ids: frozenset[int] | None
+    created_after: datetime | None
 
 
 FACTS: Final = frozenset(Facts.__annotations__)

@@ -56,6 +56,7 @@ tried again depends on what the failed attempt may have done at the server:
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Self, cast
 
 from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
@@ -339,7 +340,9 @@ class OutcomeUnknownError(APIError):
     candidates: tuple[Any, ...] = ()
     """Audiences that may be the new one: same name and type, and not there before."""
     known_ids: frozenset[int] | None = None
-    """Ids that were there before the create; ``None`` if they were not listed."""
+    """Ids that were there before the create; ``None`` if they are not all known."""
+    created_after: datetime | None = None
+    """The server's time before the create: what is older is not the new one."""
 
 
 class DecodeError(APIError):

@@ -493,7 +493,7 @@ async def test_a_doubt_that_cannot_be_read_back_is_reported(server: FaultServer)
 
 def test_reconciling_later_through_the_sync_client() -> None:
     """``reconcile`` of a sync client works with the error of another client."""
-    row = {"id": 7, "name": DRAFT.name, "type": "DISPLAY"}
+    row = {**STORED, "id": 7}
     error = kmoment.OutcomeUnknownError(
         "x", {"ad_account_id": 1, "draft": DRAFT, "known_ids": frozenset({6})}
     )

@@ -32,7 +32,7 @@ VALUES = {
     "outcome": "error index input ok result status value",
     "error": ERROR,
     "throttled": ERROR,
-    "in doubt": f"{ERROR} candidates draft known_ids",
+    "in doubt": f"{ERROR} candidates created_after draft known_ids",
 }
 
 

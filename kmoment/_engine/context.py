@@ -1,6 +1,7 @@
 """One call from its start to its end: its attempts, its clock, and what is known of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
@@ -59,7 +60,11 @@ class CallContext(Generic[T]):
     """Whether an attempt may have acted."""
     last_effect: Effect = Effect.OK
     known_ids: frozenset[int] | None = None
-    """Of a create: the ids that were there before."""
+    """Of a create: the ids that were there before; ``None`` if they are not all known."""
+    created_after: datetime | None = None
+    """Of a create: the server's time before it."""
+    server_time: datetime | None = None
+    """The server's time when it answered, from its Date header. Only lists of audiences note it."""
     token: Secret | None = None
     token_renewed: bool = False
     """Whether a newer token was asked for: once in a call."""
@@ -169,4 +174,5 @@ class CallContext(Generic[T]):
         facts = error._facts()
         facts["draft"] = self.call.body
         facts["known_ids"] = None if self.known_ids is None else self.known_ids | seen
+        facts["created_after"] = self.created_after
         return OutcomeUnknownError(f"it may have been done ({error.reason})", facts)

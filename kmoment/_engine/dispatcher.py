@@ -14,17 +14,18 @@ from .._policies.failure import Effect
 from .._policies.retry import Action
 from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
-from .._protocol.endpoints import DELETE_AUDIENCES
-from .._protocol.error_table import facts_of, retry_after
+from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
+from .._protocol.error_table import date_of, facts_of, retry_after
 from .._protocol.http import Response, TransportError
 from .._secret import Secret
+from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
 from ..hooks import CallReport
 from ..models import Audience
 from .admission import Queue
 from .bulk_delete import delete_in_parts
 from .context import CallContext
-from .reconcile import Ask, find_created, list_call, read_back
+from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
 from .settings import ClientSettings, Sends
 from .state import ClientState
@@ -92,11 +93,13 @@ class Dispatcher:
         """Create one audience of a name at a time, and list first what is there already."""
         call, state = context.call, self.state
         context.attempt.phase = "waiting for another create of the same name"
-        lock = state.creating.setdefault((call.account, call.body.name), asyncio.Lock())
+        key = (call.account, normalised(call.body.name))
+        lock = state.creating.setdefault(key, asyncio.Lock())
         async with lock:
             context.attempt.phase = "listing what is there already"
-            rows = await self._asking(context)(list_call(call.account))
-            context.known_ids = frozenset(row.id for row in rows)
+            listing = context.child(list_call(call.account))
+            context.known_ids = await ids_listed(self._run(listing))
+            context.created_after = listing.server_time
             return await self._run(context)
 
     def _asking(self, context: CallContext[Any]) -> Ask:
@@ -217,6 +220,8 @@ class Dispatcher:
         answer = self._decoded(call, response, token)
         if isinstance(answer, Audience):
             state.seen.append(answer.id)
+        if call.endpoint is LIST_AUDIENCES:
+            context.server_time = date_of(response.headers)
         if not context.records:
             state.budget.earn()
         state.breakers.close()

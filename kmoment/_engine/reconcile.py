@@ -1,8 +1,9 @@
 """Finds out what a write did whose answer was lost. Nothing here creates anything.
 
 * A **create** is searched for in the list of audiences, several times: exactly one audience of the
-  same name and type that was not there before is the new one. None or several is reported, not
-  guessed: the server may save it late, or show an old list.
+  same name and type that was not there before, is not older than the create, and is what the
+  draft asks for, is the new one. None or several is reported, not guessed: the server may save
+  it late, or show an old list.
 * An **update** is read. If it may not have been done, what is there is compared with the draft.
 * A **delete** or **unlink** was done if the thing is gone.
 * A **bulk delete** looks for itself (``bulk_delete.py``): it knows what was there before.
@@ -10,24 +11,35 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar, cast
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import attrs
 
 from .._protocol.call import Call, Replay
-from .._protocol.converter import write
 from .._protocol.endpoints import (
     AUDIENCE_AD_GROUPS,
     GET_AUDIENCE,
     LIST_AUDIENCES,
     UNLINK_AD_GROUP,
 )
-from ..errors import APIError, NotFoundError, OutcomeUnknownError
+from .._text import normalised
+from ..errors import (
+    APIError,
+    DecodeError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PartialListError,
+)
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
+from ..models._compare import differing
 from .context import CallContext
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
+
+_CLOCKS_DIFFER: Final = timedelta(seconds=2)
+"""Both the Date header and ``createdDate`` are cut to the second."""
 
 
 class Ask(Protocol):
@@ -46,27 +58,60 @@ def get_call(account: int | None, audience_id: int) -> Call[Audience]:
     return Call(endpoint=GET_AUDIENCE, returns=Audience, account=account, path={"id": audience_id})
 
 
-def may_be(row: AudienceSummary, draft: AudienceDraft, known_ids: frozenset[int]) -> bool:
-    """Whether *row* may be what *draft* was to create."""
-    return row.name == draft.name and row.type in (draft.type, None) and row.id not in known_ids
+async def ids_listed(listing: Awaitable[list[AudienceSummary]]) -> frozenset[int] | None:
+    """The ids of all audiences that are listed; ``None`` if they are not all known.
+
+    A row that cannot be read counts too, if its id can be.
+    """
+    try:
+        return frozenset(row.id for row in await listing)
+    except PartialListError:
+        return None
+    except DecodeError as error:
+        ids = {row.get("id") if isinstance(row, dict) else None for row in error.unread}
+        if error.partial is None or not all(type(one) is int for one in ids):
+            return None
+        return frozenset(row.id for row in error.partial) | frozenset(cast("set[int]", ids))
+
+
+def may_be(row: AudienceSummary, error: OutcomeUnknownError) -> bool:
+    """Whether *row* may be what the create that *error* is about has made."""
+    draft: AudienceDraft = error.draft
+    same = normalised(row.name) == normalised(draft.name) and row.type in (draft.type, None)
+    return same and row.id not in (error.known_ids or ()) and not _older(row, error)
+
+
+def _older(row: AudienceSummary, error: OutcomeUnknownError) -> bool:
+    if row.created_date is None or error.created_after is None:
+        return False
+    return row.created_date < error.created_after - _CLOCKS_DIFFER
 
 
 async def find_created(
     ask: Ask, error: OutcomeUnknownError, delays: tuple[float, ...], sleep: Sleep
 ) -> Audience:
-    """The audience that a create made; else *error* is raised, with its candidates."""
-    account, draft, known_ids = error.ad_account_id, error.draft, error.known_ids
-    for delay in delays if known_ids is not None else ():
+    """The audience that a create made; else *error* is raised, with its candidates.
+
+    A look that fails does not keep the next one from being made.
+    """
+    for delay in delays if error.known_ids is not None else ():
         await sleep(delay)
-        rows = await ask(list_call(account))
-        found = [row for row in rows if may_be(row, draft, known_ids or frozenset())]
-        error.candidates = tuple(found)
-        if len(found) > 1:
+        with suppress(APIError):
+            if found := await _look(ask, error):
+                return attrs.evolve(found, reconciled=True)
+        if len(error.candidates) > 1:
             break
-        if found:
-            audience = await ask(get_call(account, found[0].id))
-            return attrs.evolve(audience, reconciled=True)
     raise error
+
+
+async def _look(ask: Ask, error: OutcomeUnknownError) -> Audience | None:
+    """The one audience that can only be the new one, and that is what the draft asks for."""
+    rows = await ask(list_call(error.ad_account_id))
+    error.candidates = tuple(row for row in rows if may_be(row, error))
+    if len(error.candidates) != 1:
+        return None
+    audience = await ask(get_call(error.ad_account_id, error.candidates[0].id))
+    return audience if _agrees(audience, error.draft) else None
 
 
 async def read_back(ask: Ask, context: CallContext[T], error: APIError, *, done: bool) -> T:
@@ -92,7 +137,7 @@ async def _read_update(ask: Ask, call: Call[Any], done: bool) -> Any:
 
 
 def _agrees(audience: Audience, draft: AudienceDraft) -> bool:
-    return bool(write(audience.draft().resolved()) == write(draft))
+    return not differing(draft, audience.draft())
 
 
 async def _read_removal(ask: Ask, call: Call[Any], done: bool) -> Any:

@@ -8,6 +8,7 @@ Kakao's says nothing of the audience, the token or the permission.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite, nan
 from typing import Any, Final
@@ -220,8 +221,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _seconds_until(text: str, headers: Mapping[str, str]) -> float:
+    until, now = _date(text), date_of(headers)
+    return max(0.0, (until - now).total_seconds()) if until and now else nan
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """The server's time, from its Date header."""
+    return _date(headers.get("date", ""))
+
+
+def _date(text: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
-        return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return nan
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 
+from .._text import composed
 from .._validate import LARGEST_LONG, collection, encodable, refuse
 from ..errors import InvalidDraftError, Violation
 from ._base import NO_EXTRA, Model, OpenEnum
@@ -76,6 +77,7 @@ class AudienceDraft(Model):
     """
 
     name: str
+    """Sent with Hangul in whole syllables (NFC), whichever way it was typed."""
     type: AudienceType
     age_type: AgeType | None = None
     """``None`` means: derived from ``ages``. ``NOT_ALL`` if there are any, else ``ALL``."""
@@ -193,12 +195,12 @@ class AudienceDraft(Model):
 
 
 def checked_draft(argument: str, value: Any) -> AudienceDraft:
-    """The resolved draft, or :class:`InvalidDraftError` with all its violations."""
+    """The draft as it is sent, or :class:`InvalidDraftError` with all its violations."""
     if not isinstance(value, AudienceDraft):
         refuse(argument, "an AudienceDraft (audience.draft() makes one)", value)
     if violations := value.violations():
         raise InvalidDraftError(argument, violations)
-    return value.resolved()
+    return value.resolved().replace(name=composed(value.name))
 
 
 def keeping(draft: AudienceDraft, **types: OpenEnum | None) -> AudienceDraft:

@@ -1,0 +1,178 @@
+"""Searching for an audience whose create got no answer: what is taken for it, and what is not."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.calls import DRAFT, STORED
+from helpers.scripted import ok, scripted
+from kmoment import testing
+from kmoment._protocol.http import Response
+
+pytestmark = pytest.mark.anyio
+
+ROW = {"id": 9, "name": DRAFT.name, "type": "DISPLAY", "createdDate": "2026-11-26T10:00:05"}
+NOON = {"date": "Thu, 26 Nov 2026 01:00:00 GMT"}  # 10:00 in Seoul
+
+
+def listed(*rows: Any, **wrapper: Any) -> Response:
+    return ok({"content": list(rows), **wrapper})._replace(headers=NOON)
+
+
+async def created(*answers: Any, draft: kmoment.AudienceDraft = DRAFT) -> kmoment.Audience:
+    """What a create gives whose answer is lost, with these answers to its looks."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=(1, 1, 1))
+    before, *looks = answers
+    transport = scripted(client, before, testing.lost(), *looks)
+    testing.no_waiting(client)
+    try:
+        return await client.account(1).audiences.create(draft)
+    finally:
+        posts = [request for request in transport.requests if request.method == "POST"]
+        assert len(posts) <= 1
+
+
+async def test_the_one_that_is_new_and_right_is_adopted() -> None:
+    """Same name and type, not there before, not older, and what the draft asks for."""
+    found = await created(listed(), listed(ROW), ok(STORED))
+    assert (found.id, found.reconciled) == (9, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ages": ["20"]}, {"genders": ["M"]}, {"ufoInterests": ["B0101"]}, {"type": "MESSAGE"}],
+    ids=str,
+)
+async def test_one_that_is_not_what_the_draft_asks_for_is_not(change: dict[str, Any]) -> None:
+    """Somebody else may create an audience of the same name at the same moment."""
+    other = ok({**STORED, **change})
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await created(listed(), listed(ROW), other, listed(ROW), other, listed(ROW), other)
+    assert [row.id for row in caught.value.candidates] == [9]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ages": ["25", "20"]},
+        {"description": "x", "newMember": 1},
+        {"name": f" {DRAFT.name}  "},
+        {"cohortTargetings": []},
+    ],
+    ids=str,
+)
+async def test_form_does_not_count(change: dict[str, Any]) -> None:
+    """Order, blanks around a name, empty sets and unknown members make no other audience."""
+    assert (await created(listed(), listed(ROW), ok({**STORED, **change}))).id == 9
+
+
+async def test_an_older_one_is_not_adopted() -> None:
+    """It was created before the create began, by the server's own clock: a list had hidden it."""
+    old = {**ROW, "createdDate": "2026-11-26T09:59:50"}
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await created(listed(), listed(old))
+    assert caught.value.candidates == ()
+    assert caught.value.created_after is not None
+
+
+async def test_clocks_are_cut_to_the_second() -> None:
+    """An audience of the same second is not older."""
+    now = {**ROW, "createdDate": "2026-11-26T09:59:59"}
+    assert (await created(listed(), listed(now), ok(STORED))).id == 9
+
+
+FAILED_LOOKS = {
+    "503": ok(b"", 503),
+    "page": ok(b"<html>", 404),
+    "gateway": ok({"message": "x"}),
+    "part of the list": listed(ROW, totalElements=2),
+    "cut": ok(b"["),
+    "nothing yet": listed(),
+}
+
+
+@pytest.mark.parametrize("failed", FAILED_LOOKS)
+async def test_each_look_stands_alone(failed: str) -> None:
+    """A look that fails, finds nothing or brings only a part does not end the search."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=(1, 1), max_attempts=1)
+    scripted(client, listed(), testing.lost(), FAILED_LOOKS[failed], listed(ROW), ok(STORED))
+    testing.no_waiting(client)
+    assert (await client.account(1).audiences.create(DRAFT)).id == 9
+
+
+async def test_a_look_whose_detail_fails_is_followed_by_the_next() -> None:
+    """The list was read, the detail was not."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=(1, 1), max_attempts=1)
+    scripted(client, listed(), testing.lost(), listed(ROW), ok(b"", 503), listed(ROW), ok(STORED))
+    testing.no_waiting(client)
+    assert (await client.account(1).audiences.create(DRAFT)).id == 9
+
+
+async def test_a_create_after_a_part_of_the_list_adopts_nothing() -> None:
+    """What was there before is not known, so nothing is known to be new."""
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await created(listed(totalElements=7), listed(ROW), ok(STORED))
+    assert caught.value.known_ids is None
+
+
+async def test_a_first_list_that_fails_is_the_error_and_nothing_was_sent() -> None:
+    """The error is the list's, and the create can be tried again."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", max_attempts=1)
+    transport = scripted(client, ok(b"", 503))
+    with pytest.raises(kmoment.ServerError) as caught:
+        await client.account(1).audiences.create(DRAFT)
+    assert caught.value.operation == "audiences.list"
+    assert [request.method for request in transport.requests] == ["GET"]
+
+
+@pytest.mark.parametrize("bad", [{"id": 5, "name": "x", "createdDate": ""}, {"id": 5}], ids=str)
+async def test_a_row_that_cannot_be_read_costs_that_row(bad: dict[str, Any]) -> None:
+    """Creates go on, and the row's id counts as one that was there before."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested")
+    scripted(client, listed(bad), ok(STORED))
+    assert (await client.account(1).audiences.create(DRAFT)).id == 9
+    error = None
+    try:
+        await created(listed(bad), listed({**bad, **ROW, "id": 5}))
+    except kmoment.OutcomeUnknownError as caught:
+        error = caught
+    assert error is not None
+    assert error.known_ids == {5}
+
+
+async def test_a_row_without_an_id_makes_all_unknown() -> None:
+    """Later it could look new."""
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await created(listed({"name": "x"}), listed(ROW))
+    assert caught.value.known_ids is None
+
+
+NAMES = {
+    "typed on a Mac": unicodedata.normalize("NFD", "서울 20대"),
+    "blanks": "  서울  20대 ",
+    "no-break blank": "서울\u00a020대",
+    "full-width": "서울 ２０대",
+    "zero-width": "서울\u200b 20대",
+    "byte order mark": "\ufeff서울 20대",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_name_that_the_server_stores_normalised_is_found(name: str) -> None:
+    """Its create, whose answer was lost, is adopted."""
+    draft = kmoment.AudienceDraft.display(NAMES[name])
+    stored = {"id": 9, "name": "서울 20대", "type": "DISPLAY"}
+    found = await created(listed(), listed(stored), ok(stored), draft=draft)
+    assert found.reconciled
+
+
+async def test_a_name_is_sent_in_whole_syllables() -> None:
+    """As everybody else would type it."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=())
+    transport = scripted(client, ok(STORED))
+    draft = kmoment.AudienceDraft.display(unicodedata.normalize("NFD", "서울"))
+    await client.account(1).audiences.create(draft)
+    assert "서울".encode() in (transport.requests[0].body or b"")
