@@ -38,8 +38,8 @@ def _tests(session: nox.Session, *pins: str, **env: str) -> None:
 
 
 def _oldest() -> list[str]:
-    """The oldest version that we allow of each package."""
-    packages = PYPROJECT["project"]["dependencies"]
+    """The oldest version that we allow of each package, and of pytest: anyio has a plugin."""
+    packages = [*PYPROJECT["project"]["dependencies"], "pytest>=8.4"]
     return [package.split(",")[0].replace(">=", "==") for package in packages]
 
 

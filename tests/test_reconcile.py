@@ -140,7 +140,7 @@ async def test_a_row_that_cannot_be_read_costs_that_row(bad: dict[str, Any]) -> 
     except kmoment.OutcomeUnknownError as caught:
         error = caught
     assert error is not None
-    assert error.known_ids == {5}
+    assert error.known_ids == frozenset({5})
 
 
 async def test_a_row_without_an_id_makes_all_unknown() -> None:

@@ -8,21 +8,28 @@ one of these members away; then :func:`missing_member` names it, and ``_session.
 
 import asyncio
 import inspect
+import select
+import socket
 import ssl as ssl_module
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
-from .._protocol.http import Request, TransportError
+from .._protocol.http import Request
 from .._secret import Secret
 from .context import AttemptState
 
 SPOKE_FIRST: Final = "the server spoke before it was asked"
+
+ATTEMPT: Final[ContextVar[AttemptState | None]] = ContextVar("kmoment_attempt", default=None)
+"""The attempt that the running task makes: aiohttp has no way to pass it on."""
 
 # Each with the arguments that we pass.
 _METHODS: Final[tuple[tuple[type, str, tuple[Any, ...], dict[str, Any]], ...]] = (
@@ -52,6 +59,8 @@ _ATTRIBUTES: Final[tuple[tuple[type, str], ...]] = (
     (aiohttp.ClientRequest, "response"),
     # The connection's reader and writer.
     (Connection, "protocol"),
+    # The connection itself, for its socket.
+    (ResponseHandler, "transport"),
     # Whether bytes are there that nobody asked for: they would be taken for our answer.
     (ResponseHandler, "should_close"),
     # Ends a connection that is no longer HTTP, after a 101.
@@ -87,8 +96,12 @@ class DirectPool:
         self._headers = headers
         self._limits = limits
         self._proxy = proxy
-        self._kept = aiohttp.TCPConnector(limit=0, ssl=ssl)
-        self._fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, force_close=True)
+        self._used: WeakSet[Any] = WeakSet()
+        """Connections that have served a request."""
+        self._kept = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket)
+        self._fresh = aiohttp.TCPConnector(
+            limit=0, ssl=ssl, socket_factory=open_socket, force_close=True
+        )
 
     @property
     def closed(self) -> bool:
@@ -109,14 +122,11 @@ class DirectPool:
             loop=self._loop,
             proxy=self._proxy.reveal(),
         )
-        connector = self._fresh if request.fresh else self._kept
-        connection = await connector.connect(outgoing, [], self._limits)
+        connection = await self._connect(outgoing, attempt, fresh=request.fresh)
         try:
             protocol: Any = connection.protocol
-            if protocol.should_close:
-                raise TransportError(SPOKE_FIRST)
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-            attempt.phase, attempt.sent = "waiting for the answer", True
+            attempt.sending()
             response = await outgoing.send(connection)
             await response.start(connection)
             end_upgraded(response, protocol)
@@ -127,6 +137,27 @@ class DirectPool:
             connection.close()
             raise
 
+    async def _connect(
+        self, outgoing: aiohttp.ClientRequest, attempt: AttemptState, *, fresh: bool
+    ) -> Connection:
+        """A connection that is not known to be dead."""
+        connector = self._fresh if fresh else self._kept
+        ATTEMPT.set(attempt)
+        while True:
+            try:
+                connection = await connector.connect(outgoing, [], self._limits)
+            except aiohttp.ClientConnectorError:
+                connector.clear_dns_cache()  # the next attempt asks for the address again
+                raise
+            protocol = connection.protocol
+            attempt.reused = protocol in self._used
+            if not attempt.reused:
+                self._used.add(protocol)
+                return connection
+            if not is_dead(protocol):
+                return connection
+            connection.close()
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._kept.close()
@@ -136,6 +167,32 @@ class DirectPool:
         """Close every connection, as far as that goes without waiting."""
         for connector in (self._kept, self._fresh):
             close_now(connector)
+
+
+def open_socket(address: Any) -> socket.socket:
+    """A socket for aiohttp, which the attempt knows too: how far it came says why it failed."""
+    opened = socket.socket(family=address[0], type=address[1], proto=address[2])
+    if attempt := ATTEMPT.get():
+        attempt.sockets.append(opened)
+    return opened
+
+
+def is_dead(protocol: Any) -> bool:
+    """Whether a kept connection was closed, or has bytes that nobody asked for.
+
+    A busy event loop may not have seen it yet, so the socket is asked.
+    """
+    if protocol.should_close or protocol.transport is None:
+        return True
+    return _readable(protocol.transport.get_extra_info("socket").fileno())
+
+
+def _readable(fileno: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([fileno], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def end_upgraded(response: aiohttp.ClientResponse, protocol: Any) -> None:

@@ -12,8 +12,8 @@ import aiohttp
 
 from .._protocol.http import Request, TransportError
 from .._secret import Secret
-from ._aiohttp import SPOKE_FIRST, close_now, end_upgraded
-from .aiohttp_errors import explain
+from ._aiohttp import ATTEMPT, SPOKE_FIRST, close_now, end_upgraded, open_socket
+from .aiohttp_errors import explain, silent
 from .context import AttemptState
 
 
@@ -28,8 +28,8 @@ class SessionPool:
         proxy: Secret,
     ) -> None:
         self._proxy = proxy
-        kept = aiohttp.TCPConnector(limit=0, ssl=ssl)
-        fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, force_close=True)
+        kept = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket)
+        fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket, force_close=True)
         self._kept, self._fresh = (_session(limits, headers, it) for it in (kept, fresh))
 
     @property
@@ -42,15 +42,20 @@ class SessionPool:
     ) -> aiohttp.ClientResponse:
         """Send *request* once. Of its response, the head has come and the body has not."""
         session = self._fresh if request.fresh else self._kept
-        return await session.request(
-            request.method,
-            request.url,
-            headers={**request.headers, "Authorization": f"Bearer {token.reveal()}"},
-            data=request.body,
-            allow_redirects=False,
-            proxy=self._proxy.reveal(),
-            trace_request_ctx=attempt,
-        )
+        ATTEMPT.set(attempt)
+        try:
+            return await session.request(
+                request.method,
+                request.url,
+                headers={**request.headers, "Authorization": f"Bearer {token.reveal()}"},
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy.reveal(),
+                trace_request_ctx=attempt,
+            )
+        except aiohttp.ClientConnectorError:
+            cast("aiohttp.TCPConnector", session.connector).clear_dns_cache()
+            raise
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -70,6 +75,7 @@ def _session(
 ) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig(trace_config_ctx_factory=cast("Any", _context))
     trace.on_request_headers_sent.append(_mark_as_sent)
+    trace.on_connection_reuseconn.append(_mark_as_reused)
     return aiohttp.ClientSession(
         connector=connector,
         timeout=limits,
@@ -89,7 +95,11 @@ def _context(trace_request_ctx: Any = None) -> SimpleNamespace:
 
 async def _mark_as_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
     """Called before the first byte is written."""
-    context.attempt.phase, context.attempt.sent = "waiting for the answer", True
+    context.attempt.sending()
+
+
+async def _mark_as_reused(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
+    context.attempt.reused = True
 
 
 async def _send_once(
@@ -102,6 +112,7 @@ async def _send_once(
         raise  # nothing was sent, and aiohttp does not try again
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         failure = explain(error, sent=True)
+        failure.stale = silent(error)
     raise failure
 
 

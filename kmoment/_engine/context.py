@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from math import inf
+from socket import socket
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
@@ -29,6 +31,7 @@ T = TypeVar("T")
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
 _SAFE: Final = Replay.SAFE
 _DONE: Final = Effect.DONE
+_RESENDABLE: Final = (Replay.SAFE, Replay.IDEMPOTENT)
 
 
 @attrs.define
@@ -41,6 +44,18 @@ class AttemptState:
     """False only while the request has provably not left."""
     status: int | None = None
     """The HTTP status, as soon as it is known."""
+    reused: bool = False
+    """Whether the connection has served a request before."""
+    sockets: list[socket] = attrs.Factory(list)
+    """Sockets that were opened for it."""
+    silence: float = inf
+    """Seconds that the server may send nothing, once the request has left."""
+
+    def sending(self) -> None:
+        """The request leaves now."""
+        self.phase, self.sent = "waiting for the answer", True
+        if self.timeout is not None:
+            self.timeout.expect(self.silence)
 
 
 @attrs.define(eq=False)
@@ -70,6 +85,10 @@ class CallContext(Generic[T]):
     """Whether a newer token was asked for: once in a call."""
     held_back: bool = False
     """Whether a circuit breaker stopped the last attempt."""
+    resent: bool = False
+    """Whether a request was sent again because a kept connection was dead: once in a call."""
+    attempting: bool = False
+    """Whether an attempt is under way."""
 
     # -- What it is ---------------------------------------------------------------------
 
@@ -91,12 +110,22 @@ class CallContext(Generic[T]):
 
     def begin_attempt(self) -> None:
         """Another attempt starts."""
-        self.started = self.clock()
+        self.started, self.attempting = self.clock(), True
         if self.records:
             self.attempt = AttemptState(self.timeout)
 
+    def may_resend(self, failure: TransportError) -> bool:
+        """Whether to send again at once, since a kept connection was dead. Costs no attempt."""
+        replay = self.call.endpoint.replay
+        if not failure.stale or self.resent or replay not in _RESENDABLE:
+            return False
+        self.resent = True
+        self.in_doubt |= replay is not _SAFE
+        return True
+
     def judge(self, error: APIError, budget: Budget) -> Decision:
         """Record the attempt that *error* ended, and decide what to do next."""
+        self.attempting = False
         kind = kind_of(error)
         effect = self.last_effect = EFFECTS[kind]
         self.in_doubt |= effect is Effect.UNKNOWN
@@ -157,12 +186,22 @@ class CallContext(Generic[T]):
         attempt = self.attempt
         facts = facts_of(self.call)
         facts["request_sent"], facts["phase"] = attempt.sent, attempt.phase
-        facts["attempts"] = self.records
+        facts["attempts"] = self.records + self._stopped()
         reason = f"no answer within {self.options.deadline:g} s; at the end it was {attempt.phase}"
         error = DeadlineExceededError(reason, facts)
         if self.only_reads or not (attempt.sent or self.in_doubt):
             return error
         return self.outcome_unknown(error, seen)
+
+    def _stopped(self) -> tuple[AttemptRecord, ...]:
+        """The record of an attempt that the deadline has stopped."""
+        if not self.attempting:
+            return ()
+        attempt = self.attempt
+        effect = Effect.UNKNOWN if attempt.sent else Effect.UNSENT
+        reason = f"stopped by the deadline: {attempt.phase}"
+        seconds = self.clock() - self.started
+        return (AttemptRecord(str(effect), reason, attempt.status, seconds, 0.0),)
 
     def outcome_unknown(
         self, error: APIError, seen: frozenset[int] = frozenset()

@@ -16,7 +16,7 @@ from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
 from .._protocol.error_table import date_of, facts_of, retry_after
-from .._protocol.http import Response, TransportError
+from .._protocol.http import Request, Response, TransportError
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
@@ -272,6 +272,18 @@ class Dispatcher:
                 return responses[-1]
         return responses[0]
 
+    async def _transmit(
+        self, context: CallContext[Any], request: Request, token: Secret
+    ) -> Response:
+        """Send the request. If a kept connection was dead, send it at once on a new one."""
+        transport = cast("Sends", self.state.transport)
+        try:
+            return await transport.send(request, token, context.attempt)
+        except TransportError as error:
+            if not context.may_resend(error):
+                raise
+        return await transport.send(request._replace(fresh=True), token, context.attempt)
+
     async def _exchange(
         self, context: CallContext[Any], path: str, token: Secret, queue: Queue
     ) -> Response:
@@ -283,7 +295,7 @@ class Dispatcher:
             await state.slots.acquire(context.call.account)
         started = limiter.started(state.clock())
         try:
-            response = await cast("Sends", state.transport).send(request, token, attempt)
+            response = await self._transmit(context, request, token)
         except TransportError as error:
             failure = context.connection_error(error)
             limiter.ended(state.clock())

@@ -23,7 +23,7 @@ from aiohttp import hdrs
 from .._protocol.http import Request, Response, TransportError
 from .._secret import Secret
 from . import _aiohttp
-from .aiohttp_errors import CLOSED, NO_CONNECTION, explain
+from .aiohttp_errors import CLOSED, connect_timed_out, explain, silent
 from .compression import beginning, decompress, too_large
 from .context import AttemptState
 from .timeouts import CallTimeout, TimeoutKind
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from ._session import SessionPool
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for one connection to stand: three TCP retransmissions of a lost SYN (1 + 2 + 4 s)."""
-
-_SILENT: Final = "the server fell silent for longer than the timeout"
+"""Seconds for a connection, with TLS and CONNECT. TCP repeats a lost packet after 1, 3 and 7 s."""
 
 
 class Transport:
@@ -55,12 +53,11 @@ class Transport:
             hdrs.ACCEPT_ENCODING: "gzip",
             hdrs.USER_AGENT: _user_agent(),
         }
-        # Silence is the scheduler's. The threshold keeps aiohttp from rounding up to seconds.
-        limits = aiohttp.ClientTimeout(
-            sock_connect=min(timeout, CONNECT_TIMEOUT), ceil_threshold=1e9
-        )
+        self._connect_timeout = min(timeout, CONNECT_TIMEOUT)
+        self._proxy = proxy or Secret(None)
+        limits = aiohttp.ClientTimeout(total=None)  # all timeouts are the scheduler's
         make = _pool_class()
-        self._pool = make(limits, headers, True if ssl is None else ssl, proxy or Secret(None))
+        self._pool = make(limits, headers, True if ssl is None else ssl, self._proxy)
 
     async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
         """Send *request* once, and read its response to the end.
@@ -70,16 +67,18 @@ class Transport:
         timeout = attempt.timeout
         assert timeout is not None
         attempt.phase = "connecting"
-        timeout.expect(self._timeout)
+        timeout.expect(self._connect_timeout)
         try:
             return await self._exchange(request, token, attempt, timeout)
         except TransportError as error:
             failure = error
+            failure.stale = failure.stale and attempt.reused
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             failure = explain(error, sent=attempt.sent)
+            failure.stale = attempt.reused and attempt.status is None and silent(error)
         except BaseException as error:
             if timeout.expired(TimeoutKind.SILENCE):
-                failure = TransportError(_SILENT if attempt.sent else NO_CONNECTION)
+                failure = TransportError(self._too_slow(request, attempt))
             elif self._cancelled_by_closing(error, timeout):
                 failure = TransportError(CLOSED)
             else:
@@ -89,6 +88,12 @@ class Transport:
             timeout.silence = inf
         # Outside of any `except`, so that the error has no context to print.
         raise failure
+
+    def _too_slow(self, request: Request, attempt: AttemptState) -> str:
+        if attempt.sent:
+            return f"the server sent nothing for {self._timeout:g} s"
+        proxy = self._proxy.reveal()
+        return connect_timed_out(attempt, request.url, proxy, self._connect_timeout)
 
     def _cancelled_by_closing(self, error: BaseException, timeout: CallTimeout) -> bool:
         """Whether aiohttp cancelled us: it cancels tasks that wait for DNS when it closes."""
@@ -100,6 +105,7 @@ class Transport:
     ) -> Response:
         if self._pool.closed:
             raise TransportError(CLOSED)
+        attempt.silence = self._timeout
         response = await self._pool.start(request, token, attempt)
         try:
             attempt.phase, attempt.status = "reading the answer", response.status

@@ -34,6 +34,9 @@ class TransportError(Exception):
     :param too_large: The response is larger than the client takes.
     """
 
+    stale: bool = False
+    """Whether a kept connection closed before a byte of the response came."""
+
     def __init__(
         self, reason: str, *, broken: bool = False, final: bool = False, too_large: bool = False
     ) -> None:

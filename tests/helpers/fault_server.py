@@ -653,6 +653,10 @@ class FaultServer:
         """Add steps, one for each coming request. After the last step `default` applies."""
         self._script.extend(steps)
 
+    def forget(self) -> None:
+        """Drop the steps that no request has used."""
+        self._script.clear()
+
     async def settled(self) -> None:
         """Wait until every late request has taken effect."""
         while self._late:
