@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from math import isfinite
+from numbers import Integral
 from typing import Any, Final, NoReturn, TypeVar
 
 from yarl import URL
@@ -15,30 +17,51 @@ T = TypeVar("T")
 
 LARGEST_LONG: Final = 2**63 - 1
 """Kakao's ids are of type Long, a signed 64-bit integer."""
+_SHOWN: Final = 80
+"""Characters of a refused value that an error shows: one line."""
+_DEEPEST: Final = 100
+"""Levels of JSON in a body: Kakao's have five, and Python's parser stops at about 1,000."""
+_DIGITS: Final = re.compile(r"\s*[0-9]{1,19}\s*")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 _TRACK_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def refuse(argument: str, rule: str, value: object) -> NoReturn:
-    """Raise for *argument*. The error shows the type of the value, never the value."""
-    raise InvalidArgumentError(argument, f"must be {rule}, not this {type(value).__name__}")
+def refuse(argument: str, rule: str, value: object, *, secret: bool = False) -> NoReturn:
+    """Raise for *argument*. The error shows the value, unless it may hold a secret."""
+    found = f"this {type(value).__name__}" if secret else shown(value)
+    raise InvalidArgumentError(argument, f"must be {rule}, not {found}")
 
 
-def ident(argument: str, value: Any) -> int:
-    """An id: a positive integer of at most 64 bits."""
-    if type(value) is not int or not 0 < value <= LARGEST_LONG:
-        refuse(argument, "a positive 64-bit integer", value)
+def shown(value: object) -> str:
+    """*value* for an error: text and numbers as they are, anything else by its type."""
+    if value is None or isinstance(value, str | bytes | int | float):
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return f"this {type(value).__name__}"
+
+
+def whole(value: Any) -> Any:
+    """A whole number of any kind (numpy's, decimal digits as text) as ``int``; else *value*."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
     return value
 
 
+def ident(argument: str, value: Any) -> int:
+    """An id: a positive integer of at most 64 bits, of any kind that :func:`whole` takes."""
+    number = whole(value)
+    if type(number) is not int or not 0 < number <= LARGEST_LONG:
+        refuse(argument, "a positive 64-bit integer", value)
+    return number
+
+
 def idents(argument: str, values: Any) -> tuple[int, ...]:
-    """Ids, without repeats; at least one."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    """Ids, as they were given."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         refuse(argument, "a collection of ids", values)
-    given = tuple(dict.fromkeys(ident(f"{argument}[{i}]", v) for i, v in enumerate(values)))
-    if not given:
-        refuse(argument, "at least one id", values)
-    return given
+    return tuple(ident(f"{argument}[{i}]", v) for i, v in enumerate(values))
 
 
 def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | None:
@@ -74,14 +97,16 @@ def text(argument: str, value: Any) -> str:
 
 def term(argument: str, value: Any) -> int:
     """A targeting period in days."""
-    if type(value) is not int or not 1 <= value <= 180:
+    days = whole(value)
+    if type(days) is not int or not 1 <= days <= 180:
         refuse(argument, "a whole number of days from 1 to 180", value)
-    return value
+    return days
 
 
 def track_id(argument: str, value: Any) -> str:
     """A tracker's id: it becomes part of a path. Kakao's are text; a number is taken too."""
-    as_text = str(value) if type(value) is int else value
+    number = whole(value)
+    as_text = str(number) if type(number) is int and not isinstance(value, str) else value
     if not isinstance(as_text, str) or not _TRACK_ID.fullmatch(as_text):
         refuse(argument, "a tracker's id: letters, digits, - and _", value)
     return as_text
@@ -132,9 +157,10 @@ def base_url(argument: str, value: Any) -> str:
     """Where the API lives: https, or http on this machine."""
     url = _url(argument, value)
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host or "")):
-        refuse(argument, "an https URL (http only for loopback)", value)
+        refuse(argument, "an https URL (http only for loopback)", value, secret=bool(url.user))
     if url.user or url.password or url.query_string or url.fragment:
-        refuse(argument, "a URL without user, password, query and fragment", value)
+        rule = "a URL without user, password, query and fragment"
+        refuse(argument, rule, value, secret=True)
     return str(url).rstrip("/")
 
 
@@ -159,11 +185,43 @@ def query(argument: str, value: Any) -> Mapping[str, str | int]:
         refuse(argument, "a mapping", value)
     for name, item in value.items():
         if not isinstance(name, str) or type(item) not in (str, int):
-            refuse(f"{argument}[{name!r}]", "text or a whole number, under a name", item)
+            rule = "text or a whole number, under a name"
+            refuse(f"{argument}[{name!r}]", rule, item, secret=True)
         text(argument, name)
         if isinstance(item, str) and not encodable(item):
-            refuse(f"{argument}[{name!r}]", "text that UTF-8 can encode", item)
+            refuse(f"{argument}[{name!r}]", "text that UTF-8 can encode", item, secret=True)
     return value
+
+
+def json(argument: str, value: Any) -> Any:
+    """A value that JSON has, models and dates included. What is not is refused with its path."""
+    if path := _not_json(value, argument, 0):
+        raise InvalidArgumentError(path, "must be a value that JSON has")
+    return value
+
+
+def _not_json(value: Any, path: str, depth: int) -> str | None:
+    """The path of the first value that JSON does not have."""
+    if depth > _DEEPEST:
+        return f"{path}, which lies {depth} levels deep,"
+    if isinstance(value, float):
+        return None if isfinite(value) else path
+    if (
+        value is None
+        or isinstance(value, str | int | datetime)
+        or hasattr(value, "__attrs_attrs__")
+    ):
+        return None
+    if isinstance(value, Mapping):
+        names = [name for name in value if not isinstance(name, str)]
+        if names:
+            return f"{path}, whose key {shown(names[0])} is not text,"
+        found = (_not_json(item, f"{path}.{name}", depth + 1) for name, item in value.items())
+    elif isinstance(value, list | tuple):
+        found = (_not_json(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
+    else:
+        return path
+    return next(filter(None, found), None)
 
 
 def _url(argument: str, value: Any) -> URL:

@@ -17,7 +17,7 @@ from kmoment.models._base import FrozenDict, Model, OpenEnum
 from kmoment.models.draft import checked_draft
 
 SEOUL = kmoment.Location(value="I", description="서울특별시", depth1_name="서울특별시")
-WRONG: Any = "1"
+WRONG: Any = "1x"
 WRONG_WORD: Any = 3
 GANGNAM = kmoment.Depth2Location(
     value="I1000", description="서울특별시 강남구", depth1_name="서울특별시", depth2_name="강남구"
@@ -192,7 +192,10 @@ VIOLATIONS = {
         {"locations": [attrs.evolve(SEOUL, value=" ")]},
         ["locations[0].value: must be text that is not empty, not ' '"],
     ),
-    "empty interest": ({"ufo_interests": [""]}, ["ufo_interests[0]: must be a category's id"]),
+    "empty interest": (
+        {"ufo_interests": [""]},
+        ["ufo_interests[0]: must be a category's id, not ''"],
+    ),
     "no tracker": (
         {"tracker_targetings": [kmoment.TrackerTargeting()]},
         ["tracker_targetings[0].track_id: must be text that is not empty, not None"],
@@ -219,7 +222,7 @@ VIOLATIONS = {
         [
             (
                 "customer_file_targetings[0].customer_file_id: "
-                "must be a positive 64-bit integer, not '1'"
+                "must be a positive 64-bit integer, not '1x'"
             )
         ],
     ),

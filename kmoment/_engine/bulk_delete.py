@@ -33,13 +33,14 @@ async def delete_in_parts(
 
     :param looks: Whether to list what is there, before and after.
     """
-    ids = tuple(map(int, str(call.query["audienceIds"]).split(",")))
+    given = tuple(map(int, str(call.query["audienceIds"]).split(",")))
+    ids = tuple(dict.fromkeys(given))
     before = frozenset(row.id for row in await ask(list_call(call.account))) if looks else None
     bulk = BulkDelete(ids, before)
     await _delete(ask, call, bulk, ids)
     if looks and bulk.open:
         await _find_out(ask, call, bulk)
-    return bulk.result()
+    return bulk.result(given)
 
 
 async def _find_out(ask: Ask, call: Call[BulkDeleteResult], bulk: "BulkDelete") -> None:
@@ -149,8 +150,11 @@ class BulkDelete:
         elif not gone:
             self._there = (self._there or frozenset()) | {one}
 
-    def result(self) -> BulkDeleteResult:
-        """One result for all ids. Raises the error if nothing is known to be done."""
+    def result(self, given: Sequence[int]) -> BulkDeleteResult:
+        """One result, with an outcome for each id as *given*.
+
+        Raises the error if nothing is known to be done.
+        """
         statuses = {one: self._status(one) for one in self._ids}
         errors = [answer for _, answer in self._first if isinstance(answer, APIError)]
         if len(errors) == len(self._first) and not any(s in _GONE for s in statuses.values()):
@@ -161,7 +165,7 @@ class BulkDelete:
             fail_count=_total([fail for _, fail in counts]),
             error_messages=_messages([answer for _, answer in self._first]),
             outcomes=tuple(
-                DeleteOutcome(one, statuses[one], _error(self._last[one])) for one in self._ids
+                DeleteOutcome(one, statuses[one], _error(self._last[one])) for one in given
             ),
         )
 

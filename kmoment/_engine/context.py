@@ -53,9 +53,9 @@ class AttemptState:
 
     def sending(self) -> None:
         """The request leaves now."""
+        assert self.timeout is not None
         self.phase, self.sent = "waiting for the answer", True
-        if self.timeout is not None:
-            self.timeout.expect(self.silence)
+        self.timeout.expect(self.silence)
 
 
 @attrs.define(eq=False)

@@ -2,22 +2,28 @@
 
 import asyncio
 import os
+import re
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, Protocol, Self
 
 import attrs
 
 from .. import _validate
 from .._policies.options import CallOptions
+from .._protocol.endpoints import QUOTAS, quota_of
 from .._protocol.http import Request, Response
 from .._protocol.routes import Reading, Routes
 from .._secret import Secret, checked_token
+from ..errors import InvalidArgumentError
 from ..hooks import Hook
 from .context import AttemptState
 from .notify import Notifier
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
+_BASE_URL: Final = "KMOMENT_BASE_URL"
+_CALL: Final = re.compile(r"(GET|POST|PUT|DELETE) /\S+")
 
 
 class Sends(Protocol):
@@ -83,7 +89,7 @@ class ClientSettings:
             _validate.refuse("routes", "auto, nested or flat", routes)
         return cls(
             token=_token(token),
-            base_url=_validate.base_url("base_url", _or_environment(base_url)),
+            base_url=_base_url(base_url),
             timeout=_validate.seconds("timeout", timeout),
             proxy=None if proxy is None else _validate.proxy("proxy", proxy),
             ssl=ssl,
@@ -95,11 +101,8 @@ class ClientSettings:
                 deadline=_validate.seconds("deadline", deadline),
                 reconcile_delays=_validate.pauses("reconcile_delays", reconcile_delays),
             ),
-            periods={
-                name: _validate.seconds(f"periods[{name!r}]", value)
-                for name, value in (periods or {}).items()
-            },
-            notifier=Notifier(hooks),
+            periods=_periods(periods),
+            notifier=Notifier(_hooks(hooks)),
         )
 
     def with_options(
@@ -125,8 +128,41 @@ def _token(given: Secret) -> Secret:
     return given if callable(given.reveal()) else checked_token(given)
 
 
-def _or_environment(base_url: str | None) -> str:
-    return os.environ.get("KMOMENT_BASE_URL", DEFAULT_BASE_URL) if base_url is None else base_url
+def _base_url(given: str | None) -> str:
+    if given is not None:
+        return _validate.base_url("base_url", given)
+    return _validate.base_url(_BASE_URL, os.environ.get(_BASE_URL, DEFAULT_BASE_URL))
+
+
+def _periods(given: Mapping[str, float] | None) -> dict[str, float]:
+    """Seconds by quota group. A name that is none is refused, with the nearest that is."""
+    if not isinstance(given, Mapping | None):
+        _validate.refuse("periods", "a mapping of quota groups to seconds", given)
+    found: dict[str, float] = {}
+    for name, seconds in (given or {}).items():
+        argument = f"periods[{name!r}]"
+        if name not in QUOTAS and not _CALL.fullmatch(str(name)):
+            near = get_close_matches(str(name), QUOTAS, 1) or sorted(QUOTAS)
+            rule = f'must be a quota group, such as {near[0]!r}, or "PUT /openapi/v4/…"'
+            raise InvalidArgumentError(argument, rule)
+        found[quota_of(name)] = _validate.seconds(argument, seconds)
+    return found
+
+
+def _hooks(given: Iterable[Hook]) -> tuple[Hook, ...]:
+    """Hooks, each an object with both methods."""
+    if not isinstance(given, Iterable):
+        _validate.refuse("hooks", "a collection of hooks, such as [Hook()]", given)
+    hooks = tuple(given)
+    for index, hook in enumerate(hooks):
+        argument = f"hooks[{index}]"
+        if isinstance(hook, type):
+            rule = f"must be an object, not the class: {hook.__name__}()"
+            raise InvalidArgumentError(argument, rule)
+        missing = [it for it in ("on_attempt", "on_call") if not callable(getattr(hook, it, None))]
+        if missing:
+            raise InvalidArgumentError(argument, f"must have a method {missing[0]}")
+    return hooks
 
 
 def _new_transport(settings: ClientSettings) -> Sends:

@@ -145,6 +145,13 @@ def _moment(value: Any, _: Any = None) -> datetime:
     return date if date.tzinfo else date.replace(tzinfo=SEOUL)
 
 
+def _date_text(value: datetime) -> str:
+    """A date in the documented form. One without a zone is Seoul's, not the machine's."""
+    if value.tzinfo is not None:
+        value = value.astimezone(SEOUL).replace(tzinfo=None)
+    return value.isoformat(timespec="seconds")
+
+
 def _word(enum: type[OpenEnum]) -> Hook:
     known: dict[Any, Any] = dict(enum._value2member_map_)
 
@@ -348,9 +355,7 @@ def configure_converter(converter: cattrs.Converter) -> None:
     converter.register_structure_hook_factory(_is_model, _model_hook)
     converter.register_structure_hook_factory(_is_list, lambda t: _list_hook(t, converter))
     converter.register_unstructure_hook_func(_is_model, _unstructure_model)
-    converter.register_unstructure_hook(
-        datetime, lambda d: d.astimezone(SEOUL).replace(tzinfo=None).isoformat()
-    )
+    converter.register_unstructure_hook(datetime, _date_text)
 
 
 _converter: Final = cattrs.Converter(

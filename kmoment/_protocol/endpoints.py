@@ -6,6 +6,7 @@ and *flat* under ``/targetings`` (``flat_path``), which two third parties have q
 getting and deleting one. ``routes.py`` finds out which one the server means.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -128,6 +129,15 @@ _PUBLISHED_PERIODS: Final[Mapping[tuple[str, str], float]] = {
 }
 
 
+def quota_of(call: str) -> str:
+    """The quota group of a call for ``client.request``: ``PUT /openapi/v4/adGroups/{id}``."""
+    return re.sub(r"/\d+(?=/|$)", "/{id}", call)
+
+
+QUOTAS: Final = frozenset(endpoint.quota for endpoint in ENDPOINTS)
+"""The quota groups of the endpoints that kmoment knows."""
+
+
 def unlisted(method: str, path: str, *, account: bool) -> Endpoint:
     """An endpoint kmoment does not know, for ``client.request``."""
     return Endpoint(
@@ -136,7 +146,7 @@ def unlisted(method: str, path: str, *, account: bool) -> Endpoint:
         path=path,
         account=account,
         replay=Replay.SAFE if method == "GET" else Replay.ONCE,
-        quota=f"{method} {path}",
+        quota=quota_of(f"{method} {path}"),
         period=_PUBLISHED_PERIODS.get((method, path), 0.0),
         evidence=Evidence.INFERRED,
         documentation=f"{_DOCS}/reference",

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 import attrs
 
 from .._text import composed
-from .._validate import LARGEST_LONG, collection, encodable, refuse
+from .._validate import LARGEST_LONG, collection, encodable, refuse, shown, whole
 from ..errors import InvalidDraftError, Violation
 from ._base import NO_EXTRA, Model, OpenEnum
 from .entries import (
@@ -26,6 +26,7 @@ from .entries import (
 )
 from .enums import Age, AgeType, AudienceType, Gender, GenderType, LocationType
 from .locations import Depth2Location, Depth3Location, Location
+from .targeting import CategoryData
 
 E = TypeVar("E", bound=OpenEnum)
 
@@ -38,8 +39,8 @@ class CommonTargeting(TypedDict, total=False):
     locations: Iterable[Location] | None
     depth2_locations: Iterable[Depth2Location] | None
     depth3_locations: Iterable[Depth3Location] | None
-    ufo_interests: Iterable[str] | None
-    ufo_business_types: Iterable[str] | None
+    ufo_interests: Iterable[CategoryData | str] | None
+    ufo_business_types: Iterable[CategoryData | str] | None
     cohort_targetings: Iterable[CohortTargeting] | None
     talk_channel_targetings: Iterable[TalkChannelTargeting] | None
     sync_app_targetings: Iterable[SyncAppTargeting] | None
@@ -96,9 +97,9 @@ class AudienceDraft(Model):
     depth3_locations: tuple[Depth3Location, ...] | None = None
     """From ``client.locations.depth3(keyword)``."""
     ufo_interests: tuple[str, ...] | None = None
-    """Ids from ``client.categories.interests()``."""
+    """Ids, or rows, from ``client.categories.interests()``."""
     ufo_business_types: tuple[str, ...] | None = None
-    """Ids from ``client.categories.business_types()``."""
+    """Ids, or rows, from ``client.categories.business_types()``."""
     customer_file_targetings: tuple[CustomerFileTargeting, ...] | None = None
     """DISPLAY only."""
     tracker_targetings: tuple[TrackerTargeting, ...] | None = None
@@ -122,8 +123,8 @@ class AudienceDraft(Model):
         locations: Iterable[Location] | None = None,
         depth2_locations: Iterable[Depth2Location] | None = None,
         depth3_locations: Iterable[Depth3Location] | None = None,
-        ufo_interests: Iterable[str] | None = None,
-        ufo_business_types: Iterable[str] | None = None,
+        ufo_interests: Iterable[CategoryData | str] | None = None,
+        ufo_business_types: Iterable[CategoryData | str] | None = None,
         customer_file_targetings: Iterable[CustomerFileTargeting] | None = None,
         tracker_targetings: Iterable[TrackerTargeting] | None = None,
         cohort_targetings: Iterable[CohortTargeting] | None = None,
@@ -136,8 +137,8 @@ class AudienceDraft(Model):
             "locations": locations,
             "depth2_locations": depth2_locations,
             "depth3_locations": depth3_locations,
-            "ufo_interests": ufo_interests,
-            "ufo_business_types": ufo_business_types,
+            "ufo_interests": _categories("ufo_interests", ufo_interests),
+            "ufo_business_types": _categories("ufo_business_types", ufo_business_types),
             "customer_file_targetings": customer_file_targetings,
             "tracker_targetings": tracker_targetings,
             "cohort_targetings": cohort_targetings,
@@ -212,10 +213,26 @@ def keeping(draft: AudienceDraft, **types: OpenEnum | None) -> AudienceDraft:
 
 def _word(words: type[E], value: Any) -> Any:
     """Documented text becomes an enum member. Any other value is kept, and a rule refuses it."""
+    if not isinstance(value, str) and type(number := whole(value)) is int:
+        value = str(number)
     if type(value) is not str:
         return value
     word = words(value)
     return word if word.is_known else value
+
+
+def _categories(argument: str, values: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    """Rows of the look-up become their ids."""
+    given = collection(argument, values)
+    if given is None:
+        return None
+    return collection(argument, (_category(value) for value in given))
+
+
+def _category(value: Any) -> Any:
+    if isinstance(value, CategoryData):
+        return value.id
+    return value if isinstance(value, str) else whole(value)
 
 
 def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> Any:
@@ -321,8 +338,16 @@ def _groups_and_categories_say_which(draft: AudienceDraft) -> Iterator[Violation
             yield Violation(f"talk_channel_group_targetings[{index}]", rule)
     for name in ("ufo_interests", "ufo_business_types"):
         for index, category in enumerate(getattr(draft, name) or ()):
-            if category is None or (isinstance(category, str) and not category.strip()):
-                yield Violation(f"{name}[{index}]", "must be a category's id")
+            if not _is_category(category):
+                rule = f"must be a category's id, not {shown(category)}"
+                yield Violation(f"{name}[{index}]", rule)
+
+
+def _is_category(value: Any) -> bool:
+    """Whether *value* may be a category's id: Kakao's page does not say how it prints them."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int | dict) and not isinstance(value, bool)
 
 
 def _id_violations(path: str, entry: Model, field: str) -> Iterator[Violation]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from .._validate import whole
 from ._base import Model
 from .enums import CustomerFileStatus, InclusionType
 
@@ -17,7 +18,7 @@ from .enums import CustomerFileStatus, InclusionType
 class CustomerFileTargeting(Model):
     """A customer file. Make one with ``CustomerFile.target()``."""
 
-    customer_file_id: int | None = None
+    customer_file_id: int | None = attrs.field(default=None, converter=whole)
     inclusion_type: InclusionType | None = None
     status: CustomerFileStatus | None = None
     """Only in answers."""
@@ -43,7 +44,7 @@ class TrackerTargeting(Model):
 class CohortTargeting(Model):
     """An engagement target. Make one with ``CohortAvailable.target()``."""
 
-    cohort_id: int | None = None
+    cohort_id: int | None = attrs.field(default=None, converter=whole)
     inclusion_type: InclusionType | None = None
 
 

@@ -252,7 +252,7 @@ class Client(Viewable):
                 returns=object,
                 account=None if account is None else _validate.ident("account", account),
                 query=_validate.query("params", params or {}),
-                body=json,
+                body=_validate.json("json", json),
             )
         )
 

@@ -301,7 +301,7 @@ ROWS: Final = (
 
 REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("ad_account_id", lambda c: c.account(0)),
-    ("ad_account_id", lambda c: c.account("1234")),
+    ("ad_account_id", lambda c: c.account("12x")),
     ("ad_account_id", lambda c: c.account(True)),
     ("ad_account_id", lambda c: c.account(2**63)),
     ("audience_id", lambda c: c.account(1).audiences.get("1/../../admin")),
@@ -309,12 +309,12 @@ REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("audience_id", lambda c: c.account(1).audiences.delete(-1)),
     ("audience_id", lambda c: c.account(1).audiences.ad_groups(None)),
     ("audience_id", lambda c: c.account(1).audiences.update(0, DRAFT)),
-    ("audience_ids", lambda c: c.account(1).audiences.delete_many([])),
+    ("audience_ids", lambda c: c.account(1).audiences.delete_many({1: 2})),
     ("audience_ids", lambda c: c.account(1).audiences.delete_many("12")),
     ("audience_ids", lambda c: c.account(1).audiences.delete_many(12)),
-    ("audience_ids[1]", lambda c: c.account(1).audiences.delete_many([1, "2"])),
-    ("audience_id", lambda c: c.account(1).audiences.unlink("1", 2)),
-    ("ad_group_id", lambda c: c.account(1).audiences.unlink(1, "2")),
+    ("audience_ids[1]", lambda c: c.account(1).audiences.delete_many([1, "x"])),
+    ("audience_id", lambda c: c.account(1).audiences.unlink("-1", 2)),
+    ("ad_group_id", lambda c: c.account(1).audiences.unlink(1, "2.0")),
     ("audience", lambda c: c.account(1).audiences.create({"name": "x"})),
     ("audience", lambda c: c.account(1).audiences.create(attrs.evolve(DRAFT, name=""))),
     ("audience", lambda c: c.account(1).audiences.update(1, attrs.evolve(DRAFT, ages=["1"]))),
@@ -326,7 +326,7 @@ REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("track_id", lambda c: c.account(1).targeting.pixel_events(None, term=30)),
     ("term", lambda c: c.account(1).targeting.pixel_events("1", term=0)),
     ("term", lambda c: c.account(1).targeting.pixel_events("1", term=181)),
-    ("term", lambda c: c.account(1).targeting.pixel_events("1", term="30")),
+    ("term", lambda c: c.account(1).targeting.pixel_events("1", term="a month")),
     ("profile_id", lambda c: c.account(1).targeting.friend_groups(" ")),
     ("method", lambda c: c.request("get", "/x")),
     ("path", lambda c: c.request("GET", "x")),
@@ -340,7 +340,7 @@ REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("params['a']", lambda c: c.request("GET", "/x", params={"a": "\ud800"})),
     ("params[3]", lambda c: c.request("GET", "/x", params={3: "a"})),
     ("params", lambda c: c.request("GET", "/x", params={" ": "a"})),
-    ("account", lambda c: c.request("GET", "/x", account="1")),
+    ("account", lambda c: c.request("GET", "/x", account="one")),
     ("json", lambda c: c.request("POST", "/x", json={1, 2})),
 )
 """Calls with bad input, each with the argument that the error must name."""

@@ -64,5 +64,6 @@ def _of(type_: Any) -> st.SearchStrategy[Any]:
     if issubclass(type_, OpenEnum):
         return st.sampled_from(list(type_)) | TEXT.filter(lambda t: t != "All").map(type_)
     if issubclass(type_, datetime):
-        return st.datetimes(timezones=st.just(SEOUL))
+        dates = st.datetimes(timezones=st.just(SEOUL))
+        return dates.map(lambda date: date.replace(microsecond=0))
     return {str: TEXT, int: st.integers(), bool: st.booleans()}[type_]

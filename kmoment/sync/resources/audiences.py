@@ -165,10 +165,10 @@ class Audiences:
         ``reconcile_delays=()`` does without the lists; what was no full success is then
         ``unknown``.
 
-        :returns: Kakao's counts and messages, and an outcome for each id: deleted, already
-            absent, failed or unknown.
-        :raises InvalidArgumentError: There is no id, or one is not a positive 64-bit integer.
-            Nothing was sent.
+        :returns: Kakao's counts and messages, and an outcome for each id as given: deleted,
+            already absent, failed or unknown. An id that is given twice is deleted once. No id:
+            nothing is sent.
+        :raises InvalidArgumentError: An id is not a positive 64-bit integer. Nothing was sent.
         :raises OutcomeUnknownError: It may have been done, and nothing is known to be. It may
             be repeated.
         :raises APIError: Every request failed, and nothing was deleted.
@@ -176,6 +176,8 @@ class Audiences:
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
         ids = _validate.idents("audience_ids", audience_ids)
+        if not ids:
+            return BulkDeleteResult(success_count=0, fail_count=0)
         return self._sender.send(
             Call(
                 endpoint=DELETE_AUDIENCES,

@@ -1,0 +1,266 @@
+"""What callers pass: taken where its meaning is plain, else refused with one clear error."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from numbers import Integral
+from typing import Any
+
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.calls import STORED
+from helpers.scripted import ok, scripted
+from kmoment._protocol.converter import write
+from kmoment.models.draft import checked_draft
+
+pytestmark = pytest.mark.anyio
+
+
+class Number:
+    """An integer of another library, as numpy's are."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __int__(self) -> int:
+        return self.value
+
+    __index__ = __int__
+
+
+Integral.register(Number)
+
+
+@pytest.mark.parametrize("ident", [9, Number(9), "9", " 9 ", "09"], ids=repr)
+async def test_ids_of_every_plain_kind_are_taken(ident: Any) -> None:
+    """Numbers of other libraries, and digits as a spreadsheet has them."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested")
+    transport = scripted(client, ok(STORED))
+    await client.account(ident).audiences.get(ident)
+    (request,) = transport.requests
+    assert request.url.path.endswith("/9")
+    assert request.headers["adAccountId"] == "9"
+
+
+@pytest.mark.parametrize(
+    "ident",
+    [
+        0,
+        -1,
+        True,
+        1.0,
+        float("nan"),
+        "1.0",
+        "1e3",
+        "+1",
+        "12abc",
+        "١",
+        "",
+        None,
+        b"1",
+        2**63,
+        "9" * 20,
+    ],
+    ids=repr,
+)
+def test_any_other_id_is_refused_with_its_value(ident: Any) -> None:
+    """The error names the argument, shows the value and says the rule."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.Client(TOKEN).account(ident)
+    assert caught.value.argument == "ad_account_id"
+    assert "a positive 64-bit integer" in str(caught.value)
+    assert repr(ident)[:70] in str(caught.value)
+
+
+def test_a_long_value_is_shortened_and_an_object_shown_by_its_type() -> None:
+    """An error stays one line, and prints no object of the caller's."""
+    for value, shown in [("x" * 500, "x" * 60), ({"a": "secret"}, "this dict")]:
+        with pytest.raises(kmoment.InvalidArgumentError) as caught:
+            kmoment.Client(TOKEN).account(value)  # type: ignore[arg-type]
+        assert shown in str(caught.value)
+        assert len(str(caught.value)) < 200
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:secret@example.test", "https://user:secret@example.test", "ftp://u:secret@x"],
+)
+def test_a_password_in_an_url_is_not_shown(url: str) -> None:
+    """The value of a URL may hold a secret."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.Client(TOKEN, base_url=url)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_bulk_delete_of_nothing_sends_nothing() -> None:
+    """It is a success without an outcome."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok([]))
+    result = await client.account(1).audiences.delete_many(iter(()))
+    assert (result.success_count, result.fail_count, result.outcomes) == (0, 0, ())
+    assert transport.requests == []
+
+
+async def test_an_id_that_is_given_twice_has_two_outcomes_and_is_deleted_once() -> None:
+    """One outcome for each id, in the order given."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=())
+    transport = scripted(client, ok({"successCount": 2, "failCount": 0}))
+    ids: list[Any] = [7, "8", 7]
+    result = await client.account(1).audiences.delete_many(ids)
+    assert [(it.audience_id, str(it.status)) for it in result.outcomes] == [
+        (7, "deleted"),
+        (8, "deleted"),
+        (7, "deleted"),
+    ]
+    assert result.success_count == 2
+    assert transport.requests[0].url.query["audienceIds"] == "7,8"
+
+
+# -- Drafts -----------------------------------------------------------------------------
+
+
+def draft(**members: Any) -> kmoment.AudienceDraft:
+    return kmoment.AudienceDraft.display("x", **members)
+
+
+def test_categories_may_be_rows_of_the_look_up() -> None:
+    """A row stands for its id."""
+    row = kmoment.CategoryData(id="B0101")
+    rows: Iterable[Any] = [row, "B0102", Number(3)]
+    assert list(draft(ufo_interests=rows).ufo_interests or ()) == ["B0101", "B0102", 3]
+    assert draft(ufo_business_types=[row]).violations() == ()
+
+
+@pytest.mark.parametrize("value", [1.5, float("nan"), None, True, b"x", " "], ids=repr)
+def test_what_is_no_category_is_named_at_the_draft(value: Any) -> None:
+    """Not when it is sent, and with its place and value."""
+    (violation,) = draft(ufo_interests=[value]).violations()
+    assert violation.path == "ufo_interests[0]"
+    assert repr(value) in violation.rule
+
+
+def test_ages_may_be_numbers() -> None:
+    """As a spreadsheet has them."""
+    made = draft(ages=[20, Number(25), "30"])
+    assert made.ages == ("20", "25", "30")
+    assert made.violations() == ()
+    assert draft(ages=[20.0]).violations()[0].path == "ages[0]"
+
+
+def test_ids_of_entries_may_be_of_every_plain_kind() -> None:
+    """They are sent as whole numbers."""
+    ids: list[Any] = ["7", Number(8)]
+    files = [kmoment.CustomerFileTargeting(customer_file_id=one) for one in ids]
+    sent = write(checked_draft("audience", draft(customer_file_targetings=files)))
+    assert [entry["customerFileId"] for entry in sent["customerFileTargetings"]] == [7, 8]
+
+
+NEW_YORK = timezone(timedelta(hours=-5))
+
+# -- Bodies -----------------------------------------------------------------------------
+
+NOT_JSON: list[tuple[Any, str]] = [
+    ({"a": [1, {"b": {2}}]}, "json.a[1].b"),
+    ({"a": float("nan")}, "json.a"),
+    ([1, float("inf")], "json[1]"),
+    ({"a": b"x"}, "json.a"),
+    ({1: "x"}, "json, whose key 1 is not text,"),
+    ({"a": object()}, "json.a"),
+    ({"a": complex(1)}, "json.a"),
+]
+
+
+@pytest.mark.parametrize(("body", "path"), NOT_JSON, ids=[path for _, path in NOT_JSON])
+async def test_a_value_that_json_does_not_have_is_refused_with_its_path(
+    body: Any, path: str
+) -> None:
+    """Nothing is sent."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok({}))
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        await client.request("POST", "/x", json=body)
+    assert caught.value.argument == path
+    assert transport.requests == []
+
+
+async def test_a_body_without_an_end_is_refused() -> None:
+    """It holds itself."""
+    body: dict[str, Any] = {}
+    body["again"] = body
+    client = kmoment.AsyncClient(TOKEN)
+    scripted(client, ok({}))
+    with pytest.raises(kmoment.InvalidArgumentError, match="levels deep"):
+        await client.request("POST", "/x", json=body)
+
+
+@pytest.mark.parametrize(
+    ("date", "sent"),
+    [
+        (datetime(2026, 11, 26, 9, 0, 0, 123456), "2026-11-26T09:00:00"),
+        (datetime(2026, 11, 26, 0, 0, tzinfo=UTC), "2026-11-26T09:00:00"),
+        (
+            datetime(2026, 11, 25, 19, 0, tzinfo=timezone(timedelta(hours=-5))),
+            "2026-11-26T09:00:00",
+        ),
+    ],
+)
+async def test_a_date_is_seouls_without_microseconds(
+    date: datetime, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the machine's zone."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok({}))
+    await client.request("POST", "/x", json={"when": date})
+    assert sent.encode() in (transport.requests[0].body or b"")
+
+
+# -- Settings ---------------------------------------------------------------------------
+
+SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({"periods": {"audience": 1}}, r"periods\['audience'\] must be a quota group.*'audiences'"),
+    ({"periods": {"locations.deph3": 1}}, "'locations.depth3'"),
+    ({"periods": [("audiences", 1)]}, "periods must be a mapping"),
+    ({"periods": {"audiences": 0}}, r"periods\['audiences'\]"),
+    ({"hooks": [dict]}, r"hooks\[0\] must be an object, not the class: dict\(\)"),
+    ({"hooks": object()}, r"hooks must be a collection of hooks, such as \[Hook\(\)\]"),
+    ({"hooks": ["x"]}, r"hooks\[0\] must have a method on_attempt"),
+    ({"max_body_bytes": 0}, "max_body_bytes must be a positive whole number, not 0"),
+    ({"routes": "nestd"}, "routes must be auto, nested or flat, not 'nestd'"),
+]
+
+
+@pytest.mark.parametrize("kind", [kmoment.Client, kmoment.AsyncClient])
+@pytest.mark.parametrize(("settings", "words"), SETTINGS, ids=[words for _, words in SETTINGS])
+def test_a_wrong_setting_is_refused_when_the_client_is_made(
+    settings: dict[str, Any], words: str, kind: Any
+) -> None:
+    """One clear error, with the near name where there is one."""
+    with pytest.raises(kmoment.UsageError, match=words):
+        kind(TOKEN, **settings)
+
+
+def test_an_unusable_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody passed a base_url."""
+    monkeypatch.setenv("KMOMENT_BASE_URL", "apis.moment.kakao.com")
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^KMOMENT_BASE_URL must be"):
+        kmoment.Client(TOKEN)
+
+
+async def test_a_period_for_request_holds_for_all_ids_of_its_path() -> None:
+    """A path's ids are one limit."""
+    periods = {"GET /openapi/v4/adGroups/17": 5.0}
+    client = kmoment.AsyncClient(TOKEN, periods=periods)
+    pauses: list[float] = []
+
+    async def skip(seconds: float) -> None:
+        pauses.append(seconds)
+
+    scripted(client, ok({}))
+    client._change_settings(sleep=skip)
+    for ident in (1, 2):
+        await client.request("GET", f"/openapi/v4/adGroups/{ident}")
+    assert len(pauses) == 1
+    assert pauses[0] == pytest.approx(5.0, abs=0.5)
