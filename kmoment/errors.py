@@ -292,6 +292,7 @@ class RateLimitedError(APIError):
 class QuotaExceededError(APIError):
     """The app's platform quota is used up. Nothing was done."""
 
+    can_retry = True
     hint = "Stop calling until the quota's next period begins."
     hint_ko = "호출을 멈추세요. 쿼터는 다음 기간에 회복됩니다."
 

@@ -1,9 +1,11 @@
 """What became of each input of a batch."""
 
 from enum import StrEnum
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import attrs
+
+from .errors import AuthenticationError, QuotaExceededError
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -31,7 +33,8 @@ class Outcome(Generic[I, V]):
     """The input's place, counted from 0."""
     input: I
     status: OutcomeStatus
-    value: V | None = None
+    value: V = attrs.field(default=cast("Any", None))
+    """``None`` unless :attr:`ok`. Look there first: then its type is that of the call."""
     error: Exception | None = None
     """Set unless :attr:`ok`."""
 
@@ -44,7 +47,7 @@ class Outcome(Generic[I, V]):
         """The value, or its error raised."""
         if self.error is not None:
             raise self.error
-        return self.value  # type: ignore[return-value]  # None only where the call returns it
+        return self.value
 
 
 class Outcomes(list[Outcome[I, V]]):
@@ -96,9 +99,14 @@ class Progress:
     """Inputs per second, since the start."""
 
 
+_FOR_NOW: Final = (QuotaExceededError, AuthenticationError)
+"""Refused for everyone, and nothing was done: the next run, or a new token, may succeed."""
+
+
 def _can_retry(outcome: Outcome[Any, Any]) -> bool:
     if outcome.status is OutcomeStatus.FAILED:
-        return bool(getattr(outcome.error, "can_retry", False))
+        can_retry = bool(getattr(outcome.error, "can_retry", False))
+        return can_retry or isinstance(outcome.error, _FOR_NOW)
     return outcome.status is OutcomeStatus.NOT_ATTEMPTED
 
 

@@ -21,7 +21,7 @@ from helpers.calls import DRAFT
 from helpers.fault_server import Answer, FaultServer, Silence
 from kmoment import OutcomeStatus, testing
 from kmoment.batch import progress_bar
-from kmoment.sandbox import Sandbox
+from kmoment.sandbox import Fault, Sandbox
 
 ROWS = [{"value": "I10000101", "description": "서울특별시 강남구", "depth1Name": "서울특별시"}]
 ROWS[0] |= {"depth2Name": "강남구", "depth3Name": "논현1동"}
@@ -621,3 +621,75 @@ def test_slow_inputs_are_not_waited_for_in_numbers(blocking: kmoment.Client) -> 
     with blocking.locations.depth3_each(source(), concurrency=16) as batch:
         assert next(batch).ok
     assert next(pulled) < 16
+
+
+# -- Whose method it is -----------------------------------------------------------------
+
+
+def test_a_batch_runs_the_method_it_was_given() -> None:
+    """With the options of its view, not of the client that runs the batch."""
+    script = testing.Script(then=testing.broken())
+    with script.client() as moment:
+        once = moment.with_options(max_attempts=1)
+        outcomes = moment.each(once.locations.depth2, ["a", "b"], concurrency=1).collect()
+    assert len(script.requests) == 2
+    assert [len(outcome.error.attempts) for outcome in outcomes if outcome.error] == [1, 1]  # type: ignore[attr-defined]
+
+
+def test_a_method_of_another_client_is_that_clients() -> None:
+    """Its requests go to its own server, over its own pool."""
+    here, there = testing.Script(), testing.Script(then=testing.answer([]))
+    with here.client() as moment, there.client() as other:
+        outcomes = moment.each(other.locations.depth2, ["a", "b"]).collect()
+    assert [outcome.status for outcome in outcomes] == [OutcomeStatus.OK] * 2
+    assert (len(here.requests), len(there.requests)) == (0, 2)
+
+
+def test_a_method_keeps_its_account() -> None:
+    """A batch of one client over another account's method."""
+    script = testing.Script(then=testing.answer([]))
+    with script.client() as moment:
+        moment.each(moment.account(7).audiences.ad_groups, [1, 2]).collect()
+    assert {request.headers["adAccountId"] for request in script.requests} == {"7"}
+
+
+# -- Stopped ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own_function", [False, True], ids=["method", "function"])
+def test_no_request_that_has_left_is_called_not_attempted(own_function: bool) -> None:
+    """Whatever stops the batch, each id whose delete was sent is unknown or done."""
+    sent: set[int] = set()
+    with (
+        Sandbox(accounts=(1234,)) as sandbox,
+        kmoment.Client(
+            sandbox.token, base_url=sandbox.url, routes="nested", reconcile_delays=()
+        ) as moment,
+    ):
+        audiences = moment.account(1234).audiences
+        ids = [audiences.create(kmoment.AudienceDraft.display(f"x{n}")).id for n in range(24)]
+        sandbox.add_fault(Fault("audiences.delete", "delay", delay=0.2))
+        job = (lambda ident: audiences.delete(ident)) if own_function else audiences.delete
+        batch = moment.each(job, ids, concurrency=8, ordered=False)
+        handed_on = [next(batch)]
+        batch.close()
+        time.sleep(0.5)
+        left = [entry["path"] for entry in sandbox.requests() if entry["method"] == "DELETE"]
+        sent = {int(path.rpartition("/")[2]) for path in left}
+    known = {outcome.input: outcome.status for outcome in [*handed_on, *batch.rest]}
+    assert len(sent) >= 8
+    for ident in sent:
+        assert known[ident] in (OutcomeStatus.OK, OutcomeStatus.UNKNOWN), known[ident]
+    assert not sent & set(batch.rest.retryable())
+
+
+def test_accounts_that_a_used_up_quota_stopped_are_offered_again() -> None:
+    """Those whose request was refused, and those that were not sent at all."""
+    quota = testing.quota_exceeded()
+    script = testing.Script(*[testing.answer([])] * 22, then=quota)
+    with script.client() as moment:
+        ids = list(range(1, 31))
+        outcomes = moment.each_account(ids, lambda account: account.audiences.list()).collect()
+    done = {outcome.input for outcome in outcomes if outcome.ok}
+    assert set(outcomes.retryable()) == set(ids) - done
+    assert len(done) == 22

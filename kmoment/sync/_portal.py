@@ -170,8 +170,11 @@ class LoopThread:
             )
         except asyncio.CancelledError:
             cancel_token.stopped = True
-            for future in cancel_token.calls & self._tasks.keys():
-                self._tasks[future].cancel()
+            tasks = [self._tasks[future] for future in cancel_token.calls & self._tasks.keys()]
+            for task in tasks:
+                task.cancel()
+            if tasks:  # what they have done must be known before the outcome is
+                await asyncio.wait(tasks)
             raise
         finally:
             _cancel_token.reset(token)

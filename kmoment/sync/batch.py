@@ -25,7 +25,6 @@ from ._sender import Sender
 from ._stream import PrefetchedStream
 
 if TYPE_CHECKING:
-    from .._sender import AsyncSender
     from ._portal import LoopThread
 
 __all__ = ["Batch", "OnProgress"]
@@ -126,7 +125,7 @@ class _Pass:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         thread = self._sender.open()
         feed = _Feed(self._workers * 2)
-        counterpart = _counterpart(self._method, self._sender.dispatcher(thread))
+        counterpart = _counterpart(self._method, self._sender, thread)
         pool = WorkerPool(
             counterpart or partial(thread.on_thread, self._method),
             feed,
@@ -214,17 +213,24 @@ class _Feed:
 
 
 def _counterpart(
-    method: Callable[[Any], Any], dispatcher: "AsyncSender"
+    method: Callable[[Any], Any], sender: Sender, thread: "LoopThread"
 ) -> Callable[[Any], Awaitable[Any]] | None:
-    """The async method that a resource's method mirrors, at the same account; else ``None``."""
+    """The async method that a resource's method mirrors, with its options and at its account.
+
+    ``None`` for any other function, also for a method of another client.
+    """
     resource = getattr(method, "__self__", None)
-    module = type(resource).__module__
-    if not module.startswith(f"{__package__}.resources."):
+    kind = type(resource)
+    if not kind.__module__.startswith(f"{__package__}.resources."):
+        return None
+    own: Sender = resource._sender  # type: ignore[union-attr]
+    if own.owner is not sender.owner:
         return None
     mirrored = getattr(
-        import_module(module.replace(".sync.", ".")), f"Async{type(resource).__name__}"
+        import_module(kind.__module__.replace(".sync.", ".")), f"Async{kind.__name__}"
     )
     account = getattr(resource, "_account", None)
+    dispatcher = own.dispatcher(thread)
     made = mirrored(dispatcher) if account is None else mirrored(dispatcher, account)
     counterpart: Callable[[Any], Awaitable[Any]] = getattr(made, method.__name__)
     return counterpart

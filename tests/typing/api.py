@@ -81,6 +81,8 @@ async def async_batches(client: kmoment.AsyncClient, tree: kmoment.LocationTree)
     async for outcome in batch:
         assert_type(outcome, kmoment.Outcome[str, list[kmoment.Depth3Location]])
         assert_type(outcome.result(), list[kmoment.Depth3Location])
+        if outcome.ok:
+            assert_type(outcome.value, list[kmoment.Depth3Location])
     outcomes = await client.each_account([1], count).collect()
     assert_type(outcomes, kmoment.Outcomes[int, int])
     assert_type(outcomes.values(), list[int])
