@@ -57,7 +57,7 @@ tried again depends on what the failed attempt may have done at the server:
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
 
@@ -129,8 +129,8 @@ class InvalidDraftError(InvalidArgumentError):
         super().__init__(argument, f"breaks {count} rule{'s' * (count > 1)}")
         self.violations = tuple(violations)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Violation, ...]]]:
-        return type(self), (self.argument, self.violations)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.argument, self.violations), vars(self).copy()
 
     def __str__(self) -> str:
         lines = (f"  {violation}" for violation in self.violations)
@@ -149,8 +149,8 @@ class AmbiguousLocationError(InvalidArgumentError):
         self.candidates = tuple(candidates)
         self._made_of = (name, self.candidates, tuple(full_names))
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Any, ...], tuple[str, ...]]]:
-        return type(self), self._made_of
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
 
 
 class ClientClosedError(UsageError, RuntimeError):

@@ -1,7 +1,7 @@
 """What became of each input of a batch."""
 
 from enum import StrEnum
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, SupportsIndex, TypeVar, cast, overload
 
 import attrs
 
@@ -78,6 +78,16 @@ class Outcomes(list[Outcome[I, V]]):
             text = f"{len(failures)} of {len(self)} did not succeed"
             raise ExceptionGroup(text, [_noted(outcome) for outcome in failures])
         return self
+
+    @overload
+    def __getitem__(self, at: SupportsIndex, /) -> Outcome[I, V]: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> "Outcomes[I, V]": ...
+
+    def __getitem__(self, at: Any, /) -> Any:
+        """One outcome, or a part of them, which has the same methods."""
+        found = super().__getitem__(at)
+        return Outcomes(found) if isinstance(at, slice) else found
 
     def __repr__(self) -> str:
         """Counts, not thousands of rows."""

@@ -693,3 +693,29 @@ def test_accounts_that_a_used_up_quota_stopped_are_offered_again() -> None:
     done = {outcome.input for outcome in outcomes if outcome.ok}
     assert set(outcomes.retryable()) == set(ids) - done
     assert len(done) == 22
+
+
+def test_a_function_that_is_stopped_between_its_calls_is_left() -> None:
+    """Its thread goes on by itself, and its next call is refused."""
+    refused: list[Exception] = []
+    going_on = threading.Event()
+    with testing.Script(then=testing.answer([])).client() as moment:
+
+        def job(number: int) -> int:
+            if number:
+                going_on.wait(5)
+                try:
+                    moment.locations.depth1()
+                except kmoment.ClientClosedError as error:
+                    refused.append(error)
+            return number
+
+        batch = moment.each(job, [0, 1], concurrency=2, ordered=False)
+        next(batch)
+        batch.close()
+        going_on.set()
+        until = time.monotonic() + 5
+        while not refused and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(refused) == 1
+    assert [outcome.status for outcome in batch.rest] == [OutcomeStatus.NOT_ATTEMPTED]

@@ -232,6 +232,34 @@ async def test_a_proxy_that_is_not_there(unused: int) -> None:
     assert f"the connection to the proxy 127.0.0.1:{unused} was refused" in str(error)
 
 
+async def test_a_proxy_that_refuses(server: FaultServer) -> None:
+    """Its status is on the error."""
+    server.default = Answer(403, b"")
+    error = await reason("https://127.0.0.1:9", proxy=server.url)
+    assert "the proxy did not let the request through (403)" in str(error)
+
+
+async def test_a_server_without_tls() -> None:
+    """It is not taken for a bad certificate."""
+    server = await asyncio.start_server(lambda _, out: out.write(b"HTTP/1.1 400 x"), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        error = await reason(f"https://127.0.0.1:{port}", timeout=5.0)
+    assert f"TLS with 127.0.0.1:{port} could not be set up" in str(error)
+
+
+async def test_a_system_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows asks a socket in another way."""
+    monkeypatch.delattr("select.poll")
+    with closing_server() as server:
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url) as client:
+            await client.locations.depth1()
+            await client.locations.depth1()
+            server.close_idle()
+            time.sleep(0.1)
+            assert await client.locations.depth1() == []
+
+
 # -- Certificates -----------------------------------------------------------------------
 
 

@@ -103,6 +103,13 @@ async def test_a_bulk_delete_of_nothing_sends_nothing() -> None:
     assert transport.requests == []
 
 
+def test_a_bulk_delete_of_nothing_opens_nothing() -> None:
+    """The blocking client starts no thread for it."""
+    client = kmoment.Client(TOKEN)
+    assert client.account(1).audiences.delete_many([]).outcomes == ()
+    assert client._sender.owner.running is None
+
+
 async def test_an_id_that_is_given_twice_has_two_outcomes_and_is_deleted_once() -> None:
     """One outcome for each id, in the order given."""
     client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=())

@@ -69,6 +69,38 @@ async def test_form_does_not_count(change: dict[str, Any]) -> None:
     assert (await created(listed(), listed(ROW), ok({**STORED, **change}))).id == 9
 
 
+COHORTS = [{"cohortId": 1, "inclusionType": "INCLUDE"}, {"cohortId": 2, "inclusionType": "EXCLUDE"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        (COHORTS, True),
+        (list(reversed(COHORTS)), True),
+        ([{**COHORTS[0], "cohortName": "filled in"}, COHORTS[1]], True),
+        (COHORTS[:1], False),
+        ([COHORTS[0], {"cohortId": 3, "inclusionType": "EXCLUDE"}], False),
+    ],
+    ids=["same", "other order", "more members", "fewer", "another"],
+)
+async def test_entries_are_compared_by_what_the_draft_sets(
+    answer: list[dict[str, Any]], same: bool
+) -> None:
+    """The server may fill in more, in any order, but no other entries."""
+    entries = [
+        kmoment.CohortTargeting(cohort_id=n, inclusion_type=kmoment.InclusionType(how))
+        for n, how in ((1, "INCLUDE"), (2, "EXCLUDE"))
+    ]
+    draft = DRAFT.replace(cohort_targetings=entries)
+    detail = ok({**STORED, "cohortTargetings": answer})
+    looks = [listed(ROW), detail] * 3
+    if same:
+        assert (await created(listed(), *looks, draft=draft)).id == 9
+    else:
+        with pytest.raises(kmoment.OutcomeUnknownError):
+            await created(listed(), *looks, draft=draft)
+
+
 async def test_an_older_one_is_not_adopted() -> None:
     """It was created before the create began, by the server's own clock: a list had hidden it."""
     old = {**ROW, "createdDate": "2026-11-26T09:59:50"}

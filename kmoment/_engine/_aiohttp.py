@@ -28,7 +28,7 @@ from .context import AttemptState
 
 SPOKE_FIRST: Final = "the server spoke before it was asked"
 
-ATTEMPT: Final[ContextVar[AttemptState | None]] = ContextVar("kmoment_attempt", default=None)
+ATTEMPT: Final[ContextVar[AttemptState]] = ContextVar("kmoment_attempt")
 """The attempt that the running task makes: aiohttp has no way to pass it on."""
 
 # Each with the arguments that we pass.
@@ -172,8 +172,7 @@ class DirectPool:
 def open_socket(address: Any) -> socket.socket:
     """A socket for aiohttp, which the attempt knows too: how far it came says why it failed."""
     opened = socket.socket(family=address[0], type=address[1], proto=address[2])
-    if attempt := ATTEMPT.get():
-        attempt.sockets.append(opened)
+    ATTEMPT.get().sockets.append(opened)
     return opened
 
 

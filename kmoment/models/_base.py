@@ -1,8 +1,10 @@
 """The base classes of all models. Models hold values and do not depend on JSON or the network."""
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 import attrs
 
@@ -50,12 +52,15 @@ class FrozenDict(dict[str, Any]):
 
 NO_EXTRA = FrozenDict()
 
+SHOWN: Final = 460
+"""Characters of a repr before it is cut: with what is said of the rest it is about 500."""
+
 
 def _frozen(extra: Mapping[str, Any]) -> Mapping[str, Any]:
     return extra if extra.__class__ is FrozenDict else FrozenDict(extra)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Model:
     """A frozen value. A member is ``None`` if the answer leaves it out or gives null."""
 
@@ -64,9 +69,56 @@ class Model:
     )
     """Members that kmoment does not know, unchanged, under Kakao's names."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has: for a DataFrame, a log, an API.
+
+        Dates are ISO text with Seoul's offset. ``extra`` is JSON text, ``None`` if it is empty, so
+        that the column of a table has one type.
+        """
+        own = {f.name: plain(getattr(self, f.name)) for f in attrs.fields(type(self))}
+        extra = json.dumps(dict(self.extra), ensure_ascii=False) if self.extra else None
+        return {**own, "extra": extra}
+
     def __repr__(self) -> str:
-        """Show only the members that are set. Most of an audience's members are not."""
-        own = {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
-        extra = own.pop("extra")
-        shown = [f"{name}={value!r}" for name, value in own.items() if value not in (None, False)]
-        return f"{type(self).__name__}({', '.join(shown + [f'{extra=}'] * bool(extra))})"
+        """Show the members that are set, at most :data:`SHOWN` characters."""
+        fields = attrs.fields(type(self))
+        own = {f.name: getattr(self, f.name) for f in fields if f.metadata.get("wire", True)}
+        own |= {f.name: value for f in fields if (value := getattr(self, f.name)) != f.default}
+        extra = own.pop("extra", None)
+        parts = [f"{name}={value!r}" for name, value in own.items() if value is not None]
+        text = ", ".join(parts + [f"{extra=}"] * bool(extra))
+        if len(text) > SHOWN:
+            text = f"{text[:SHOWN]}… and {len(text) - SHOWN} characters more"
+        return f"{type(self).__name__}({text})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """A pickle of an older version lacks members: they get their defaults."""
+        for field in attrs.fields(type(self)):
+            default = None if field.default is attrs.NOTHING else field.default
+            object.__setattr__(self, field.name, state.get(field.name, default))
+
+
+def plain(value: Any) -> Any:
+    """*value* as JSON has it."""
+    if isinstance(value, Model):
+        return value.to_dict()
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def sets_have_no_order(_: type, fields: list[Any]) -> list[Any]:
+    """For classes whose tuples are Kakao's sets: they are equal in any order."""
+    return [f.evolve(eq_key=_as_set) if "tuple" in str(f.type) else f for f in fields]
+
+
+def _as_set(value: Any) -> Any:
+    try:
+        return frozenset(value) if isinstance(value, tuple) else value
+    except TypeError:  # an item that cannot be hashed
+        return value

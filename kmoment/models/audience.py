@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from ..errors import APIError
-from ._base import Model
+from ._base import Model, sets_have_no_order
 from .draft import AudienceDraft, keeping
 from .entries import (
     CohortTargeting,
@@ -32,7 +32,7 @@ from .locations import Depth2Location, Depth3Location, Location
 from .targeting import CampaignTypeGoal
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class AudienceSummary(Model):
     """An audience in a list. Use ``audiences.get(row.id)`` for its targeting."""
 
@@ -44,7 +44,9 @@ class AudienceSummary(Model):
     last_modified_date: datetime | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(
+    kw_only=True, repr=False, getstate_setstate=False, field_transformer=sets_have_no_order
+)
 class Audience(Model):
     """An audience with its targeting.
 
@@ -114,7 +116,7 @@ class Audience(Model):
         )
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class AudienceAdGroup(Model):
     """An ad group that uses an audience."""
 
@@ -148,7 +150,7 @@ class DeleteOutcome(NamedTuple):
     """The error of the request that contained this id, if there was one."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class BulkDeleteResult(Model):
     """What a bulk delete did: the counts, and the status of each audience."""
 

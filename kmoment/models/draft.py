@@ -15,7 +15,7 @@ import attrs
 from .._text import composed
 from .._validate import LARGEST_LONG, collection, encodable, refuse, shown, whole
 from ..errors import InvalidDraftError, Violation
-from ._base import NO_EXTRA, Model, OpenEnum
+from ._base import NO_EXTRA, Model, OpenEnum, sets_have_no_order
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -68,7 +68,13 @@ class _Members(DisplayTargeting, MessageTargeting, total=False):
     location_type: LocationType | str | None
 
 
-@attrs.frozen(kw_only=True, repr=False, init=False)
+@attrs.frozen(
+    kw_only=True,
+    repr=False,
+    getstate_setstate=False,
+    init=False,
+    field_transformer=sets_have_no_order,
+)
 class AudienceDraft(Model):
     """A draft of an audience, for ``audiences.create`` and ``audiences.update``.
 

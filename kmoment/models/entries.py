@@ -14,7 +14,7 @@ from ._base import Model
 from .enums import CustomerFileStatus, InclusionType
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CustomerFileTargeting(Model):
     """A customer file. Make one with ``CustomerFile.target()``."""
 
@@ -24,7 +24,7 @@ class CustomerFileTargeting(Model):
     """Only in answers."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class TrackerTargeting(Model):
     """A Pixel & SDK event. Make one with ``PixelAndSdkEvent.target()``."""
 
@@ -40,7 +40,7 @@ class TrackerTargeting(Model):
     id: int | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CohortTargeting(Model):
     """An engagement target. Make one with ``CohortAvailable.target()``."""
 
@@ -48,7 +48,7 @@ class CohortTargeting(Model):
     inclusion_type: InclusionType | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class TalkChannelTargeting(Model):
     """The friends of a Kakao Talk Channel. Make one with ``ChannelProfile.target()``."""
 
@@ -56,7 +56,7 @@ class TalkChannelTargeting(Model):
     inclusion_type: InclusionType | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class SyncAppTargeting(Model):
     """Kakao Login users. Make one with ``SyncProfile.target()``."""
 
@@ -64,7 +64,7 @@ class SyncAppTargeting(Model):
     inclusion_type: InclusionType | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class TalkChannelGroupTargeting(Model):
     """A friend group. Make one with ``TalkChannelGroupFile.target()``.
 

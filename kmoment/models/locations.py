@@ -5,7 +5,7 @@ import attrs
 from ._base import Model
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Location(Model):
     """A city or province (-si, -do). Use :attr:`value` as a key: provinces change their names."""
 
@@ -15,7 +15,7 @@ class Location(Model):
     depth1_name: str
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Depth2Location(Model):
     """A city, county or district (-si, -gun, -gu)."""
 
@@ -27,7 +27,7 @@ class Depth2Location(Model):
     depth2_name: str
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Depth3Location(Model):
     """A neighbourhood, town or township (-dong, -eup, -myeon)."""
 

@@ -33,7 +33,7 @@ from .enums import (
 _INCLUDE = InclusionType.INCLUDE
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class NetworkPlacement(Model):
     """A category of the Network placement. Its ``code`` goes into ``adServingCategories``."""
 
@@ -41,7 +41,7 @@ class NetworkPlacement(Model):
     name: str
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class SectionCategory(Model):
     """A section category. Its ``code`` goes into ``sectionCategories`` (Kakao Bizboard only)."""
 
@@ -49,7 +49,7 @@ class SectionCategory(Model):
     name: str
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CategoryData(Model):
     """An interest or business type, for a draft's ``ufo_interests`` or ``ufo_business_types``.
 
@@ -60,7 +60,7 @@ class CategoryData(Model):
     id: str
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CampaignTypeGoal(Model):
     """A campaign's Type X Goal."""
 
@@ -68,7 +68,7 @@ class CampaignTypeGoal(Model):
     goal: Goal | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class BaseAdCampaign(Model):
     """The campaign that an engagement target was collected from."""
 
@@ -77,7 +77,7 @@ class BaseAdCampaign(Model):
     campaign_type_goal: CampaignTypeGoal | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class BaseAdGroup(Model):
     """The ad group that an engagement target was collected from."""
 
@@ -86,7 +86,7 @@ class BaseAdGroup(Model):
     ad_group_status: tuple[AdGroupStatus, ...] | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class BaseAd(Model):
     """The ad, and the responses to it, from which an engagement target was collected."""
 
@@ -98,7 +98,7 @@ class BaseAd(Model):
     """Absent if ``operation`` is ``ONLY``."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CohortAvailable(Model):
     """An engagement target."""
 
@@ -119,7 +119,7 @@ class CohortAvailable(Model):
         return CohortTargeting(cohort_id=self.id, inclusion_type=inclusion_type)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class TrackRule(Model):
     """The rule of a Pixel & SDK event."""
 
@@ -131,7 +131,7 @@ class TrackRule(Model):
     """JSON as text, such as ``[]``."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class PixelAndSdkEvent(Model):
     """An event that a Pixel or SDK has collected."""
 
@@ -166,7 +166,7 @@ class PixelAndSdkEvent(Model):
         )
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class CustomerFile(Model):
     """A customer file."""
 
@@ -186,7 +186,7 @@ class CustomerFile(Model):
         return CustomerFileTargeting(customer_file_id=self.id, inclusion_type=inclusion_type)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class ChannelProfile(Model):
     """A Kakao Talk Channel."""
 
@@ -200,7 +200,7 @@ class ChannelProfile(Model):
         return TalkChannelTargeting(profile_id=self.id, inclusion_type=inclusion_type)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class SyncProfile(Model):
     """A service whose Kakao Login users can be targeted."""
 
@@ -213,7 +213,7 @@ class SyncProfile(Model):
         return SyncAppTargeting(profile_id=self.id, inclusion_type=inclusion_type)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class TalkChannelGroupFile(Model):
     """A friend group of a Kakao Talk Channel."""
 
