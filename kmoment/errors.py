@@ -9,24 +9,19 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
     │   │   └── AmbiguousLocationError
-    │   ├── ClientClosedError
-    │   └── WrongLoopError
+    │   └── ClientClosedError, WrongLoopError
     └── APIError                   a call failed
-        ├── BadRequestError, NotFoundError     Kakao refuses the content; no such thing
-        ├── RouteNotFoundError                 the server has no such route
+        ├── BadRequestError, NotFoundError, RouteNotFoundError   refused; no such thing, or route
         ├── AuthenticationError                the token is wrong or revoked
         ├── PermissionDeniedError              not allowed
         │   ├── AddressNotAllowedError         not from this IP address
         │   └── ConsentRequiredError           the user has to agree: `required_scopes`
-        ├── RateLimitedError                   too fast: `retry_after`
-        ├── QuotaExceededError                 the quota of the app is used up
-        ├── ServerError                        Kakao failed inside
-        │   └── MaintenanceError
+        ├── RateLimitedError, QuotaExceededError       too fast; the quota is used up
+        ├── ServerError, with MaintenanceError         Kakao failed inside
         ├── APIConnectionError                 no answer: refused, DNS, TLS, reset, silent
         ├── OutcomeUnknownError                a write may have been done: `draft`, `candidates`
         ├── DeadlineExceededError              also a TimeoutError: `phase`
-        ├── DecodeError                        the answer is not as documented: `problems`
-        │   └── PartialListError               the server has more rows than came
+        ├── DecodeError, with PartialListError         not as documented; more rows than came
         └── ProtocolError                      the answer is not Kakao's at all
 
 A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s). What is
@@ -39,20 +34,14 @@ tried again depends on what the failed attempt may have done at the server:
 | maintenance | once more | once more | once more | once more | once more |
 | 5xx; no answer after sending | again | again for 30 s | again | **never**: search | read back |
 | a success whose body was lost | again | read back | done | search | read back |
-| a web page instead of the API | once more | compare | is it gone? | search | read back |
+| an answer that is not Kakao's | once more | compare | is it gone? | search | read back |
 
-* A **create** first lists the account's audiences, uses a connection of its own, and waits for
-  another create of the same name. If its answer is lost, it is searched for after 1, 5 and 15 s
-  (`reconcile_delays`). Exactly one audience of that name and type that was not there before is
-  returned, with `reconciled` set. Anything else is an `OutcomeUnknownError`, never a second
-  audience. `client.reconcile(error)` searches again later. `reconcile_delays=()` does neither.
-* Any other **write** that may have been done is an `OutcomeUnknownError` too. "Already deleted"
-  is a success only if an earlier attempt of the same call may have done it.
-* A 401 asks a token callable once for a newer token. A used-up quota, maintenance and a refused
-  token stop further calls, unsent, for 60 s (the quota: then 5 and 15 minutes).
-* Retries have a budget per client, so that an outage costs about one request a call.
-* Calls of one endpoint and ad account that meet a 429 slow down together.
-* The token appears in no repr, log, error, traceback or pickle.
+* A **create** first lists the account's audiences and uses a connection of its own. If its answer
+  is lost, it is searched for after 1, 5 and 15 s (`reconcile_delays`). Exactly one audience that is
+  new and what the draft asks for is returned, with `reconciled` set. Anything else is an
+  `OutcomeUnknownError`, never a second audience. `client.reconcile(error)` searches again.
+* "Already deleted" is a success only if an earlier attempt of the same call may have done it.
+* An answer that is not Kakao's proves nothing: no success, no missing audience, no dead token.
 """
 
 from collections.abc import Sequence
@@ -61,37 +50,17 @@ from typing import Any, ClassVar, cast
 
 from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
 
+# fmt: off
 __all__ = [
-    "APIConnectionError",
-    "APIError",
-    "AddressNotAllowedError",
-    "AmbiguousLocationError",
-    "AttemptRecord",
-    "AuthenticationError",
-    "BadRequestError",
-    "ClientClosedError",
-    "ConsentRequiredError",
-    "DeadlineExceededError",
-    "DecodeError",
-    "Facts",
-    "InvalidArgumentError",
-    "InvalidDraftError",
-    "KmomentError",
-    "MaintenanceError",
-    "NotFoundError",
-    "OutcomeUnknownError",
-    "PartialListError",
-    "PermissionDeniedError",
-    "Problem",
-    "ProtocolError",
-    "QuotaExceededError",
-    "RateLimitedError",
-    "RouteNotFoundError",
-    "ServerError",
-    "UsageError",
-    "Violation",
-    "WrongLoopError",
+    "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousLocationError",
+    "AttemptRecord", "AuthenticationError", "BadRequestError", "ClientClosedError",
+    "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
+    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "MaintenanceError",
+    "NotFoundError", "OutcomeUnknownError", "PartialListError", "PermissionDeniedError",
+    "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
+    "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WrongLoopError",
 ]
+# fmt: on
 
 
 class KmomentError(Exception):
@@ -178,11 +147,10 @@ class APIError(KmomentError):
     """The path's template, such as ``/openapi/v4/targetings/audiences/{id}``."""
     ad_account_id: int | None = None
     status: int | None = None
-    """The HTTP status."""
     code: int | None = None
     """Kakao's ``code``, such as -813."""
     message: str | None = None
-    """Kakao's ``msg``."""
+    """Kakao's ``msg``, or the first words of whatever has answered."""
     detail_code: int | None = None
     """Kakao's ``extras.detailCode``."""
     detail_message: str | None = None

@@ -96,6 +96,12 @@ async def test_a_create_needs_no_kept_connection() -> None:
 # -- Reasons ----------------------------------------------------------------------------
 
 
+async def speak_plainly(_: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+    """What a server without TLS says at once."""
+    out.write(b"HTTP/1.1 400 x")
+    out.close()
+
+
 async def reason(base_url: str, **settings: Any) -> kmoment.APIConnectionError:
     settings = {"max_attempts": 1, "timeout": 0.4, **settings}
     async with kmoment.AsyncClient(TOKEN, base_url=base_url, **settings) as client:
@@ -241,7 +247,7 @@ async def test_a_proxy_that_refuses(server: FaultServer) -> None:
 
 async def test_a_server_without_tls() -> None:
     """It is not taken for a bad certificate."""
-    server = await asyncio.start_server(lambda _, out: out.write(b"HTTP/1.1 400 x"), "127.0.0.1", 0)
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
         error = await reason(f"https://127.0.0.1:{port}", timeout=5.0)
@@ -276,7 +282,7 @@ def serving(authority: trustme.CA, *names: str, **how: Any) -> ssl.SSLContext:
 
 async def refused_certificate(context: ssl.SSLContext, **settings: Any) -> str:
     """What the error says of a server with this certificate."""
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     async with server:
         error = await reason(f"https://127.0.0.1:{port}", timeout=5.0, **settings)

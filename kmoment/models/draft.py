@@ -8,7 +8,7 @@ https://developers.kakao.com/docs/latest/en/kakaomoment/audience
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack
 
 import attrs
 
@@ -26,46 +26,10 @@ from .entries import (
 )
 from .enums import Age, AgeType, AudienceType, Gender, GenderType, LocationType
 from .locations import Depth2Location, Depth3Location, Location
+from .members import DisplayTargeting, Members, MessageTargeting
 from .targeting import CategoryData
 
 E = TypeVar("E", bound=OpenEnum)
-
-
-class CommonTargeting(TypedDict, total=False):
-    """Targeting that every type of audience takes."""
-
-    ages: Iterable[Age | str] | None
-    genders: Iterable[Gender | str] | None
-    locations: Iterable[Location] | None
-    depth2_locations: Iterable[Depth2Location] | None
-    depth3_locations: Iterable[Depth3Location] | None
-    ufo_interests: Iterable[CategoryData | str] | None
-    ufo_business_types: Iterable[CategoryData | str] | None
-    cohort_targetings: Iterable[CohortTargeting] | None
-    talk_channel_targetings: Iterable[TalkChannelTargeting] | None
-    sync_app_targetings: Iterable[SyncAppTargeting] | None
-    extra: Mapping[str, Any]
-
-
-class DisplayTargeting(CommonTargeting, total=False):
-    """Targeting that a DISPLAY audience takes."""
-
-    customer_file_targetings: Iterable[CustomerFileTargeting] | None
-    tracker_targetings: Iterable[TrackerTargeting] | None
-
-
-class MessageTargeting(CommonTargeting, total=False):
-    """Targeting that a MESSAGE audience takes."""
-
-    talk_channel_group_targetings: Iterable[TalkChannelGroupTargeting] | None
-
-
-class _Members(DisplayTargeting, MessageTargeting, total=False):
-    name: str
-    type: AudienceType | str
-    age_type: AgeType | str | None
-    gender_type: GenderType | str | None
-    location_type: LocationType | str | None
 
 
 @attrs.frozen(
@@ -174,7 +138,7 @@ class AudienceDraft(Model):
         """A MESSAGE audience. Takes ``AudienceDraft``'s sets, except those for DISPLAY only."""
         return cls(name, AudienceType.MESSAGE, **targeting)
 
-    def replace(self, **changes: Unpack[_Members]) -> Self:
+    def replace(self, **changes: Unpack[Members]) -> Self:
         """A copy with other members: ``draft.replace(name="New name", ages=None)``."""
         return attrs.evolve(self, **changes)
 
