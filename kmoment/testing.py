@@ -29,15 +29,21 @@ __all__ = [
     "Response",
     "Script",
     "Step",
+    "address_not_allowed",
     "answer",
     "broken",
+    "dead_connection",
     "dead_token",
     "error",
     "lost",
     "maintenance",
+    "no_route",
     "no_waiting",
+    "part_of_a_list",
     "quota_exceeded",
+    "redirect",
     "throttled",
+    "too_large",
     "unreachable",
     "web_page",
 ]
@@ -80,7 +86,11 @@ class Script:
         self.requests.append(request)
         step = next(self._steps, self._then)
         if step is None:
-            raise AssertionError(f"the script has no step for {request.method} {request.url}")
+            asked = ", ".join(f"{it.method} {it.url.path}" for it in self.requests)
+            raise AssertionError(
+                f"the script has {len(self.requests) - 1} steps, and no further one for "
+                f"{request.method} {request.url}; asked so far: {asked}"
+            )
         given = step if isinstance(step, Response | BaseException) else step(request)
         attempt.sent = getattr(given, "sent", isinstance(given, Response))
         if isinstance(given, BaseException):
@@ -165,9 +175,42 @@ def broken(status: int = 502) -> Response:
     return answer(None, status)
 
 
-def web_page(status: int = 200) -> Response:
-    """Something else than Kakao answers: a captive portal, a proxy."""
-    return answer(b"<html><body>Sign in</body></html>", status)
+def address_not_allowed(address: str = "203.0.113.7") -> Response:
+    """401, but no dead token: the app does not allow this machine's address."""
+    return error(-401, 401, message=f"ip mismatched! callerIp={address}. check out registered ips.")
+
+
+def no_route() -> Response:
+    """404: the server has no such route, and has done nothing."""
+    page = {"timestamp": "2026-11-26T00:00:00", "error": "Not Found", "path": "/"}
+    return answer({**page, "status": 404}, 404)
+
+
+def web_page(status: int = 200, body: bytes = b"<html><body>Sign in</body></html>") -> Response:
+    """Something other than Kakao answers, with any status: a captive portal, a gateway."""
+    return answer(body, status)
+
+
+def redirect(target: str, status: int = 302) -> Response:
+    """Something other than Kakao wants to lead elsewhere. It is not followed."""
+    return answer(None, status, location=target)
+
+
+def part_of_a_list(rows: list[Any], total: int) -> Response:
+    """A list that says that it has more rows than it brings."""
+    return answer({"content": rows, "totalElements": total})
+
+
+def dead_connection() -> Exception:
+    """A kept connection was closed by the server. A read or a delete is sent again at once."""
+    return _failure("the server closed the connection", sent=True, status=None, stale=True)
+
+
+def too_large() -> Exception:
+    """The answer is larger than ``max_body_bytes``. The work was done."""
+    failure = _failure("the answer is larger than max_body_bytes", sent=True, status=200)
+    vars(failure).update(broken=True, too_large=True)
+    return failure
 
 
 def lost(status: int | None = None) -> Exception:

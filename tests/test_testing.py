@@ -23,6 +23,12 @@ STEPS: dict[str, tuple[testing.Step, type[kmoment.APIError]]] = {
     "web_page": (testing.web_page(), kmoment.ProtocolError),
     "lost": (testing.lost(), kmoment.APIConnectionError),
     "unreachable": (testing.unreachable(), kmoment.APIConnectionError),
+    "address_not_allowed": (testing.address_not_allowed(), kmoment.AddressNotAllowedError),
+    "no_route": (testing.no_route(), kmoment.RouteNotFoundError),
+    "redirect": (testing.redirect("https://portal.example/"), kmoment.ProtocolError),
+    "part_of_a_list": (testing.part_of_a_list([], 3), kmoment.PartialListError),
+    "dead_connection": (testing.dead_connection(), kmoment.APIConnectionError),
+    "too_large": (testing.too_large(), kmoment.ProtocolError),
 }
 
 
@@ -32,6 +38,23 @@ def test_each_step_is_the_error_it_stands_for(name: str) -> None:
     step, error = STEPS[name]
     with testing.Script(then=step).client(max_attempts=1) as moment, pytest.raises(error):
         moment.locations.depth1()
+
+
+def test_a_dead_connection_costs_no_attempt() -> None:
+    """The request is sent again at once, without a pause."""
+    script = testing.Script(testing.dead_connection(), testing.answer([]))
+    with script.client(max_attempts=1) as moment:
+        assert moment.locations.depth1() == []
+    assert (len(script.requests), script.pauses) == (2, [])
+
+
+def test_a_script_without_a_step_says_what_was_asked() -> None:
+    """The error names the request, and those before it."""
+    script = testing.Script(testing.answer([]))
+    with script.client() as moment:
+        moment.locations.depth1()
+        with pytest.raises(AssertionError, match=r"1 steps.*GET .*depth2.*asked so far.*depth1"):
+            moment.locations.depth2("x")
 
 
 @pytest.mark.anyio
