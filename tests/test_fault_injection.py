@@ -35,6 +35,7 @@ from helpers.fault_server import (
     Html,
     HugeHeader,
     LateCommit,
+    LostErrorBody,
     Partial,
     Received,
     Redirect,
@@ -217,6 +218,9 @@ async def test_storm(seed: int, rate: float, capsys: pytest.CaptureFixture[str])
 
 # -- With the fault server --------------------------------------------------------------
 
+FOREIGN: Final = (301, 401, 403, 404, 405, 407, 408, 409, 410, 413, 425)
+"""Statuses with which a gateway may answer in Kakao's place, whether Kakao has acted or not."""
+
 STEPS: Final[tuple[Step, ...]] = (
     Answer(429),
     Answer(502),
@@ -248,6 +252,12 @@ STEPS: Final[tuple[Step, ...]] = (
     Answer(403),
     Silence(5),
     Silence(5, acts=True),
+    *(Html(status) for status in FOREIGN),
+    *(Html(status, acts=True) for status in FOREIGN),
+    Answer(404, b'{"status": 404, "detail": "no such page"}'),
+    Answer(200, b'{"message": "ok"}', acts=False),
+    *(LostErrorBody(status, how) for status in (429, 502) for how in ("cut", "damaged gzip")),
+    LostErrorBody(502, acts=True),
 )
 
 

@@ -151,7 +151,7 @@ def _by_status(status: int) -> type[APIError] | None:
 
 def envelope_of(data: Any) -> dict[str, Any]:
     """Kakao's error object; empty if *data* is not one. Its ``code`` is negative."""
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "code" not in data:
         return {}
     code = _number(data.get("code"))
     shaped = "msg" in data or "extras" in data or len(data) == 1
