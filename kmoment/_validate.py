@@ -1,8 +1,10 @@
 """Checks of arguments, before anything is sent. Each error names the argument and the rule."""
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 from math import isfinite
 from numbers import Integral
@@ -153,15 +155,23 @@ def count(argument: str, value: Any) -> int:
     return value
 
 
-def base_url(argument: str, value: Any) -> str:
-    """Where the API lives: https, or http on this machine."""
+def base_url(argument: str, value: Any, *, insecure: bool = False) -> str:
+    """Where the API is: https, or http on this machine, or anywhere where that is allowed."""
     url = _url(argument, value)
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host or "")):
-        refuse(argument, "an https URL (http only for loopback)", value, secret=bool(url.user))
+    if url.scheme == "http" and insecure and not _is_loopback(url.host or ""):
+        _warn_about(url.host or "")
+    elif url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host or "")):
+        rule = "an https URL (http only for loopback, or with insecure=True)"
+        refuse(argument, rule, value, secret=bool(url.user))
     if url.user or url.password or url.query_string or url.fragment:
         rule = "a URL without user, password, query and fragment"
         refuse(argument, rule, value, secret=True)
     return str(url).rstrip("/")
+
+
+@cache
+def _warn_about(host: str) -> None:
+    warnings.warn(f"the token goes to {host} unencrypted (insecure=True)", stacklevel=2)
 
 
 def proxy(argument: str, value: Secret) -> Secret:

@@ -42,7 +42,7 @@ APART = {"_data": set[str](), "sandbox": {"_data"}}
 THEIRS = {
     "aiohttp": {"_engine", "sandbox"},
     "cattrs": {"_protocol"},
-    "yarl": {"_protocol", "_validate"},
+    "yarl": {"_engine", "_protocol", "_validate"},
     "asyncio": {"_batch", "_engine", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
 }

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -264,6 +265,50 @@ async def test_a_system_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
             server.close_idle()
             time.sleep(0.1)
             assert await client.locations.depth1() == []
+
+
+@pytest.mark.parametrize("trust_env", [True, False])
+async def test_proxies_of_the_environment_are_used_only_if_asked_for(
+    trust_env: bool, unused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the error says that it was the proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    error = await reason("https://127.0.0.1:9", trust_env=trust_env)
+    assert ("the proxy" in str(error)) is trust_env
+
+
+@pytest.mark.parametrize("spared", [True, False])
+async def test_no_proxy_is_heard(spared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that the environment spares is reached directly."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1" if spared else "example.test")
+    monkeypatch.setenv("no_proxy", "127.0.0.1" if spared else "example.test")
+    error = await reason("https://127.0.0.1:9", trust_env=True)
+    assert ("the proxy" in str(error)) is not spared
+
+
+async def test_without_a_proxy_in_the_environment_there_is_none(
+    unused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``trust_env`` alone changes nothing."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert "the proxy" not in str(await reason(f"http://127.0.0.1:{unused}", trust_env=True))
+
+
+def test_http_to_another_machine_has_to_be_allowed_and_warns_once() -> None:
+    """The token would travel unencrypted."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="insecure=True"):
+        kmoment.AsyncClient(TOKEN, base_url="http://sandbox.test:8080")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            kmoment.AsyncClient(TOKEN, base_url="http://sandbox.test:8080", insecure=True)
+    assert [str(it.message) for it in heard] == [
+        "the token goes to sandbox.test unencrypted (insecure=True)"
+    ]
 
 
 # -- Certificates -----------------------------------------------------------------------

@@ -7,8 +7,10 @@ import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, Protocol, Self
+from urllib.request import getproxies, proxy_bypass
 
 import attrs
+from yarl import URL
 
 from .. import _validate
 from .._policies.options import CallOptions
@@ -69,7 +71,9 @@ class ClientSettings:
         base_url: str | None,
         timeout: float,
         deadline: float,
+        insecure: bool,
         proxy: Secret | None,
+        trust_env: bool,
         ssl: ssl_module.SSLContext | None,
         max_connections: int,
         max_body_bytes: int,
@@ -87,11 +91,12 @@ class ClientSettings:
             _validate.refuse("ssl", "an ssl.SSLContext", ssl)
         if routes not in ("auto", "nested", "flat"):
             _validate.refuse("routes", "auto, nested or flat", routes)
+        url = _base_url(base_url, insecure)
         return cls(
             token=_token(token),
-            base_url=_base_url(base_url),
+            base_url=url,
             timeout=_validate.seconds("timeout", timeout),
-            proxy=None if proxy is None else _validate.proxy("proxy", proxy),
+            proxy=_proxy(proxy, url, trust_env),
             ssl=ssl,
             max_connections=_validate.count("max_connections", max_connections),
             max_body_bytes=_validate.count("max_body_bytes", max_body_bytes),
@@ -128,10 +133,22 @@ def _token(given: Secret) -> Secret:
     return given if callable(given.reveal()) else checked_token(given)
 
 
-def _base_url(given: str | None) -> str:
+def _base_url(given: str | None, insecure: bool) -> str:
     if given is not None:
-        return _validate.base_url("base_url", given)
-    return _validate.base_url(_BASE_URL, os.environ.get(_BASE_URL, DEFAULT_BASE_URL))
+        return _validate.base_url("base_url", given, insecure=insecure)
+    url = os.environ.get(_BASE_URL, DEFAULT_BASE_URL)
+    return _validate.base_url(_BASE_URL, url, insecure=insecure)
+
+
+def _proxy(given: Secret | None, base_url: str, trust_env: bool) -> Secret | None:
+    """The proxy that was given, or the environment's if it is asked for."""
+    if given is not None:
+        return _validate.proxy("proxy", given)
+    url = URL(base_url)
+    if not trust_env or proxy_bypass(url.host or ""):
+        return None
+    named = Secret(getproxies().get(url.scheme))
+    return None if named.reveal() is None else _validate.proxy(f"{url.scheme}_proxy", named)
 
 
 def _periods(given: Mapping[str, float] | None) -> dict[str, float]:

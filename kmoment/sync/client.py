@@ -49,7 +49,9 @@ class Client(Viewable):
         base_url: str | None = None,
         timeout: float = 30.0,
         deadline: float = 60.0,
+        insecure: bool = False,
         proxy: str | None = None,
+        trust_env: bool = False,
         ssl: ssl_module.SSLContext | None = None,
         max_connections: int = 100,
         max_body_bytes: int = 64 * 2**20,
@@ -70,7 +72,11 @@ class Client(Viewable):
             connection must be open within 10 s, or within this if it is less.
         :param deadline: Seconds for one call in all: waiting for a free connection, every attempt,
             every pause.
-        :param proxy: The URL of an http(s) proxy. Proxies of the environment are not used.
+        :param insecure: Allow a *base_url* with http to another machine, such as a sandbox in
+            another container. The token then travels unencrypted: it warns once.
+        :param proxy: The URL of an http(s) proxy.
+        :param trust_env: Use the proxy that the environment names (``HTTPS_PROXY``, ``NO_PROXY``),
+            unless *proxy* is given.
         :param ssl: For a private certificate authority or client certificate.
         :param max_connections: Requests that may be under way at once. More wait.
         :param max_body_bytes: The largest answer that is read, decompressed: 64 MiB. A larger one
@@ -96,7 +102,9 @@ class Client(Viewable):
             base_url=base_url,
             timeout=timeout,
             deadline=deadline,
+            insecure=insecure,
             proxy=via,
+            trust_env=trust_env,
             ssl=ssl,
             max_connections=max_connections,
             max_body_bytes=max_body_bytes,
