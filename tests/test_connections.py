@@ -327,12 +327,32 @@ def serving(authority: trustme.CA, *names: str, **how: Any) -> ssl.SSLContext:
 
 async def refused_certificate(context: ssl.SSLContext, **settings: Any) -> str:
     """What the error says of a server with this certificate."""
-    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    with tls_server(context) as port:
         error = await reason(f"https://127.0.0.1:{port}", timeout=5.0, **settings)
     assert error.can_retry is False
     return str(error)
+
+
+@contextmanager
+def tls_server(context: ssl.SSLContext) -> Iterator[int]:
+    """On a thread: its failed handshakes are none of the tests' event loop's business."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with suppress(OSError), connection:
+                    context.wrap_socket(connection, server_side=True).close()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving_thread = threading.Thread(target=serve, daemon=True)
+    serving_thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        serving_thread.join(5)
 
 
 async def test_a_certificate_of_an_unknown_authority(authority: trustme.CA) -> None:
