@@ -244,7 +244,8 @@ class AsyncClient(Viewable):
         Kakao has no call that links an audience to an ad group. An ad group names its audiences
         when it is created or edited (``/openapi/v4/adGroups``): this reaches it.
 
-        :param method: GET, POST, PUT or DELETE. Anything but a GET is never sent twice.
+        :param method: GET, POST, PUT or DELETE. Anything but a GET is sent again only if the
+            server provably did nothing.
         :param path: From the host on, without a query. Its parts are letters, digits and
             ``-._~``.
         :param params: The query.

@@ -170,6 +170,20 @@ def test_retry_after_holds_the_limiter() -> None:
     assert limiter.delay(10.0) == 7.0
 
 
+def test_a_429_after_a_quiet_time_is_no_reason_to_crawl() -> None:
+    """The quiet time is no gap that was rejected for being too short."""
+    limiter, now = RateLimiter(), 1_000.0
+    limiter.started(now)
+    limiter.ended(now)
+    now += 600
+    for _ in range(2):
+        limiter.throttled(now, limiter.started(now), None)
+        now += limiter.delay(now)
+    limiter.started(now)
+    limiter.ended(now)
+    assert limiter.delay(now) < 5
+
+
 async def test_idle_queues_are_dropped() -> None:
     """A queue that is not in use is dropped, and a queue in use is kept."""
     queues = InMemoryRateLimiters()
@@ -359,7 +373,9 @@ def test_an_answer_of_another_kind_closes_breakers() -> None:
     held = breakers.refusal(2, {"operation": "audiences.get"})
     assert isinstance(held, kmoment.MaintenanceError)
     assert held.operation == "audiences.get"
-    breakers.note(kmoment.NotFoundError("x", {"status": 400}), 3)
+    breakers.note(kmoment.ServerError("x", {"status": 502}), 3)
+    assert breakers.refusal(4, {}), "a gateway's answer closes nothing"
+    breakers.note(kmoment.NotFoundError("x", {"status": 400, "code": -813}), 3)
     assert breakers.refusal(4, {}) is None
 
 

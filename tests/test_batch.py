@@ -719,3 +719,25 @@ def test_a_function_that_is_stopped_between_its_calls_is_left() -> None:
             time.sleep(0.01)
     assert len(refused) == 1
     assert [outcome.status for outcome in batch.rest] == [OutcomeStatus.NOT_ATTEMPTED]
+
+
+def test_inputs_on_their_way_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C right after inputs have reached the loop does not list them twice."""
+    script = testing.Script(then=testing.answer([]))
+    with script.client() as moment:
+        thread = moment._sender.open()
+        call, calls = thread.call, [0]
+
+        def interrupted(function: Any, *args: Any, **kwargs: Any) -> Any:
+            found = call(function, *args, **kwargs)
+            calls[0] += function.__name__ == "give"
+            if function.__name__ == "give" and calls[0] == 2:
+                raise KeyboardInterrupt
+            return found
+
+        monkeypatch.setattr(thread, "call", interrupted)
+        batch = moment.locations.depth2_each((f"k{n}" for n in range(50)), concurrency=2)
+        with pytest.raises(KeyboardInterrupt):
+            batch.collect()
+    told = [outcome.input for outcome in batch.collected]
+    assert len(told) == len(set(told)) > 0

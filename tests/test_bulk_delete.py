@@ -255,3 +255,23 @@ def test_the_sync_client_tells_the_same(name: str) -> None:
     with testing.Script(*steps).client() as moment:
         result = moment.account(1).audiences.delete_many([1, 2, 3])
     assert [str(outcome.status) for outcome in result.outcomes] == statuses
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_closing_in_the_middle_tells_what_was_deleted() -> None:
+    """The parts that were done are done; the others were not sent."""
+    ids = list(range(1, 3 * FEW + 1))
+    script = testing.Script(then=testing.answer({"successCount": FEW, "failCount": 0}))
+    client = script.async_client(reconcile_delays=())
+    send = script.send
+
+    async def closing(*args: Any) -> Any:
+        answer = await send(*args)
+        client._dispatcher.state.closed = True
+        return answer
+
+    script.send = closing  # type: ignore[method-assign,assignment]
+    result = await client.account(1).audiences.delete_many(ids)
+    assert by_status(result) == {"deleted": FEW, "failed": 2 * FEW}
+    with pytest.raises(kmoment.ClientClosedError):
+        await client.account(1).audiences.delete_many(ids)

@@ -166,6 +166,16 @@ def test_ids_of_entries_may_be_of_every_plain_kind() -> None:
 
 NEW_YORK = timezone(timedelta(hours=-5))
 
+
+async def test_a_draft_that_cannot_be_sent_sends_nothing() -> None:
+    """Not even the list that comes before a create."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok([]))
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"audience\.extra"):
+        await client.account(1).audiences.create(draft(extra={"name": "y"}))
+    assert transport.requests == []
+
+
 # -- Bodies -----------------------------------------------------------------------------
 
 NOT_JSON: list[tuple[Any, str]] = [

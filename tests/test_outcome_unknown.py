@@ -11,8 +11,10 @@ import pytest
 
 import kmoment
 from helpers import TOKEN
+from helpers.calls import DRAFT
 from helpers.truth import TROUBLES, Truth, under, writing
 from helpers.virtual_clock import run
+from kmoment import testing
 from test_stateful import Ear
 
 NEW = kmoment.AudienceDraft.display("new")
@@ -131,3 +133,73 @@ def test_a_bulk_delete_done_late_is_no_failure() -> None:
         run(work())
     finally:
         del TROUBLES["late by 0.06 s"]
+
+
+# -- What the error says ----------------------------------------------------------------
+
+
+def one(*answers: Any, **settings: Any) -> tuple[kmoment.AsyncClient, testing.Script]:
+    script = testing.Script(*answers)
+    return script.async_client(reconcile_delays=(), **settings), script
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("failure", [testing.lost(), testing.broken()], ids=["lost", "500"])
+async def test_a_write_in_doubt_is_not_called_repeatable(failure: Any) -> None:
+    """``can_retry`` of the last attempt is not that of the write."""
+    client, _ = one(failure)
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await client.account(1).audiences.create(DRAFT)
+    assert caught.value.can_retry is False
+    assert caught.value.request_sent is True
+    assert len(caught.value.attempts) == 1
+
+
+@pytest.mark.anyio
+async def test_a_token_callable_that_fails_does_not_hide_a_doubt() -> None:
+    """The delete may have been done: that is what the caller has to know."""
+    asked: list[int] = []
+
+    def provide() -> str:
+        asked.append(1)
+        if len(asked) > 1:
+            raise OSError("the vault is closed")
+        return TOKEN
+
+    client, _ = one(testing.broken(500), testing.dead_token(), token=provide)
+    with pytest.raises(kmoment.OutcomeUnknownError):
+        await client.account(1).audiences.delete(1)
+    assert len(asked) == 2
+
+
+@pytest.mark.anyio
+async def test_a_token_callable_that_fails_is_heard_where_nothing_was_done() -> None:
+    """Its own error comes out."""
+    asked: list[int] = []
+
+    def provide() -> str:
+        asked.append(1)
+        if len(asked) > 1:
+            raise OSError("the vault is closed")
+        return TOKEN
+
+    client, _ = one(testing.dead_token(), token=provide)
+    with pytest.raises(OSError, match="vault"):
+        await client.account(1).audiences.delete(1)
+
+
+@pytest.mark.anyio
+async def test_a_circuit_breaker_does_not_hide_an_earlier_attempt() -> None:
+    """It opens during the pause of a delete that may have been done."""
+    client, script = one(testing.broken(500))
+
+    async def trip(_: float) -> None:
+        state = client._dispatcher.state
+        state.breakers.note(kmoment.QuotaExceededError("x", {"status": 400}), state.clock())
+
+    client._change_settings(sleep=trip)
+    with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+        await client.account(1).audiences.delete(1)
+    assert caught.value.request_sent is True
+    assert [attempt.effect for attempt in caught.value.attempts] == ["unknown"]
+    assert len(script.requests) == 1

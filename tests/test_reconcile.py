@@ -1,5 +1,6 @@
 """Searching for an audience whose create got no answer: what is taken for it, and what is not."""
 
+import asyncio
 import unicodedata
 from typing import Any
 
@@ -208,3 +209,27 @@ async def test_a_name_is_sent_in_whole_syllables() -> None:
     draft = kmoment.AudienceDraft.display(unicodedata.normalize("NFD", "서울"))
     await client.account(1).audiences.create(draft)
     assert "서울".encode() in (transport.requests[0].body or b"")
+
+
+async def test_a_get_of_the_new_one_meanwhile_does_not_hide_it() -> None:
+    """While the create hangs, another task gets the new audience."""
+    client = kmoment.AsyncClient(TOKEN, routes="nested", reconcile_delays=(1,))
+    hanging = asyncio.Event()
+
+    async def send(request: Any, token: Any, attempt: Any) -> Response:
+        if request.method == "POST":
+            attempt.sent = True
+            hanging.set()
+            await asyncio.sleep(0.05)
+            raise testing.lost()
+        detail = request.url.path.endswith("/9")
+        return ok(STORED) if detail else listed(*[ROW] * hanging.is_set())
+
+    transport = scripted(client, listed())
+    transport.send = send  # type: ignore[method-assign]
+    testing.no_waiting(client)
+    audiences = client.account(1).audiences
+    creating = asyncio.create_task(audiences.create(DRAFT))
+    await hanging.wait()
+    await audiences.get(9)
+    assert (await creating).reconciled

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from .._protocol.call import Call
-from ..errors import APIError, NotFoundError, OutcomeUnknownError
+from ..errors import APIError, ClientClosedError, NotFoundError, OutcomeUnknownError
 from ..models import BulkDeleteResult, DeleteOutcome, DeleteStatus
 from .reconcile import Ask, get_call, list_call
 
@@ -61,13 +61,17 @@ async def _delete(
             result = await ask(call._replace(query={"audienceIds": ",".join(map(str, part))}))
         except APIError as error:
             result = error
+        except ClientClosedError:
+            if not bulk.begun:
+                raise
+            result = APIError("not sent: the client was closed", {"request_sent": False})
         bulk.answered(part, result)
 
 
 async def _ids_now(ask: Ask, call: Call[BulkDeleteResult]) -> frozenset[int] | None:
     try:
         return frozenset(row.id for row in await ask(list_call(call.account)))
-    except APIError:
+    except (APIError, ClientClosedError):
         return None
 
 
@@ -76,7 +80,7 @@ async def _is_gone(ask: Ask, call: Call[BulkDeleteResult], audience_id: int) -> 
         await ask(get_call(call.account, audience_id))
     except NotFoundError:
         return True
-    except APIError:
+    except (APIError, ClientClosedError):
         return None
     return False
 
@@ -118,6 +122,11 @@ class BulkDelete:
         """The ids that are there now; ``None`` if the list failed."""
         self._there = there
         self._seen |= there or frozenset()
+
+    @property
+    def begun(self) -> bool:
+        """Whether any request has been answered."""
+        return bool(self._first)
 
     @property
     def open(self) -> tuple[int, ...]:

@@ -181,7 +181,7 @@ class CallContext(Generic[T]):
         reason = f"its turn comes in {seconds:.0f} s, past its deadline"
         return DeadlineExceededError(reason, facts)
 
-    def deadline_passed(self, seen: frozenset[int]) -> APIError:
+    def deadline_passed(self) -> APIError:
         """The error of a call that its deadline has ended."""
         attempt = self.attempt
         facts = facts_of(self.call)
@@ -191,7 +191,7 @@ class CallContext(Generic[T]):
         error = DeadlineExceededError(reason, facts)
         if self.only_reads or not (attempt.sent or self.in_doubt):
             return error
-        return self.outcome_unknown(error, seen)
+        return self.outcome_unknown(error)
 
     def _stopped(self) -> tuple[AttemptRecord, ...]:
         """The record of an attempt that the deadline has stopped."""
@@ -203,15 +203,11 @@ class CallContext(Generic[T]):
         seconds = self.clock() - self.started
         return (AttemptRecord(str(effect), reason, attempt.status, seconds, 0.0),)
 
-    def outcome_unknown(
-        self, error: APIError, seen: frozenset[int] = frozenset()
-    ) -> OutcomeUnknownError:
-        """*error*, as the error of a write that may have been done.
-
-        :param seen: Ids of audiences that other calls have shown: none of them is the new one.
-        """
+    def outcome_unknown(self, error: APIError) -> OutcomeUnknownError:
+        """*error*, as the error of a write that may have been done."""
         facts = error._facts()
-        facts["draft"] = self.call.body
-        facts["known_ids"] = None if self.known_ids is None else self.known_ids | seen
+        facts.pop("can_retry", None)  # of the last attempt, not of a write that may be done
+        facts["request_sent"], facts["attempts"] = True, error.attempts or self.records
+        facts["draft"], facts["known_ids"] = self.call.body, self.known_ids
         facts["created_after"] = self.created_after
         return OutcomeUnknownError(f"it may have been done ({error.reason})", facts)

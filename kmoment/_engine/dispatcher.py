@@ -87,18 +87,21 @@ class Dispatcher:
             state.live -= 1
             if state.closed:
                 state.quiet.set()
-        raise self._deadline_passed(context)
+        raise context.deadline_passed()
 
     async def _create(self, context: CallContext[T]) -> T:
         """Create one audience of a name at a time, and list first what is there already."""
         call, state = context.call, self.state
+        encode(call, call.endpoint.path, self.settings.base_url)  # what cannot be sent is refused
         context.attempt.phase = "waiting for another create of the same name"
         key = (call.account, normalised(call.body.name))
         lock = state.creating.setdefault(key, asyncio.Lock())
         async with lock:
             context.attempt.phase = "listing what is there already"
             listing = context.child(list_call(call.account))
-            context.known_ids = await ids_listed(self._run(listing))
+            ids = await ids_listed(self._run(listing))
+            # Others than those that are listed may be there too: a list may be old.
+            context.known_ids = None if ids is None else ids | frozenset(state.seen)
             context.created_after = listing.server_time
             return await self._run(context)
 
@@ -125,7 +128,7 @@ class Dispatcher:
         except asyncio.CancelledError:
             effect = context.effect_if_cancelled()
             if context.timeout.past is TimeoutKind.DEADLINE:
-                reason = self._deadline_passed(context)
+                reason = context.deadline_passed()
             raise
         except APIError as failed:
             effect, reason = context.effect_of(failed), failed
@@ -154,7 +157,12 @@ class Dispatcher:
         if not refused or context.token is None or context.token_renewed:
             return False
         context.token_renewed = True
-        return await self.state.token.renew(context.token)
+        try:
+            return await self.state.token.renew(context.token)
+        except Exception:
+            if context.may_have_written:
+                return False  # that the write may be done is worse news
+            raise
 
     async def _settle(self, context: CallContext[T], error: APIError, action: Action) -> T:
         """End a call that gets no further attempt: it is done, or found out, or an error."""
@@ -167,21 +175,15 @@ class Dispatcher:
         if action is Action.RECONCILE:
             return cast("T", await self._reconcile(context, error))
         if context.may_have_written:
-            raise self._outcome_unknown(context, error)
+            raise context.outcome_unknown(error)
         raise error
 
     async def _reconcile(self, context: CallContext[Any], error: APIError) -> Audience:
-        unknown = self._outcome_unknown(context, error)
+        unknown = context.outcome_unknown(error)
         delays, sleep = self.settings.options.reconcile_delays, self.settings.sleep
         with suppress(APIError):
             return await find_created(self._asking(context), unknown, delays, sleep)
         raise unknown
-
-    def _outcome_unknown(self, context: CallContext[Any], error: APIError) -> OutcomeUnknownError:
-        return context.outcome_unknown(error, frozenset(self.state.seen))
-
-    def _deadline_passed(self, context: CallContext[Any]) -> APIError:
-        return context.deadline_passed(frozenset(self.state.seen))
 
     def _report(self, context: CallContext[Any], effect: Effect, error: APIError | None) -> None:
         """Tell the job that this call is part of, the hooks and the log how the call ended."""

@@ -84,7 +84,7 @@ class CircuitBreakers:
             if isinstance(error, kind):
                 breaker.trip(error, now)
                 self.tripped = True
-            elif error.status is not None:
+            elif error.code is not None:  # Kakao has answered: a gateway proves nothing
                 breaker.close()
 
     def close(self) -> None:

@@ -74,7 +74,9 @@ class RateLimiter:
         if started == self._throttles:
             self._throttles += 1
             if self.period and not self.declared:
-                self._floor = min(_LONGEST_PERIOD / _MARGIN, max(self._floor, self._gap))
+                # After a quiet time the gap was long, and proves nothing beyond the period.
+                gap = min(self._gap, self.period)
+                self._floor = min(_LONGEST_PERIOD / _MARGIN, max(self._floor, gap))
             self.period = min(self._longest(), max(self.period * self._growth(), _FIRST_PERIOD))
         self._due = max(self._due, now + max(self.period, retry_after or 0.0))
 

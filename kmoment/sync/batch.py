@@ -119,6 +119,8 @@ class _Pass:
         self._workers = workers
         self._ordered = ordered
         self._pulled: list[Any] = []
+        self._count = 0
+        """Inputs pulled so far."""
         self.rest: Outcomes[Any, Any] = Outcomes()
 
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
@@ -143,7 +145,9 @@ class _Pass:
                         yield outcome
         finally:
             finished = [outcome for outcome in stream.ready if outcome is not _MORE]
-            waiting = enumerate([*feed.items, *self._pulled], pool.pulled)
+            # What a Ctrl-C has stopped on its way to the loop is in one place or in both.
+            on_their_way = self._pulled[max(0, len(self._pulled) - self._count + feed.count) :]
+            waiting = enumerate([*feed.items, *on_their_way], pool.pulled)
             rest = [*finished, *pool.rest, *(held_back(i, item) for i, item in waiting)]
             self.rest = Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
@@ -161,6 +165,7 @@ class _Pass:
         until = time.monotonic() + _LINGER
         for item in self._inputs:
             self._pulled.append(item)
+            self._count += 1
             if len(self._pulled) >= count or time.monotonic() >= until:
                 return False
         return True
@@ -181,6 +186,8 @@ class _Feed:
     def __init__(self, size: int) -> None:
         self.size = size
         self.items: deque[Any] = deque()
+        self.count = 0
+        """Inputs that have come so far."""
         self._asked = False
         self._ended = False
         self._failure: Exception | None = None
@@ -203,6 +210,7 @@ class _Feed:
     async def give(self, items: list[Any], ended: bool, failure: Exception | None) -> None:
         """Take *items*, the last ones if *ended*."""
         self.items.extend(items)
+        self.count += len(items)
         self._asked, self._ended, self._failure = False, ended, failure
         self._given.set()
 
