@@ -46,7 +46,7 @@ class AttemptState:
     """The HTTP status, as soon as it is known."""
     reused: bool = False
     """Whether the connection has served a request before."""
-    sockets: list[socket] = attrs.Factory(list)
+    sockets: tuple[socket, ...] = ()
     """Sockets that were opened for it."""
     silence: float = inf
     """Seconds that the server may send nothing, once the request has left."""

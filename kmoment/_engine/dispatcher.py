@@ -16,7 +16,7 @@ from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
 from .._protocol.error_table import date_of, facts_of, retry_after
-from .._protocol.http import Request, Response, TransportError
+from .._protocol.http import Response, TransportError
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
@@ -230,8 +230,10 @@ class Dispatcher:
         return answer
 
     def _decoded(self, call: Call[T], response: Response, token: Secret) -> T:
-        with suppress(APIError):
+        try:
             return decode(call, response)
+        except APIError:
+            pass
         try:  # once more, so that the error does not hold the token
             return decode(call, redacted(response, token))
         except AuthenticationError:
@@ -274,18 +276,6 @@ class Dispatcher:
                 return responses[-1]
         return responses[0]
 
-    async def _transmit(
-        self, context: CallContext[Any], request: Request, token: Secret
-    ) -> Response:
-        """Send the request. If a kept connection was dead, send it at once on a new one."""
-        transport = cast("Sends", self.state.transport)
-        try:
-            return await transport.send(request, token, context.attempt)
-        except TransportError as error:
-            if not context.may_resend(error):
-                raise
-        return await transport.send(request._replace(fresh=True), token, context.attempt)
-
     async def _exchange(
         self, context: CallContext[Any], path: str, token: Secret, queue: Queue
     ) -> Response:
@@ -297,7 +287,15 @@ class Dispatcher:
             await state.slots.acquire(context.call.account)
         started = limiter.started(state.clock())
         try:
-            response = await self._transmit(context, request, token)
+            transport = cast("Sends", state.transport)
+            try:
+                response = await transport.send(request, token, attempt)
+            except TransportError as error:
+                if not context.may_resend(error):
+                    raise
+                # A kept connection was dead: at once, on a new one.
+                request = request._replace(fresh=True)
+                response = await transport.send(request, token, attempt)
         except TransportError as error:
             failure = context.connection_error(error)
             limiter.ended(state.clock())

@@ -119,25 +119,28 @@ class Transport:
 
     async def _body(self, response: aiohttp.ClientResponse, limits: CallTimeout) -> bytes:
         """The body, decompressed. The status says what an error is, also if its body is lost."""
-        raw = bytearray()
+        chunks: list[bytes] = []
         try:
-            await self._read(response.content, limits, raw)
-            return decompress(bytes(raw), response.headers, self._max_body_bytes)
+            await self._read(response.content, limits, chunks)
+            raw = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return decompress(raw, response.headers, self._max_body_bytes)
         except (TransportError, aiohttp.ClientError, OSError):
             if response.status < 300:
                 raise
         except asyncio.CancelledError:
             if response.status < 300 or not limits.expired(TimeoutKind.SILENCE):
                 raise
-        return beginning(bytes(raw), response.headers)
+        return beginning(b"".join(chunks), response.headers)
 
     async def _read(
-        self, content: aiohttp.StreamReader, limits: CallTimeout, raw: bytearray
+        self, content: aiohttp.StreamReader, limits: CallTimeout, chunks: list[bytes]
     ) -> None:
+        size = 0
         while not content.at_eof():
-            raw += await content.readany()
+            chunks.append(await content.readany())
             limits.expect(self._timeout)
-            if len(raw) > self._max_body_bytes:
+            size += len(chunks[-1])
+            if size > self._max_body_bytes:
                 raise too_large(self._max_body_bytes)
 
     async def aclose(self) -> None:

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from functools import lru_cache
 from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_origin
+from typing import Any, Final, TypeVar, cast
 
 from yarl import URL
 
@@ -15,7 +15,7 @@ from .call import Call, Replay
 from .converter import StructureError, camel, read, wire_names, write
 from .error_table import envelope_of, error_of, extras_of, facts_of, is_success
 from .http import Request, Response
-from .shape import fits, total_beyond
+from .shape import fits, is_list, total_beyond
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def _value(call: Call[T], data: Any, response: Response) -> T:
     if call.returns is NoneType or (data is EMPTY and call.returns is object):
         return cast("T", None)
     if data is EMPTY:
-        return cast("T", [] if get_origin(call.returns) is list else call.returns())
+        return cast("T", [] if is_list(call.returns) else call.returns())
     if call.returns is object:
         return cast("T", data)
     try:
@@ -101,8 +101,10 @@ def _value(call: Call[T], data: Any, response: Response) -> T:
 
 
 def _read(call: Call[T], data: Any, response: Response) -> T:
-    with suppress(StructureError):
+    try:
         return read(data, call.returns)
+    except StructureError:
+        pass
     with suppress(ValueError):  # a body in a charset of its own was parsed exactly before
         data = parse_exactly(response)
     return read(data, call.returns)
