@@ -155,10 +155,8 @@ class DirectPool:
             protocol: Any = connection.protocol
             used, now = getattr(protocol, _TAKEN, None), self._loop.time()
             setattr(protocol, _TAKEN, now)
-            if used is None:
-                return connection
-            attempt.reused = True
-            if not is_dead(protocol, idle=now - used):
+            attempt.reused = used is not None
+            if used is None or not is_dead(protocol, idle=now - used):
                 return connection
             connection.close()
 
