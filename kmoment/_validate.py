@@ -141,6 +141,13 @@ def seconds(argument: str, value: Any) -> float:
     return float(value)
 
 
+def wait(argument: str, value: Any) -> float:
+    """A time to wait: 0 is not at all, infinity is no limit."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        refuse(argument, "a number of seconds, 0 or more", value)
+    return float(value)
+
+
 def pauses(argument: str, value: Any) -> tuple[float, ...]:
     """Time spans, in order; there may be none."""
     if isinstance(value, str) or not isinstance(value, Iterable):

@@ -63,6 +63,8 @@ class AsyncClient(Viewable):
         max_attempts: int = 3,
         reconcile_delays: Iterable[float] = (1.0, 5.0, 15.0),
         periods: Mapping[str, float] | None = None,
+        max_wait: float | None = None,
+        outage_patience: float | None = None,
         hooks: Iterable[Hook] = (),
     ) -> None:
         """Check the settings. Nothing is opened or sent.
@@ -74,8 +76,8 @@ class AsyncClient(Viewable):
             ``KMOMENT_BASE_URL``, else Kakao's.
         :param timeout: Seconds that one attempt may wait for the server's next byte. A
             connection must be open within 10 s, or within this if it is less.
-        :param deadline: Seconds for one call in all: waiting for a free connection, every attempt,
-            every pause.
+        :param deadline: Seconds for one call: every attempt, every pause, and waiting for a host
+            that is down. Time in queues does not count: see *max_wait*.
         :param insecure: Allow a *base_url* with http to another machine, such as a sandbox in
             another container. The token then travels unencrypted: it warns once.
         :param proxy: The URL of an http(s) proxy.
@@ -93,6 +95,11 @@ class AsyncClient(Viewable):
             answer. Unless it is empty, a create and a bulk delete first list what is there.
         :param periods: Seconds between two calls of a quota group (``audiences``, or a look-up's
             name such as ``locations.depth3``) and ad account, for limits you know of.
+        :param max_wait: Seconds that a call may spend in queues before it is sent: for its turn
+            where the server limits the rate, for a free connection. A call that cannot pass in
+            that time fails at once. Default: no limit, so that any number of calls may be begun.
+        :param outage_patience: Seconds that a call waits for a host that is down, from the moment
+            it went down. Default: 5 for a call, 60 for one of a batch. 0: fail at once.
         :param hooks: Objects that are told about every call: see ``kmoment.hooks``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
@@ -116,6 +123,8 @@ class AsyncClient(Viewable):
             max_attempts=max_attempts,
             reconcile_delays=reconcile_delays,
             periods=periods,
+            max_wait=max_wait,
+            outage_patience=outage_patience,
             hooks=hooks,
         )
         self._dispatcher = Dispatcher(settings, ClientState(settings))
@@ -153,17 +162,22 @@ class AsyncClient(Viewable):
         max_attempts: int | None = None,
         deadline: float | None = None,
         reconcile_delays: Iterable[float] | None = None,
+        max_wait: float | None = None,
+        outage_patience: float | None = None,
     ) -> Self:
         """The same client with other limits for its calls: a view that shares the pool.
 
             patient = moment.with_options(deadline=300, max_attempts=5)
+            hasty = moment.with_options(deadline=3, max_wait=1, outage_patience=0)
 
-        What is not given stays as it is. Closing either closes both.
+        What is not given stays as it is. ``max_wait=math.inf`` takes the limit away. Closing either closes both.
 
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         before = self._dispatcher
-        settings = before.settings.with_options(max_attempts, deadline, reconcile_delays)
+        settings = before.settings.with_options(
+            max_attempts, deadline, reconcile_delays, max_wait, outage_patience
+        )
         return self._constructed_again(_dispatcher=Dispatcher(settings, before.state))
 
     def each(
@@ -174,6 +188,7 @@ class AsyncClient(Viewable):
         concurrency: int = 16,
         ordered: bool = True,
         on_progress: OnProgress | None = None,
+        deadline: float | None = None,
     ) -> AsyncBatch[I, V]:
         """Run *method* over many inputs, so that each may fail by itself.
 
@@ -191,6 +206,8 @@ class AsyncClient(Viewable):
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
         :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :param deadline: Seconds for the batch. What is not done then is ``not attempted`` or, if
+            it was sent, ``unknown``. Default: none.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return AsyncBatch(
@@ -199,6 +216,7 @@ class AsyncClient(Viewable):
             concurrency=concurrency,
             ordered=ordered,
             on_progress=on_progress,
+            deadline=deadline,
         )
 
     def each_account(
@@ -209,6 +227,7 @@ class AsyncClient(Viewable):
         concurrency: int = 16,
         ordered: bool = True,
         on_progress: OnProgress | None = None,
+        deadline: float | None = None,
     ) -> AsyncBatch[int, V]:
         """Run *job* for many ad accounts on one pool. One account's error is one outcome.
 
@@ -226,6 +245,7 @@ class AsyncClient(Viewable):
             concurrency=concurrency,
             ordered=ordered,
             on_progress=on_progress,
+            deadline=deadline,
         )
 
     async def request(
@@ -281,6 +301,16 @@ class AsyncClient(Viewable):
             not known what was there before.
         """
         return await self._dispatcher.reconcile(error)
+
+    def limits(self) -> list[LimitStatus]:
+        """What is known of the server's limits: rates, queues, last rejections.
+
+            for limit in moment.limits():
+                print(limit.quota, limit.ad_account_id, limit.rate, limit.waiting)
+
+        A limiter without a rate has met no limit. Nothing is sent.
+        """
+        return self._dispatcher.state.limits()
 
     async def aclose(self) -> None:
         """Refuse new calls, wait up to 5 s for those under way, then close every connection.

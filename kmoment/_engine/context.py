@@ -1,6 +1,7 @@
 """One call from its start to its end: its attempts, its clock, and what is known of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from math import inf
 from socket import socket
@@ -8,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from .._policies.failure import EFFECTS, Effect, kind_of
+from .._policies.failure import EFFECTS, OUTAGE, Effect, FailureKind, kind_of
 from .._policies.options import CallOptions
 from .._policies.retry import Decision, FailedAttempt, decide
 from .._policies.retry_budget import Budget
@@ -24,6 +25,7 @@ from ..errors import (
     OutcomeUnknownError,
     ProtocolError,
 )
+from .admission import QueueTooLongError
 from .timeouts import CallTimeout
 
 T = TypeVar("T")
@@ -32,6 +34,10 @@ T = TypeVar("T")
 _SAFE: Final = Replay.SAFE
 _DONE: Final = Effect.DONE
 _RESENDABLE: Final = (Replay.SAFE, Replay.IDEMPOTENT)
+
+WAITING_FOR_A_TURN: Final = "waiting for a turn"
+_RECORDS: Final = 50
+"""Attempts that are remembered: a call may meet thousands of 429s."""
 
 
 @attrs.define
@@ -50,6 +56,12 @@ class AttemptState:
     """Sockets that were opened for it."""
     silence: float = inf
     """Seconds that the server may send nothing, once the request has left."""
+    peer: tuple[Any, ...] | None = None
+    """The server's address and port."""
+    request_id: str | None = None
+    """Under which the server, or a gateway before it, knows the request."""
+    probe: bool = False
+    """Whether it finds out if a host that was down is up again."""
 
     def sending(self) -> None:
         """The request leaves now."""
@@ -87,6 +99,32 @@ class CallContext(Generic[T]):
     """Whether a circuit breaker stopped the last attempt."""
     resent: bool = False
     """Whether a request was sent again because a kept connection was dead: once in a call."""
+    of_many: bool = False
+    """Whether the call is one of a batch, and so waits longer for a host that is down."""
+    tries: int = 0
+    """Attempts that count: not those that met a 429, or a host that is down."""
+    price: float = 0.0
+    """What its retries have taken from the budget."""
+    order: int | None = None
+    """Its place in the limiter's queue, after it met a 429."""
+    wait_left: float = inf
+    """Seconds that it may still spend in queues."""
+    ident: int = 0
+    parent: int | None = None
+    time: float = 0.0
+    """When it began, in seconds since 1970."""
+    sent_time: float = 0.0
+    """When its last request was sent, in seconds since 1970."""
+    requests: int = 0
+    """Requests that were sent, where a hook wants to know."""
+    begun: bool = False
+    """Whether a hook was told that an attempt has started, and not yet that it has ended."""
+    wire_began: float = 0.0
+    wire_seconds: float = 0.0
+    """On the wire, for the last request."""
+    waited: dict[str, float] = attrs.Factory(dict)
+    """Seconds waited before the next request, by what for."""
+    waited_in_all: dict[str, float] = attrs.Factory(dict)
     attempting: bool = False
     """Whether an attempt is under way."""
 
@@ -104,7 +142,16 @@ class CallContext(Generic[T]):
 
     def child(self, call: Call[Any]) -> "CallContext[Any]":
         """A context for a call that is made for this one, within its time."""
-        return CallContext(call, self.options, self.timeout, self.clock, self.clock())
+        return CallContext(
+            call,
+            self.options,
+            self.timeout,
+            self.clock,
+            self.clock(),
+            of_many=self.of_many,
+            wait_left=self.wait_left,
+            parent=self.ident,
+        )
 
     # -- What happens to it -------------------------------------------------------------
 
@@ -123,8 +170,28 @@ class CallContext(Generic[T]):
         self.in_doubt |= replay is not _SAFE
         return True
 
-    def judge(self, error: APIError, budget: Budget) -> Decision:
-        """Record the attempt that *error* ended, and decide what to do next."""
+    @contextmanager
+    def queued(self, what: str, phase: str) -> Iterator[None]:
+        """The call waits in a queue. The deadline stands still meanwhile."""
+        began, self.attempt.phase = self.clock(), phase
+        self.timeout.suspend(self.wait_left)
+        try:
+            yield
+        finally:
+            self.timeout.resume()
+            self.add_wait(what, self.clock() - began)
+            self.wait_left -= self.clock() - began
+
+    def add_wait(self, what: str, seconds: float) -> None:
+        """The call has waited for *seconds*, before it could be sent."""
+        for waits in (self.waited, self.waited_in_all):
+            waits[what] = waits.get(what, 0.0) + seconds
+
+    def judge(self, error: APIError, budget: Budget, *, outage: bool) -> Decision:
+        """Record the attempt that *error* ended, and decide what to do next.
+
+        :param outage: The host is down, and the call may wait for it.
+        """
         self.attempting = False
         kind = kind_of(error)
         effect = self.last_effect = EFFECTS[kind]
@@ -132,18 +199,22 @@ class CallContext(Generic[T]):
         if effect in (Effect.UNSENT, Effect.REJECTED):
             self.attempt = AttemptState(self.timeout)
         now = self.clock()
+        if not outage and kind is not FailureKind.THROTTLED:
+            self.tries += 1
         failed = FailedAttempt(
             kind=kind,
-            number=len(self.records) + 1,
+            number=self.tries,
             elapsed=now - self.began,
             left=self.timeout.deadline - now,
             in_doubt=self.in_doubt,
             retry_after=error.retry_after,
+            outage=outage and kind in OUTAGE,
         )
         decision = decide(failed, self.call.endpoint.replay, budget, self.options.max_attempts)
+        self.price += decision.price
         seconds = now - self.started
         record = AttemptRecord(str(effect), error.reason, error.status, seconds, decision.pause)
-        self.records += (record,)
+        self.records = _shortened((*self.records, record))
         error.attempts = self.records
         if self.in_doubt:
             error.request_sent = True
@@ -174,12 +245,31 @@ class CallContext(Generic[T]):
         facts["too_large"] = failure.too_large
         return error(failure.reason, facts)
 
-    def turn_too_late(self, seconds: float) -> DeadlineExceededError:
-        """The error of a call whose turn comes after its deadline."""
+    def queue_too_long(self, queue: QueueTooLongError) -> DeadlineExceededError:
+        """The error of a call whose turn comes later than ``max_wait`` allows."""
         facts = facts_of(self.call)
-        facts["request_sent"], facts["phase"] = False, "waiting for its turn"
-        reason = f"its turn comes in {seconds:.0f} s, past its deadline"
+        facts["request_sent"], facts["phase"] = self.in_doubt, WAITING_FOR_A_TURN
+        facts["attempts"] = self.records
+        reason = (
+            f"its turn comes in about {queue.seconds:.3g} s, and max_wait is "
+            f"{self.options.max_wait:g} s: {queue.waiting} calls wait before it, at "
+            f"{queue.rate:.3g} a second"
+        )
         return DeadlineExceededError(reason, facts)
+
+    def waited_too_long(self, waiting: str) -> DeadlineExceededError:
+        """The error of a call that has spent ``max_wait`` in queues."""
+        facts = facts_of(self.call)
+        facts["request_sent"], facts["phase"] = self.in_doubt, self.attempt.phase
+        facts["attempts"] = self.records
+        reason = f"no turn within max_wait ({self.options.max_wait:g} s): {waiting}"
+        return DeadlineExceededError(reason, facts)
+
+    def host_is_down(self, seconds: float, reason: str) -> APIConnectionError:
+        """The error of a call that was not sent, since the host is down."""
+        facts = facts_of(self.call)
+        facts["request_sent"], facts["attempts"] = self.in_doubt, self.records
+        return APIConnectionError(f"the host has been down for {seconds:.1f} s ({reason})", facts)
 
     def deadline_passed(self) -> APIError:
         """The error of a call that its deadline has ended."""
@@ -211,3 +301,9 @@ class CallContext(Generic[T]):
         facts["draft"], facts["known_ids"] = self.call.body, self.known_ids
         facts["created_after"] = self.created_after
         return OutcomeUnknownError(f"it may have been done ({error.reason})", facts)
+
+
+def _shortened(records: tuple[AttemptRecord, ...]) -> tuple[AttemptRecord, ...]:
+    """The first records and the last."""
+    half = _RECORDS // 2
+    return records if len(records) <= _RECORDS else records[:half] + records[-half:]

@@ -1,43 +1,48 @@
 """Sends calls: :meth:`Dispatcher.send` is the way of every call of every resource.
 
-One deadline covers the whole call. ``_run`` has the only loop: make an attempt; after a failure
-ask ``_policies/retry.py``, then pause, find out what was done, or raise. An attempt waits for its
-turn and for a free connection, and is then one request on the transport.
+One deadline covers the whole call, but for the time in queues. ``_run`` has the only loop: make an
+attempt; after a failure ask ``_policies/retry.py``, then pause, find out what was done, or raise.
+An attempt waits for a host that is down, for its turn and for a free connection, and is then one
+request on the transport.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from .._policies.failure import Effect
+from .._policies.failure import Effect, looks_like_outage
 from .._policies.retry import Action
+from .._protocol.answer import request_id
 from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
 from .._protocol.error_table import date_of, facts_of, retry_after
-from .._protocol.http import Response, TransportError
+from .._protocol.http import Request, Response, TransportError
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
-from ..hooks import CallReport
 from ..models import Audience
-from .admission import Queue
+from .admission import LimitKey, QueueTooLongError, Turn
 from .bulk_delete import delete_in_parts
-from .context import CallContext
+from .context import WAITING_FOR_A_TURN, CallContext
+from .listing import Listed
+from .notify import finish, finish_later
 from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
 from .settings import ClientSettings, Sends
 from .state import ClientState
 from .timeouts import TimeoutKind
-from .write_tracker import report_write
+from .write_tracker import CURRENT, report_write
 
 T = TypeVar("T")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
-_SAFE, _CREATE = Replay.SAFE, Replay.CREATE
+_CREATE = Replay.CREATE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
+_AGAIN: Final = (Action.RETRY, Action.REQUEUE)
 _MAY_HAVE_WRITTEN: Final = (Effect.OK, Effect.UNKNOWN, Effect.DONE)
 
 
@@ -61,7 +66,8 @@ class Dispatcher:
 
     def _delete_many(self, call: Call[Any]) -> Coroutine[Any, Any, Any]:
         looks = bool(self.settings.options.reconcile_delays)
-        return delete_in_parts(self._send, call, looks=looks)
+        ask = cast("Ask", partial(self._send, of_many=True))
+        return delete_in_parts(ask, call, looks=looks)
 
     async def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Search once for the audience that a create may have made."""
@@ -69,41 +75,54 @@ class Dispatcher:
 
     # -- One call -----------------------------------------------------------------------
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: Call[T], *, of_many: bool = False) -> T:
         state, options = self.state, self.settings.options
         state.open(self.settings)
         timeout = state.timeouts.begin(options.deadline)
-        context = CallContext(call, options, timeout, state.clock, timeout.began)
+        context = CallContext(call, options, timeout, state.clock, timeout.began, of_many=of_many)
+        context.wait_left = options.max_wait
         state.live += 1
         try:
             if call.endpoint.replay is _CREATE and options.reconcile_delays:
                 return await self._create(context)
             return await self._run(context)
         except asyncio.CancelledError:
-            if not timeout.expired(TimeoutKind.DEADLINE):
+            if timeout.expired(TimeoutKind.WAIT):
+                error: APIError = context.waited_too_long(state.waiting_for() or "")
+            elif timeout.expired(TimeoutKind.DEADLINE):
+                error = context.deadline_passed()
+            else:
                 raise
         finally:
             state.timeouts.end(timeout)
             state.live -= 1
             if state.closed:
                 state.quiet.set()
-        raise context.deadline_passed()
+        raise error
 
     async def _create(self, context: CallContext[T]) -> T:
         """Create one audience of a name at a time, and list first what is there already."""
         call, state = context.call, self.state
         encode(call, call.endpoint.path, self.settings.base_url)  # what cannot be sent is refused
-        context.attempt.phase = "waiting for another create of the same name"
         key = (call.account, normalised(call.body.name))
         lock = state.creating.setdefault(key, asyncio.Lock())
-        async with lock:
+        with context.queued("create", "waiting for another create of the same name"):
+            await lock.acquire()
+        try:
             context.attempt.phase = "listing what is there already"
-            listing = context.child(list_call(call.account))
-            ids = await ids_listed(self._run(listing))
+            listed = await state.listings.get(call.account, state.clock, partial(self._list, context))
             # Others than those that are listed may be there too: a list may be old.
-            context.known_ids = None if ids is None else ids | frozenset(state.seen)
-            context.created_after = listing.server_time
+            context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)
+            context.created_after = listed.server_now(state.clock())
             return await self._run(context)
+        finally:
+            lock.release()
+
+    async def _list(self, context: CallContext[Any]) -> Listed:
+        """What is there before a create."""
+        listing = context.child(list_call(context.call.account))
+        ids = await ids_listed(self._run(listing))
+        return Listed(ids, listing.server_time, self.state.clock())
 
     def _asking(self, context: CallContext[Any]) -> Ask:
         """Makes calls for another call, within its time."""
@@ -111,7 +130,11 @@ class Dispatcher:
 
     async def _run(self, context: CallContext[T]) -> T:
         """Make all attempts of a call, and report how it ended."""
-        effect, reason = _UNSENT, None
+        effect, reason, stopped = _UNSENT, None, False
+        notifier = self.settings.notifier
+        if notifier.enabled:
+            context.ident = next(self.state.idents)
+            await finish(notifier.call_start(context))
         try:
             while True:
                 try:
@@ -120,13 +143,13 @@ class Dispatcher:
                 except APIError as failed:
                     error = failed
                 action = await self._judge(context, error)
-                if action is not Action.RETRY:
+                if action not in _AGAIN:
                     answer = await self._settle(context, error, action)
                     break
             effect = _OK
             return answer
         except asyncio.CancelledError:
-            effect = context.effect_if_cancelled()
+            effect, stopped = context.effect_if_cancelled(), True
             if context.timeout.past is TimeoutKind.DEADLINE:
                 reason = context.deadline_passed()
             raise
@@ -134,23 +157,54 @@ class Dispatcher:
             effect, reason = context.effect_of(failed), failed
             raise
         finally:
-            self._report(context, effect, reason)
+            if context.attempt.probe:
+                self.state.gate.gave_up()
+            if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
+                report_write()
+            if notifier.enabled:
+                pending = notifier.call_end(context, effect, reason)
+                if stopped:
+                    finish_later(pending)
+                else:
+                    await finish(pending)
 
     async def _judge(self, context: CallContext[Any], error: APIError) -> Action:
         """What to do after a failed attempt. Before another attempt, this pauses."""
-        state, endpoint = self.state, context.call.endpoint
+        state, notifier = self.state, self.settings.notifier
         if context.held_back:
             return Action.RAISE
-        decision = context.judge(error, state.budget)
-        self.settings.notifier.attempt(endpoint.name, context.call.account, context.records[-1])
-        if decision.action is Action.RETRY and not state.closed:
-            context.attempt.phase = "pausing before another attempt"
-            await self.settings.sleep(decision.pause)
-            return Action.RETRY
+        attempt = context.attempt
+        outage = self._note_health(context, error)
+        decision = context.judge(error, state.budget, outage=outage)
+        if notifier.enabled and context.begun:
+            context.begun, context.attempt.peer = False, attempt.peer
+            await finish(notifier.attempt_end(context, context.last_effect, error))
+        if decision.action in _AGAIN and not state.closed:
+            if decision.pause:
+                context.attempt.phase = "pausing before another attempt"
+                await self.settings.sleep(decision.pause)
+            return decision.action
         if await self._token_is_renewed(context, error):
             return Action.RETRY
         state.breakers.note(error, state.clock())
-        return Action.RAISE if decision.action is Action.RETRY else decision.action
+        return Action.RAISE if decision.action in _AGAIN else decision.action
+
+    def _note_health(self, context: CallContext[Any], error: APIError) -> bool:
+        """Tell the gate what *error* says of the host. Whether the call may wait for it."""
+        gate, attempt = self.state.gate, context.attempt
+        probe, attempt.probe = attempt.probe, False
+        if looks_like_outage(error):
+            gate.failed(error.reason, probe=probe)
+        elif error.status is not None:
+            gate.succeeded()
+        elif probe:
+            gate.gave_up()
+        patient = gate.seconds < self._patience(context) and context.options.max_attempts > 1
+        return gate.closed and patient
+
+    def _patience(self, context: CallContext[Any]) -> float:
+        of_many = context.of_many or CURRENT.get() is not None
+        return context.options.patience(of_many=of_many)
 
     async def _token_is_renewed(self, context: CallContext[Any], error: APIError) -> bool:
         refused = isinstance(error, AuthenticationError)
@@ -185,26 +239,6 @@ class Dispatcher:
             return await find_created(self._asking(context), unknown, delays, sleep)
         raise unknown
 
-    def _report(self, context: CallContext[Any], effect: Effect, error: APIError | None) -> None:
-        """Tell the job that this call is part of, the hooks and the log how the call ended."""
-        endpoint = context.call.endpoint
-        if endpoint.replay is not _SAFE and effect in _MAY_HAVE_WRITTEN:
-            report_write()
-        if not self.settings.notifier.enabled:
-            return
-        self.settings.notifier.call(
-            CallReport(
-                operation=endpoint.name,
-                method=endpoint.method,
-                path=endpoint.path,
-                ad_account_id=context.call.account,
-                effect=str(effect),
-                seconds=self.state.clock() - context.began,
-                attempts=context.records,
-                error=error,
-            )
-        )
-
     # -- One attempt --------------------------------------------------------------------
 
     async def _attempt(self, context: CallContext[T]) -> T:
@@ -214,19 +248,25 @@ class Dispatcher:
         if state.breakers.tripped:
             self._hold_back(context)
         token = context.token = state.token.known or await state.token.token()
-        period = self.settings.periods.get(call.endpoint.quota, call.endpoint.period)
-        key = (call.endpoint.quota, call.account)
-        queue = state.limiters.queue(key, period, context.started)
-        send = self._in_turn if queue.limiter.period > 0 else self._reach
-        response = await send(context, token, queue)
+        paths = self.settings.routes.candidates(call.endpoint)
+        if len(paths) == 1:
+            response = await self._request(context, paths[0], token)
+        else:
+            response = await self._find_route(context, paths, token)
         answer = self._decoded(call, response, token)
         if isinstance(answer, Audience):
             state.seen.append(answer.id)
         if call.endpoint is LIST_AUDIENCES:
             context.server_time = date_of(response.headers)
-        if not context.records:
-            state.budget.earn()
+        if not context.records or context.price:
+            state.budget.earn(context.price or 1.0)
         state.breakers.close()
+        context.attempt.probe = False
+        if state.gate.troubled:
+            state.gate.succeeded()
+        if context.begun:
+            context.begun = False
+            await finish(self.settings.notifier.attempt_end(context, _OK, None))
         return answer
 
     def _decoded(self, call: Call[T], response: Response, token: Secret) -> T:
@@ -246,68 +286,109 @@ class Dispatcher:
             context.held_back = True
             raise refusal
 
-    async def _in_turn(self, context: CallContext[Any], token: Secret, queue: Queue) -> Response:
-        """Wait for the previous call of the queue to end, and for the time after it."""
-        context.attempt.phase = "waiting for its turn"
-        async with queue.turn:
-            now = context.clock()
-            if (pause := queue.limiter.delay(now)) > 0:
-                if now + pause >= context.timeout.deadline:
-                    raise context.turn_too_late(pause)
-                await self.settings.sleep(pause)
-            return await self._reach(context, token, queue)
-
-    def _reach(self, context: CallContext[Any], token: Secret, queue: Queue) -> Awaitable[Response]:
-        paths = self.settings.routes.candidates(context.call.endpoint)
-        if len(paths) == 1:
-            return self._exchange(context, paths[0], token, queue)
-        return self._find_route(context, paths, token, queue)
-
     async def _find_route(
-        self, context: CallContext[Any], paths: tuple[str, ...], token: Secret, queue: Queue
+        self, context: CallContext[Any], paths: tuple[str, ...], token: Secret
     ) -> Response:
         """Try each path that the server may mean, until it knows one."""
         responses: list[Response] = []
         for path in paths:
-            responses.append(await self._exchange(context, path, token, queue))
+            responses.append(await self._request(context, path, token))
             if knows_route(context.call, responses[-1]):
                 self.settings.routes.settle(context.call.endpoint, path)
             if not no_such_route(context.call, responses[-1]):
                 return responses[-1]
         return responses[0]
 
+    async def _request(self, context: CallContext[Any], path: str, token: Secret) -> Response:
+        """Send one request as soon as the host, the limiter and the pool allow it."""
+        state, attempt = self.state, context.attempt
+        while True:
+            if state.gate.closed and not attempt.probe:
+                await self._wait_for_host(context)
+            turn = await self._turn(context)
+            if not state.slots.take():
+                await self._wait_for_connection(context, turn)
+            if attempt.probe or not state.gate.closed:
+                return await self._exchange(context, path, token, turn)
+            state.slots.release()  # the host went down in the meantime
+            state.limiters.dropped(turn, state.clock())
+
+    async def _wait_for_host(self, context: CallContext[Any]) -> None:
+        gate, began = self.state.gate, context.clock()
+        context.attempt.phase = "waiting for the host"
+        answer = await gate.wait(self._patience(context))
+        context.add_wait("host", context.clock() - began)
+        if answer is None:
+            context.held_back = True
+            raise context.host_is_down(gate.seconds, gate.health.reason)
+        context.attempt.probe = answer
+
+    async def _turn(self, context: CallContext[Any]) -> Turn:
+        """A turn of the rate limiter."""
+        limiters, endpoint = self.state.limiters, context.call.endpoint
+        key = LimitKey(endpoint.quota, endpoint.limited_account(context.call.account))
+        period = self.settings.periods.get(endpoint.quota, endpoint.period)
+        now = context.clock()
+        if context.order is None and (turn := limiters.try_enter(key, period, now)):
+            return turn
+        try:
+            with context.queued("turn", WAITING_FOR_A_TURN):
+                left = context.wait_left
+                return await limiters.enter(key, period, now, max_wait=left, order=context.order)
+        except QueueTooLongError as error:
+            queue = error
+        context.held_back = True
+        raise context.queue_too_long(queue)
+
+    async def _wait_for_connection(self, context: CallContext[Any], turn: Turn) -> None:
+        try:
+            with context.queued("connection", "waiting for a free connection"):
+                await self.state.slots.acquire(context.call.account)
+        except BaseException:
+            self.state.limiters.dropped(turn, context.clock())
+            raise
+
     async def _exchange(
-        self, context: CallContext[Any], path: str, token: Secret, queue: Queue
+        self, context: CallContext[Any], path: str, token: Secret, turn: Turn
     ) -> Response:
         """Send the request over a free connection, and tell the limiter how it went."""
-        attempt, state, limiter = context.attempt, self.state, queue.limiter
+        state, limiters, clock = self.state, self.state.limiters, context.clock
         request = encode(context.call, path, self.settings.base_url)
-        attempt.phase, attempt.sent, attempt.status = "waiting for a free connection", False, None
-        if not state.slots.take():
-            await state.slots.acquire(context.call.account)
-        started = limiter.started(state.clock())
+        context.attempt.sent, context.attempt.status = False, None
         try:
-            transport = cast("Sends", state.transport)
-            try:
-                response = await transport.send(request, token, attempt)
-            except TransportError as error:
-                if not context.may_resend(error):
-                    raise
-                # A kept connection was dead: at once, on a new one.
-                request = request._replace(fresh=True)
-                response = await transport.send(request, token, attempt)
+            if self.settings.notifier.enabled and not context.begun:
+                context.begun = True
+                await finish(self.settings.notifier.attempt_start(context))
+            context.wire_began = clock()
+            response = await self._transmit(context, request, token)
         except TransportError as error:
             failure = context.connection_error(error)
-            limiter.ended(state.clock())
+            limiters.dropped(turn, clock())
         except BaseException:
-            limiter.ended(state.clock())
+            limiters.dropped(turn, clock())
             raise
         else:
             if response.status == 429:
-                limiter.throttled(state.clock(), started, retry_after(response.headers))
+                context.order = turn.order
+                limiters.rejected(turn, clock(), retry_after(response.headers))
             else:
-                limiter.ended(state.clock())
+                limiters.accepted(turn, clock())
+            if context.begun:
+                context.attempt.request_id = request_id(response.headers)
             return response
         finally:
+            context.wire_seconds = clock() - context.wire_began
             state.slots.release()
         raise failure
+
+    async def _transmit(
+        self, context: CallContext[Any], request: Request, token: Secret
+    ) -> Response:
+        transport = cast("Sends", self.state.transport)
+        try:
+            return await transport.send(request, token, context.attempt)
+        except TransportError as error:
+            if not context.may_resend(error):
+                raise
+        # A kept connection was dead: at once, on a new one.
+        return await transport.send(request._replace(fresh=True), token, context.attempt)

@@ -1,15 +1,25 @@
-"""Tells hooks and the log what became of a call. Neither can harm it."""
+"""Tells hooks and the log what becomes of a call. Neither can harm it."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Final
+import time
+from collections.abc import Awaitable, Iterable
+from inspect import isawaitable
+from typing import Any, Final
 
-import attrs
-
-from ..errors import AttemptRecord
-from ..hooks import CallReport, Hook
+from .._policies.failure import Effect
+from ..errors import APIError
+from ..hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook, Waits
+from .context import CallContext
 
 _log: Final = logging.getLogger("kmoment")
+
+_tasks: Final[set[asyncio.Task[None]]] = set()
+"""Async hooks of calls that were cancelled: asyncio itself keeps no task alive."""
+
+
+Pending = list[Awaitable[None]]
+"""What async hooks still have to do."""
 
 
 class Notifier:
@@ -22,22 +32,104 @@ class Notifier:
 
     @property
     def enabled(self) -> bool:
-        """Whether anyone listens. If not, no report has to be made."""
+        """Whether anyone listens. If not, no event has to be made."""
         return bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
 
-    def attempt(self, operation: str, account: int | None, attempt: AttemptRecord) -> None:
-        """An attempt has failed."""
-        self._report("on_attempt", operation, account, attempt)
+    def call_start(self, context: CallContext[Any]) -> Pending:
+        """A call begins."""
+        context.time = time.time()
+        return self._tell("on_call_start", CallStart, _call(context))
 
-    def call(self, report: CallReport) -> None:
+    def attempt_start(self, context: CallContext[Any]) -> Pending:
+        """A request is sent now."""
+        context.sent_time = time.time()
+        context.requests += 1
+        return self._tell("on_attempt_start", AttemptStart, _attempt(context))
+
+    def attempt_end(
+        self, context: CallContext[Any], effect: Effect, error: APIError | None
+    ) -> Pending:
+        """A request was answered, or was not."""
+        attempt = context.attempt
+        address, port = (attempt.peer or (None, None))[:2]
+        facts = _attempt(context) | {
+            "seconds": context.wire_seconds,
+            "effect": str(effect),
+            "status": attempt.status if error is None else error.status,
+            "error": error,
+            "request_id": attempt.request_id if error is None else error.request_id,
+            "server_address": address,
+            "server_port": port,
+            "resent": context.resent,
+        }
+        context.waited = {}
+        return self._tell("on_attempt_end", AttemptEnd, facts)
+
+    def call_end(
+        self, context: CallContext[Any], effect: Effect, error: APIError | None
+    ) -> Pending:
         """A call has ended."""
-        facts = attrs.asdict(report, recurse=False, filter=lambda a, _: a.name != "error")
-        _log.debug("%s: %s", report.operation, report.effect, extra={"kmoment": facts})
-        self._report("on_call", report)
+        facts = _call(context) | {
+            "effect": str(effect),
+            "seconds": context.clock() - context.began,
+            "waits": Waits(**context.waited_in_all),
+            "attempts": context.records,
+        }
+        _log.debug("%s: %s", facts["operation"], effect, extra={"kmoment": facts})
+        return self._tell("on_call_end", CallEnd, facts | {"error": error})
 
-    def _report(self, event: str, *what: object) -> None:
+    def _tell(self, method: str, event: type[CallStart], facts: dict[str, Any]) -> Pending:
+        pending: Pending = []
         for hook in self._hooks:
             try:
-                getattr(hook, event)(*what)
+                answer = getattr(hook, method)(event(**facts))
             except Exception:
-                _log.exception("the hook %r has failed in %s", type(hook).__name__, event)
+                _log.exception(_FAILED, type(hook).__name__, method)
+            else:
+                if isawaitable(answer):
+                    pending.append(_guarded(answer, type(hook).__name__, method))
+        return pending
+
+
+_FAILED: Final = "the hook %r has failed in %s"
+
+
+async def _guarded(answer: Awaitable[None], hook: str, method: str) -> None:
+    try:
+        await answer
+    except Exception:
+        _log.exception(_FAILED, hook, method)
+
+
+async def finish(pending: Pending) -> None:
+    """Wait for async hooks, in their order."""
+    for one in pending:
+        await one
+
+
+def finish_later(pending: Pending) -> None:
+    """The same for a call that was cancelled and cannot wait."""
+    if pending:
+        task = asyncio.get_running_loop().create_task(finish(pending))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+
+def _call(context: CallContext[Any]) -> dict[str, Any]:
+    endpoint = context.call.endpoint
+    return {
+        "call_id": context.ident,
+        "parent_id": context.parent,
+        "operation": endpoint.name,
+        "method": endpoint.method,
+        "path": endpoint.path,
+        "ad_account_id": context.call.account,
+        "time": context.time,
+    }
+
+
+def _attempt(context: CallContext[Any]) -> dict[str, Any]:
+    facts = _call(context)
+    facts["time"], facts["number"] = context.sent_time, context.requests
+    facts["waits"] = Waits(**context.waited)
+    return facts

@@ -6,6 +6,8 @@ import re
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, Final, Protocol, Self
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,6 +22,7 @@ from .._protocol.routes import Reading, Routes
 from .._secret import Secret, checked_token
 from ..errors import InvalidArgumentError
 from ..hooks import Hook
+from .admission import CallAt, InMemoryRateLimiters, RateLimiterStore
 from .context import AttemptState
 from .notify import Notifier
 
@@ -62,6 +65,9 @@ class ClientSettings:
     notifier: Notifier
     sleep: Callable[[float], Awaitable[None]] = attrs.Factory(lambda: asyncio.sleep)
     new_transport: Callable[["ClientSettings"], Sends] = attrs.Factory(lambda: _new_transport)
+    new_limiters: Callable[[Callable[[], float], CallAt], RateLimiterStore] = attrs.field(
+        default=InMemoryRateLimiters
+    )
 
     @classmethod
     def checked(
@@ -81,7 +87,10 @@ class ClientSettings:
         max_attempts: int,
         reconcile_delays: Iterable[float],
         periods: Mapping[str, float] | None,
+        max_wait: float | None,
+        outage_patience: float | None,
         hooks: Iterable[Hook],
+        blocking: bool = False,
     ) -> Self:
         """Settings from a constructor's arguments. What is secret arrives wrapped."""
         # Imported now, because it takes a while: not on `import kmoment`, not in the first call.
@@ -105,9 +114,10 @@ class ClientSettings:
                 max_attempts=_validate.count("max_attempts", max_attempts),
                 deadline=_validate.seconds("deadline", deadline),
                 reconcile_delays=_validate.pauses("reconcile_delays", reconcile_delays),
+                **_waits(max_wait, outage_patience),
             ),
             periods=_periods(periods),
-            notifier=Notifier(_hooks(hooks)),
+            notifier=Notifier(_hooks(hooks, blocking=blocking)),
         )
 
     def with_options(
@@ -115,9 +125,11 @@ class ClientSettings:
         max_attempts: int | None,
         deadline: float | None,
         reconcile_delays: Iterable[float] | None,
+        max_wait: float | None,
+        outage_patience: float | None,
     ) -> Self:
         """The same settings with the options that are given."""
-        given: dict[str, Any] = {}
+        given = _waits(max_wait, outage_patience)
         if max_attempts is not None:
             given["max_attempts"] = _validate.count("max_attempts", max_attempts)
         if deadline is not None:
@@ -125,6 +137,16 @@ class ClientSettings:
         if reconcile_delays is not None:
             given["reconcile_delays"] = _validate.pauses("reconcile_delays", reconcile_delays)
         return attrs.evolve(self, options=attrs.evolve(self.options, **given))
+
+
+def _waits(max_wait: float | None, outage_patience: float | None) -> dict[str, Any]:
+    """Those that are given. Both may be 0: do not wait at all."""
+    given = {"max_wait": max_wait, "outage_patience": outage_patience}
+    return {
+        name: _validate.wait(name, seconds)
+        for name, seconds in given.items()
+        if seconds is not None
+    }
 
 
 def _token(given: Secret) -> Secret:
@@ -166,8 +188,8 @@ def _periods(given: Mapping[str, float] | None) -> dict[str, float]:
     return found
 
 
-def _hooks(given: Iterable[Hook]) -> tuple[Hook, ...]:
-    """Hooks, each an object with both methods."""
+def _hooks(given: Iterable[Hook], *, blocking: bool) -> tuple[Hook, ...]:
+    """Hooks, each an object of a subclass of ``Hook``."""
     if not isinstance(given, Iterable):
         _validate.refuse("hooks", "a collection of hooks, such as [Hook()]", given)
     hooks = tuple(given)
@@ -176,10 +198,19 @@ def _hooks(given: Iterable[Hook]) -> tuple[Hook, ...]:
         if isinstance(hook, type):
             rule = f"must be an object, not the class: {hook.__name__}()"
             raise InvalidArgumentError(argument, rule)
-        missing = [it for it in ("on_attempt", "on_call") if not callable(getattr(hook, it, None))]
-        if missing:
-            raise InvalidArgumentError(argument, f"must have a method {missing[0]}")
+        if not isinstance(hook, Hook):
+            _validate.refuse(argument, "an object of a subclass of kmoment.hooks.Hook", hook)
+        if blocking and (name := next(filter(partial(_is_async, hook), _EVENTS), None)):
+            rule = f"must not have async methods in blocking code: {name} is one"
+            raise InvalidArgumentError(argument, rule)
     return hooks
+
+
+def _is_async(hook: Hook, name: str) -> bool:
+    return iscoroutinefunction(getattr(hook, name))
+
+
+_EVENTS: Final = tuple(name for name in vars(Hook) if name.startswith("on_"))
 
 
 def _new_transport(settings: ClientSettings) -> Sends:

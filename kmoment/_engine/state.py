@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from typing import Final
 from weakref import WeakValueDictionary
 
 from .._policies.circuit_breaker import CircuitBreakers
-from .._policies.retry_budget import Budget
+from .._policies.retry_budget import PER_CONNECTION, Budget
 from ..errors import ClientClosedError, WrongLoopError
-from .admission import FairSemaphore, InMemoryRateLimiters, RateLimiterStore
+from .admission import FairSemaphore, LimitStatus, RateLimiterStore
+from .host_gate import HostGate
+from .listing import Listings
 from .settings import ClientSettings, Sends
 from .timeouts import TimeoutScheduler
 from .token import TokenSource
@@ -29,13 +32,16 @@ class ClientState:
 
     clock: Callable[[], float]
     timeouts: TimeoutScheduler
+    limiters: RateLimiterStore
+    gate: HostGate
 
     def __init__(self, settings: ClientSettings) -> None:
         self.token: TokenSource = TokenSource(settings.token)
         self.slots: FairSemaphore = FairSemaphore(settings.max_connections)
-        self.limiters: RateLimiterStore = InMemoryRateLimiters()
         self.breakers: CircuitBreakers = CircuitBreakers()
-        self.budget: Budget = Budget()
+        self.budget: Budget = Budget(PER_CONNECTION * settings.max_connections)
+        self.listings: Listings = Listings()
+        self.idents: Iterator[int] = count(1)
         self.transport: Sends | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed: bool = False
@@ -55,10 +61,32 @@ class ClientState:
         if self.closed:
             raise ClientClosedError("the client is closed; make a new one")
         if self.transport is None:
-            loop = self.loop = _running_loop()
-            self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
-            self.transport = settings.new_transport(settings)
+            self._begin(settings, _running_loop())
         self._check_loop()
+
+    def _begin(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
+        self.limiters = settings.new_limiters(loop.time, loop.call_at)
+        self.gate = HostGate(loop.time, settings.base_url)
+        self.transport = settings.new_transport(settings)
+
+    def limits(self) -> list[LimitStatus]:
+        """What is known of every limit."""
+        return [] if self.transport is None else self.limiters.statuses(self.clock())
+
+    def waiting_for(self) -> str | None:
+        """What most calls wait for now, in a few words."""
+        if self.transport is None:
+            return None
+        if self.gate.closed:
+            return f"the host, which has been down for {self.gate.seconds:.0f} s"
+        queues = [status for status in self.limits() if status.waiting]
+        if not queues:
+            return None
+        longest = max(queues, key=lambda status: status.waiting)
+        rate = "" if longest.rate is None else f" at {longest.rate:.3g} a second"
+        return f"{longest.quota}: {longest.waiting} calls in turn{rate}"
 
     async def close(self, seconds: float | None = None) -> None:
         """Refuse new calls, give those under way *seconds*, and close every connection.

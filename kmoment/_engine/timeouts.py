@@ -17,6 +17,7 @@ class TimeoutKind(Enum):
 
     DEADLINE = "the deadline of the call"
     SILENCE = "the server sent nothing for too long"
+    WAIT = "the wait in a queue"
 
 
 class CallTimeout:
@@ -25,6 +26,7 @@ class CallTimeout:
     __slots__ = (
         "_cancelling",
         "_cancels",
+        "_left",
         "_scheduler",
         "began",
         "deadline",
@@ -44,12 +46,25 @@ class CallTimeout:
         self.deadline: float = self.began + seconds
         self.silence: float = inf
         self.past: TimeoutKind | None = None
+        self._left: float | None = None
 
     def expect(self, seconds: float) -> None:
         """Give the server *seconds* from now to send its next byte."""
         scheduler = self._scheduler
         self.silence = scheduler.clock() + seconds
         scheduler.reschedule(self.silence)
+
+    def suspend(self, seconds: float) -> None:
+        """The call waits in a queue, for *seconds* at most. Its deadline stands still."""
+        now = self._scheduler.clock()
+        self._left, self.deadline = self.deadline - now, now + seconds
+        self._scheduler.reschedule(self.deadline)
+
+    def resume(self) -> None:
+        """The wait is over: the deadline goes on."""
+        if self._left is not None:
+            self.deadline, self._left = self._scheduler.clock() + self._left, None
+            self._scheduler.reschedule(self.deadline)
 
     @property
     def due(self) -> float:
@@ -58,7 +73,8 @@ class CallTimeout:
 
     def stop(self, now: float) -> None:
         """Cancel the call: one of its times has passed."""
-        self.past = TimeoutKind.DEADLINE if self.deadline <= now else TimeoutKind.SILENCE
+        whole = TimeoutKind.DEADLINE if self._left is None else TimeoutKind.WAIT
+        self.past = whole if self.deadline <= now else TimeoutKind.SILENCE
         self.deadline, self.silence = inf if self.deadline <= now else self.deadline, inf
         self._cancels += 1
         self.task.cancel()

@@ -78,6 +78,14 @@ EFFECTS: Final[Mapping[FailureKind, Effect]] = {
 }
 
 
+OUTAGE: Final = (
+    FailureKind.NOT_CONNECTED,
+    FailureKind.SERVER_ERROR,
+    FailureKind.CONNECTION_LOST,
+)
+"""What a host that is down does to calls."""
+
+
 _KINDS: Final[tuple[tuple[type[APIError], FailureKind], ...]] = (
     (MaintenanceError, FailureKind.MAINTENANCE),
     (ServerError, FailureKind.SERVER_ERROR),
@@ -101,6 +109,11 @@ def kind_of(error: APIError) -> FailureKind:
     if isinstance(error, ProtocolError):
         return _not_read(error)
     return FailureKind.REFUSED
+
+
+def looks_like_outage(error: APIError) -> bool:
+    """Whether the host may be down: nothing connects, nothing answers, or a gateway fails."""
+    return kind_of(error) in OUTAGE and (error.status is None or error.status >= 500)
 
 
 def _not_read(error: ProtocolError) -> FailureKind:

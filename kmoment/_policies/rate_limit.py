@@ -1,87 +1,372 @@
-"""How far apart the calls of one quota group and ad account are sent. Pure: times are passed in.
+"""How fast the calls of one limiter may be sent, when nobody says what the limit is.
 
-The spacing is measured **from the end of the previous answer**. If it were measured from sending,
-the network's jitter would shrink the gap, and a strict server would reject about a third.
+A limiter holds a *rate*. Calls are sent evenly spaced at that rate and do not wait for answers.
+Even spacing at N calls in S seconds breaks no gap, window, sliding log or bucket of that rate, so
+the kind of limit need not be known. Only a 429 shows that there is a limit. Four events tell the
+limiter all that it knows: a call was sent, accepted, rejected (a 429), or dropped (no answer that
+says either). Times are passed in, so the same rules run in virtual time.
 
-A limiter that knows of no limit has no spacing and costs nothing. It learns from a 429: the gap
-that was rejected becomes a floor. The period doubles until one works. Then it grows by a quarter
-for each further 429 (a declared one to at most four times itself), and shrinks by 5 % for each
-clean call, to just above the floor.
+``FREE``
+    No limit is known. Calls are not spaced. A few rejections among many accepted calls are no
+    limit: every 45 accepted calls earn the tolerance of one.
+``DROUGHT``
+    The limit is used up. One probe at a time is sent, with growing pauses. When one is accepted,
+    the limit is *measured*: the calls that were accepted since the last drought, in the time until
+    the probe, are a lower bound. The upper bound is the largest k calls / time from the k-th last
+    accepted call to the last rejected one. The number of these calls is also the *size*: how many
+    calls show if a rate holds.
+``BRACKET``
+    A rate between both bounds is tried. If *size* calls go well, it is the new lower bound.
+``BACK``
+    It did not hold: the lower bound is proven by *size* calls before the next try.
+``HOLD``
+    The bounds are close together: the lower one is held.
+``CLIMB``
+    After a long hold the rate rises by 3, 9, 27, 50 % until a call is rejected.
+``FORMER``
+    A limit that fell may come back: the rate that held before it fell is tried directly.
+``AGAIN``
+    After a drought that measured much less than what held before: the drought may have been an
+    outage. The old rate is tried once, then the measure is believed.
+
+Answers to calls that were sent before the rate last changed tell nothing about the new rate. Calls
+that were sent later than the rate allowed prove nothing either: the limiter had little to do.
+
+``benchmarks/README.md`` shows what each rule is worth, and how the figures here were chosen.
 """
 
+from collections import deque
+from enum import Enum
+from math import inf, sqrt
 from typing import Final
 
-# Seconds and factors. A simulation over limits of 0.3 to 11 s chose them (tests/test_admission.py).
-_FIRST_PERIOD: Final = 1.0
-_GROWTH: Final = 1.25
-_SEARCH_GROWTH: Final = 2.0
-_SHRINK: Final = 0.95
-_MARGIN: Final = 1.05
-_LONGEST_PERIOD: Final = 60.0
-_LONGEST_DECLARED: Final = 4
-"""A declared period grows to at most this many times itself."""
+import attrs
+
+_FREE_PAUSE: Final = 0.2
+"""Seconds from the first rejection of a free limiter to its first probe."""
+_PAUSES: Final = (0.03, 0.2)
+"""Bounds, in seconds, of the same at a known rate, where it is a quarter of the interval."""
+_PAUSE_GROWTH: Final = 1.3
+_LONGEST_PAUSE: Final = 15.0
+"""Seconds: the longest time in which the end of an outage goes unseen."""
+
+_ACCEPTED_PER_REJECTION: Final = 45
+"""Accepted calls that earn the tolerance of one rejection: 2.2 %, where 3 % are the goal."""
+_MOST_TOLERATED: Final = 3.0
+_MOST_TOLERATED_FREE: Final = 6.0
+_TOLERATED_FIRST: Final = 2.0
+_LARGE: Final = 64
+"""From this size on a test of a rate may see one rejection: it has many calls."""
+
+_UP: Final = 1.5
+_UP_CHARGED: Final = 1.12
+"""The largest step of a bracket. Smaller where each rejection costs a Retry-After."""
+_CLOSE: Final = 1.09
+_CLOSE_CHARGED: Final = 1.15
+"""Bounds this close together are not tested further."""
+_DOWN: Final = 0.95
+"""A held rate that meets a rejection goes down to this share."""
+
+_HOLD_CALLS: Final = 66
+"""Clean calls before a climb, which costs one rejection or two."""
+_HOLD_SECONDS: Final = 3.0
+_HOLD_RETRY_AFTERS: Final = 30
+"""Before a climb, in units of the last Retry-After: a climb costs one."""
+_CLIMB_STEPS: Final = (1.03, 1.09, 1.27, 1.5)
+_CLIMB_CALLS: Final = 12
+_CLIMB_SECONDS: Final = 1.0
+_GROWN: Final = 1.15
+"""A climb beyond this shows that the limit has grown."""
+_FORMER_TRIES: Final = 4
+_FORMER_SOON: Final = 0.4
+"""The share of a hold after which the former rate is tried."""
+
+_LATE: Final = 0.2
+_LATE_SECONDS: Final = 0.012
+"""A call sent later than this share of an interval, and this time, proves nothing."""
+_CATCH_UP: Final = 0.01
+"""Seconds of lateness that the next calls may make up for: a timer fires 1 ms late."""
+_TIMES: Final = 256
+"""Accepted calls whose times are kept, for the upper bound."""
+_LEAST_LATENCY: Final = 0.001
+"""Seconds. A limiter that was only ever rejected starts at one call per latency."""
+
+
+class Mode(Enum):
+    """What a limiter does: see the module's docstring."""
+
+    FREE = "free"
+    DROUGHT = "drought"
+    BRACKET = "bracket"
+    BACK = "back"
+    HOLD = "hold"
+    CLIMB = "climb"
+    FORMER = "former"
+    AGAIN = "again"
+
+
+@attrs.define(eq=False)
+class Sent:
+    """One call that was sent."""
+
+    at: float
+    epoch: int
+    """Counts the changes of the rate."""
+    on_time: bool
+    """Whether it was sent as soon as the rate allowed."""
+    probe: bool
 
 
 class RateLimiter:
-    """The spacing of one quota group and account, in seconds of the caller's clock."""
-
-    __slots__ = (
-        "_due",
-        "_ended",
-        "_floor",
-        "_found",
-        "_gap",
-        "_throttles",
-        "declared",
-        "period",
-    )
+    """The rate of one limit. All times are in seconds of the caller's clock."""
 
     def __init__(self, period: float = 0.0) -> None:
-        self.declared: float = period
-        self.period: float = period
-        """Seconds from the end of one answer to the next call; 0 is no spacing."""
-        self._due = 0.0
-        self._ended = 0.0
-        self._gap = 0.0
-        self._floor = 0.0
-        self._found = False
-        self._throttles = 0
+        """Start without a known limit, or with one.
+
+        :param period: A declared limit: seconds from the end of an answer to the next call. If it
+            were counted from sending, the network's jitter would shrink the gap.
+        """
+        self.declared: Final = period
+        self._ceiling = 1 / period if period else inf
+        self.mode: Mode = Mode.HOLD if period else Mode.FREE
+        self.rate: float = self._ceiling
+        """Calls per second; infinite where no limit is known."""
+        self.last_rejection: float | None = None
+        self.last_used: float = -inf
+        self._epoch = 0
+        self._due = self._not_before = -inf
+        self._under_way = 0
+        self._probing = False
+        self._pause = _FREE_PAUSE
+        self._latency = _LEAST_LATENCY
+        self._retry_after = 0.0
+        self._tolerance = _TOLERATED_FIRST
+        self._in_a_row = 0
+        # The measure: calls accepted since the cycle began.
+        self._cycle: float | None = None
+        self._accepted = 0
+        self._times: deque[float] = deque(maxlen=_TIMES)
+        self._rejected_at = -inf
+        # The test of the present rate.
+        self._clean = 0
+        self._since = 0.0
+        self._size = 1
+        self._low, self._high = 0.0, inf
+        self._held = self._top = self._former = 0.0
+        self._former_tries = self._step = 0
+        self._before: tuple[Mode, float] = self.mode, self.rate
+
+    # -- What is asked ------------------------------------------------------------------
 
     @property
-    def last_used(self) -> float:
-        """When its last call ended, or when its next one may go out."""
-        return max(self._ended, self._due)
+    def limited(self) -> bool:
+        """Whether calls may have to wait."""
+        return self.mode is not Mode.FREE
 
     def delay(self, now: float) -> float:
-        """Seconds to wait before the next call may go out."""
-        return max(0.0, self._due - now)
+        """Seconds until the next call may be sent; infinite until the next answer."""
+        if (self.mode is Mode.DROUGHT and self._probing) or (self.declared and self._under_way):
+            return inf
+        return max(0.0, self._due - now, self._not_before - now)
 
-    def started(self, now: float) -> int:
-        """A call goes out. If it meets a 429, the result is passed to :meth:`throttled`."""
-        self._gap = now - self._ended  # since the last that was accepted, as the server counts
-        return self._throttles
+    def is_present(self, sent: Sent) -> bool:
+        """Whether *sent* was sent at the present rate."""
+        return sent.epoch == self._epoch
 
-    def ended(self, now: float) -> None:
-        """An answer came that was no 429."""
-        self._ended = now
-        if self.period > self.declared:
-            self._found = True
-            self.period = max(self.declared, self._floor * _MARGIN, self.period * _SHRINK)
-        self._due = max(self._due, now + self.period)
+    # -- What happens -------------------------------------------------------------------
 
-    def throttled(self, now: float, started: int, retry_after: float | None) -> None:
-        """A 429 came: slow down. Calls that were sent together slow it down once."""
-        if started == self._throttles:
-            self._throttles += 1
-            if self.period and not self.declared:
-                # After a quiet time the gap was long, and proves nothing beyond the period.
-                gap = min(self._gap, self.period)
-                self._floor = min(_LONGEST_PERIOD / _MARGIN, max(self._floor, gap))
-            self.period = min(self._longest(), max(self.period * self._growth(), _FIRST_PERIOD))
-        self._due = max(self._due, now + max(self.period, retry_after or 0.0))
+    def sent(self, now: float) -> Sent:
+        """A call is sent."""
+        self.last_used = now
+        self._under_way += 1
+        if self._cycle is None:
+            self._cycle = now
+        if self.mode is Mode.FREE:
+            return Sent(now, self._epoch, on_time=False, probe=False)
+        interval = 1 / self.rate
+        late = now - max(self._due, self._not_before)
+        probe = self._probing = self.mode is Mode.DROUGHT
+        self._due = max(self._due, now - min(_CATCH_UP, interval / 4)) + interval
+        on_time = late <= _LATE * interval + _LATE_SECONDS
+        return Sent(now, self._epoch, on_time, probe)
 
-    def _longest(self) -> float:
-        return self.declared * _LONGEST_DECLARED if self.declared else _LONGEST_PERIOD
+    def accepted(self, now: float, sent: Sent) -> None:
+        """An answer came that is no 429."""
+        self._answered(now)
+        self._latency = now - sent.at
+        self._accepted += 1
+        self._times.append(sent.at)
+        if self.mode is Mode.FREE:
+            earned = self._tolerance + 1 / _ACCEPTED_PER_REJECTION
+            self._tolerance = min(_MOST_TOLERATED_FREE, earned)
+        elif self.mode is Mode.DROUGHT:
+            if sent.probe:
+                self._measure(now, sent.at)
+        elif sent.epoch == self._epoch:
+            self._held_well(now, sent)
 
-    def _growth(self) -> float:
-        return _GROWTH if self.declared or self._found else _SEARCH_GROWTH
+    def rejected(self, now: float, sent: Sent, retry_after: float | None) -> None:
+        """A 429 came."""
+        self._answered(now)
+        self.last_rejection = now
+        self._rejected_at = max(self._rejected_at, sent.at)
+        if retry_after:
+            self._retry_after = retry_after
+            self._not_before = max(self._not_before, now + retry_after)
+        if self.mode is Mode.DROUGHT:
+            if sent.probe:
+                self._probing = False
+                self._pause = min(_LONGEST_PAUSE, self._pause * _PAUSE_GROWTH)
+                self._due = now + self._pause
+        elif sent.epoch == self._epoch:
+            self._in_a_row += 1
+            if self.limited and self._in_a_row >= 2:
+                self.dry(now)
+            elif self._tolerance >= 1:
+                self._tolerance -= 1
+            else:
+                self._give_way(now)
+
+    def dropped(self, now: float, sent: Sent) -> None:
+        """The call was cancelled, or no answer came."""
+        self._answered(now)
+        if sent.probe:
+            self._probing = False
+
+    def _answered(self, now: float) -> None:
+        self._under_way -= 1
+        if self.declared:
+            self._due = max(self._due, now + 1 / self.rate)
+
+    def dry(self, now: float) -> None:
+        """Send only probes, until one is accepted."""
+        self._before = self.mode, self.rate
+        least, most = _PAUSES
+        self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
+        self.mode, self._probing = Mode.DROUGHT, False
+        self._epoch += 1
+        self._due = now + self._pause
+        if self.rate == inf:
+            self.rate = 1 / self._pause  # of the probes, until a rate is measured
+
+    # -- The rules ----------------------------------------------------------------------
+
+    def _set(self, mode: Mode, rate: float, now: float, debt: float = 0.0) -> None:
+        """Go on at *rate*, after *debt* seconds without a call."""
+        self.mode, self.rate = mode, min(rate, self._ceiling)
+        interval = 1 / self.rate
+        self._due = max(self.last_used + interval, min(self._due, now + interval)) + debt
+        self._epoch += 1
+        self._clean, self._since = 0, now
+        kept = self._tolerance if mode is Mode.HOLD else 0.0
+        self._tolerance = max(min(kept, 0.0), float(self._size >= _LARGE))
+
+    def _held_well(self, now: float, sent: Sent) -> None:
+        """The present rate has held for one more call."""
+        most = _MOST_TOLERATED if self.mode is Mode.HOLD else 1.0
+        self._tolerance = min(most, self._tolerance + 1 / _ACCEPTED_PER_REJECTION)
+        self._in_a_row = 0
+        if not sent.on_time:
+            return
+        self._clean += 1
+        if self.mode is Mode.HOLD:
+            self._maybe_climb(now)
+        elif self.mode is Mode.CLIMB:
+            if self._clean >= max(_CLIMB_CALLS, self._size) and now - self._since >= _CLIMB_SECONDS:
+                self._top = self.rate
+                self._step = min(self._step + 1, len(_CLIMB_STEPS) - 1)
+                self._set(Mode.CLIMB, self._top * _CLIMB_STEPS[self._step], now)
+        elif self._clean >= self._size * (2 if self._retry_after else 1):
+            self._proven(now)
+
+    def _proven(self, now: float) -> None:
+        """A test has ended well."""
+        self._low = self.rate
+        if self.mode in (Mode.BRACKET, Mode.BACK):
+            self._bracket(now)
+            return
+        if self.mode is Mode.FORMER:
+            self._former = 0.0
+        self._set(Mode.HOLD, self.rate, now)
+
+    def _bracket(self, now: float) -> None:
+        close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
+        self._high = min(self._high, self._ceiling)
+        if self._high <= self._low * close:
+            self._set(Mode.HOLD, self._low, now)
+        else:
+            self._set(Mode.BRACKET, min(self._low * step, sqrt(self._low * self._high)), now)
+
+    def _maybe_climb(self, now: float) -> None:
+        calls = max(_HOLD_CALLS, 2 * self._size)
+        try_former = self._former > _GROWN * self.rate and self._former_tries < _FORMER_TRIES
+        try_former &= not self._retry_after
+        if try_former:
+            calls = round(calls * _FORMER_SOON)
+        seconds = min(_HOLD_SECONDS, _HOLD_SECONDS * self.rate / 20)
+        seconds = max(seconds, _HOLD_RETRY_AFTERS * self._retry_after)
+        if self._clean < calls or now - self._since < seconds or self.rate >= self._ceiling:
+            return
+        self._held = self._low = self._top = self.rate
+        if try_former:
+            self._former_tries += 1
+            self._set(Mode.FORMER, self._former, now)
+            return
+        if self._former < _GROWN * self._held:
+            self._former = max(self._former, self._held)
+        self._step = 0
+        self._set(Mode.CLIMB, self._top * _CLIMB_STEPS[0], now)
+
+    def _give_way(self, now: float) -> None:
+        """One call was rejected, and that is not tolerated."""
+        if self.mode in (Mode.FREE, Mode.BACK, Mode.AGAIN):
+            self.dry(now)
+            return
+        self._high = min(self._high, self.rate) if self.mode is not Mode.CLIMB else self.rate
+        if self.mode is Mode.BRACKET:
+            self._return(Mode.BACK, self._low, now)
+        elif self.mode is Mode.FORMER:
+            self._return(Mode.HOLD, self._held, now)
+        elif self.mode is Mode.HOLD:
+            self._low = self.rate * _DOWN
+            self._set(Mode.HOLD, self._low, now)
+        elif self._top > self._held * _GROWN:
+            self._low = self._top
+            self._return(Mode.BACK, self._top, now)
+        else:
+            self._return(Mode.HOLD, (self._held + self._top) / 2, now)
+
+    def _return(self, mode: Mode, rate: float, now: float) -> None:
+        """Go back to *rate*, after the time by which the test was ahead of it."""
+        self._set(mode, rate, now, self._clean * max(0.0, 1 / rate - 1 / self.rate))
+
+    def _measure(self, now: float, probe: float) -> None:
+        """A drought is over: what did the limit allow since the one before?"""
+        before, rate_before = self._before
+        low, high = self._bounds(probe)
+        self._high = min(high, self._ceiling, rate_before)
+        self._low = min(low, self._high)
+        self._probing, self._in_a_row = False, 0
+        self._cycle, self._accepted = probe, 1
+        self._times.clear()
+        self._times.append(probe)
+        if before is not Mode.AGAIN and self._held > _GROWN * self._low:
+            self._set(Mode.AGAIN, self._held, now)
+            return
+        if before is Mode.AGAIN:
+            self._former, self._former_tries, self._held = self._held, 0, 0.0
+        self._bracket(now)
+
+    def _bounds(self, probe: float) -> tuple[float, float]:
+        """The lower and the upper bound of the limit."""
+        count = self._accepted - 1  # without the probe
+        began = probe if self._cycle is None else self._cycle
+        self._size = max(1, count)
+        if not count or probe <= began:
+            return 1 / max(self._latency, _LEAST_LATENCY), inf
+        earlier = [at for at in reversed(self._times) if at < self._rejected_at]
+        high = [k / (self._rejected_at - at) for k, at in enumerate(earlier, 1)]
+        if count == 1:
+            # A server may count rejected calls too: only the pause before the last was too short.
+            high.append(_PAUSE_GROWTH / (probe - self._rejected_at))
+        return count / (probe - began), max(high, default=inf)

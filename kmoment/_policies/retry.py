@@ -24,6 +24,7 @@ class Action(StrEnum):
     RETRY = "retry"
     RETRY_ONCE = "retry once"
     RETRY_SOON = "retry within 30 s of the first attempt"
+    REQUEUE = "back to its place in the queue; neither an attempt nor the budget is used"
     SUCCEED = "it is done"
     SUCCEED_AFTER_DOUBT = "success if an earlier attempt may have done it; else raise"
     RECONCILE = "search for what was created"
@@ -32,7 +33,7 @@ class Action(StrEnum):
 
 
 _R, _X = Action.RETRY, Action.RAISE
-_ONCE, _SOON = Action.RETRY_ONCE, Action.RETRY_SOON
+_ONCE, _SOON, _Q = Action.RETRY_ONCE, Action.RETRY_SOON, Action.REQUEUE
 _OK, _FIND, _READ = Action.SUCCEED, Action.RECONCILE, Action.READ_BACK
 
 ACTIONS: Final[Mapping[FailureKind, Mapping[Replay, Action]]] = {
@@ -42,7 +43,7 @@ ACTIONS: Final[Mapping[FailureKind, Mapping[Replay, Action]]] = {
         FailureKind.NOT_CONNECTED: (_R, _R, _R, _R, _R, _R),
         FailureKind.BAD_CERTIFICATE: (_X, _X, _X, _X, _X, _X),
         FailureKind.DEADLINE: (_X, _X, _X, _X, _X, _X),
-        FailureKind.THROTTLED: (_R, _R, _R, _R, _R, _R),
+        FailureKind.THROTTLED: (_Q, _Q, _Q, _Q, _Q, _Q),
         FailureKind.QUOTA: (_X, _X, _X, _X, _X, _X),
         FailureKind.MAINTENANCE: (_ONCE, _ONCE, _ONCE, _ONCE, _ONCE, _ONCE),
         FailureKind.SERVER_ERROR: (_R, _SOON, _R, _FIND, _READ, _X),
@@ -66,8 +67,6 @@ BACKOFF_CAP: Final = 20.0
 """The longest pause: a third of the default deadline."""
 RETRY_SOON_WITHIN: Final = 30.0
 """A late first copy of an update may overwrite a newer edit: after this long it is not repeated."""
-_THROTTLE_CAP: Final = 60.0
-"""The longest pause after a 429 without Retry-After: the default deadline."""
 
 
 @attrs.frozen
@@ -85,6 +84,8 @@ class FailedAttempt:
     """Whether this attempt or an earlier one may have acted."""
     retry_after: float | None = None
     """Seconds, as the server said."""
+    outage: bool = False
+    """Whether the host is down, and this call waits until it is up again."""
 
 
 @attrs.frozen
@@ -93,6 +94,8 @@ class Decision:
 
     action: Action
     pause: float = 0.0
+    price: float = 0.0
+    """What was taken from the budget for it."""
 
 
 def decide(
@@ -102,16 +105,23 @@ def decide(
     max_attempts: int,
     jitter: Callable[[], float] = random.random,
 ) -> Decision:
-    """The next step: ``RETRY`` after a pause, or one of the steps that end the attempts."""
+    """The next step: another attempt, or one of the steps that end them."""
     action = ACTIONS[failed.kind][replay]
     if action in _AFTER_DOUBT:
         return Decision(_AFTER_DOUBT[action] if failed.in_doubt else Action.RAISE)
     if not _may_retry(action, failed):
         return Decision(Action.RAISE if action in _RETRIES else action)
+    if action is Action.REQUEUE:
+        # A server that asks for more time than the call has gets an error at once.
+        too_long = (failed.retry_after or 0.0) >= failed.left
+        return Decision(Action.RAISE if too_long else Action.REQUEUE)
+    if failed.outage:
+        return Decision(Action.RETRY, failed.retry_after or 0.0)
     pause = _pause(failed, jitter)
-    if failed.number >= max_attempts or pause >= failed.left or not budget.spend(failed.kind):
+    if failed.number >= max_attempts or pause >= failed.left:
         return Decision(Action.RAISE)
-    return Decision(Action.RETRY, pause)
+    price = budget.spend(failed.kind)
+    return Decision(Action.RETRY, pause, price) if price else Decision(Action.RAISE)
 
 
 _AFTER_DOUBT: Final = {
@@ -123,7 +133,7 @@ _RETRIES: Final = (Action.RETRY, Action.RETRY_ONCE, Action.RETRY_SOON)
 
 def _may_retry(action: Action, failed: FailedAttempt) -> bool:
     return (
-        action is Action.RETRY
+        action in (Action.RETRY, Action.REQUEUE)
         or (action is Action.RETRY_ONCE and failed.number == 1)
         or (action is Action.RETRY_SOON and failed.elapsed < RETRY_SOON_WITHIN)
     )
@@ -132,6 +142,4 @@ def _may_retry(action: Action, failed: FailedAttempt) -> bool:
 def _pause(failed: FailedAttempt, jitter: Callable[[], float]) -> float:
     if failed.retry_after is not None:
         return failed.retry_after + jitter() * BACKOFF_BASE
-    if failed.kind is FailureKind.THROTTLED:
-        return min(_THROTTLE_CAP, 2.0 ** (failed.number - 1)) * (0.5 + jitter() / 2)
     return min(BACKOFF_CAP, BACKOFF_BASE * 2.0**failed.number) * jitter()

@@ -39,6 +39,14 @@ class Evidence(StrEnum):
     """Concluded from neighbouring endpoints."""
 
 
+class LimitScope(StrEnum):
+    """Whose calls share a limit, as far as is known."""
+
+    ACCOUNT = "ad account"
+    APP = "app"
+    """The app or its user: all accounts together."""
+
+
 @attrs.frozen(kw_only=True)
 class Endpoint:
     """One row of the table in ``endpoints.py``."""
@@ -53,15 +61,20 @@ class Endpoint:
     """Whether the ``adAccountId`` header is sent."""
     replay: Replay
     quota: str
-    """Calls of one quota group and ad account share a limit."""
+    """Calls of one quota group share a limit."""
     evidence: Evidence
     documentation: str
     period: float = 0.0
     """Seconds between two calls of its group and account, where Kakao has published a limit."""
+    limit_scope: LimitScope = LimitScope.ACCOUNT
     flat_evidence: Evidence | None = None
     """How the flat reading is known, where there is one."""
     typed: bool = False
     """Whether Kakao's sample sends a Content-Type although there is no body."""
+
+    def limited_account(self, account: int | None) -> int | None:
+        """The account whose limit a call counts against; ``None`` if it is one for all."""
+        return account if self.limit_scope is LimitScope.ACCOUNT else None
 
 
 class Call(NamedTuple, Generic[T]):

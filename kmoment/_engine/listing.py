@@ -1,0 +1,65 @@
+"""What was there before a create. Creates of one account that begin together share one list."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+FRESH_SECONDS: Final = 10.0
+"""How long a list serves further creates. They also know the ids of all answers since, and what is
+older than the create is never taken for it."""
+_ACCOUNTS: Final = 1000
+"""Lists that are kept."""
+
+
+@attrs.frozen
+class Listed:
+    """The answer of one list."""
+
+    ids: frozenset[int] | None
+    """``None`` if they are not all known."""
+    server_time: datetime | None
+    at: float
+    """When it came, in the event loop's time."""
+
+    def server_now(self, now: float) -> datetime | None:
+        """The server's time at *now*."""
+        if self.server_time is None:
+            return None
+        return self.server_time + timedelta(seconds=now - self.at)
+
+
+@attrs.define(eq=False)
+class _Entry:
+    lock: asyncio.Lock = attrs.Factory(asyncio.Lock)
+    listed: Listed | None = None
+
+
+class Listings:
+    """The last list of each account."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[int | None, _Entry] = OrderedDict()
+
+    async def get(
+        self,
+        account: int | None,
+        clock: Callable[[], float],
+        make: Callable[[], Awaitable[Listed]],
+    ) -> Listed:
+        """A fresh list of *account*. Who comes while *make* makes one waits for it.
+
+        If *make* fails or is cancelled, the next who waits makes one.
+        """
+        entry = self._entries.setdefault(account, _Entry())
+        self._entries.move_to_end(account)
+        if len(self._entries) > _ACCOUNTS:
+            self._entries.popitem(last=False)
+        async with entry.lock:
+            if entry.listed is None or clock() - entry.listed.at > FRESH_SECONDS:
+                entry.listed = None
+                entry.listed = await make()
+            return entry.listed
