@@ -22,7 +22,6 @@ In blocking code it is the same without `async` and `await`.
 """
 
 import logging
-import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from types import TracebackType
@@ -30,6 +29,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from . import _validate
 from ._batch.worker_pool import WorkerPool
+from ._engine.clock import monotonic
 from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
 
 __all__ = ["AsyncBatch", "Outcome", "OutcomeStatus", "Outcomes", "Progress", "progress_bar"]
@@ -49,14 +49,14 @@ class ProgressCounter:
     def __init__(self, total: int | None, listener: OnProgress | None) -> None:
         self.total = total
         self._listener = listener
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._done = 0
         self._failed = 0
 
     @property
     def progress(self) -> Progress:
         """How far it has come."""
-        seconds = max(time.monotonic() - self._began, 1e-9)
+        seconds = max(monotonic() - self._began, 1e-9)
         return Progress(self._done, self._failed, self.total, self._done / seconds)
 
     def count(self, outcome: Outcome[I, V]) -> Outcome[I, V]:

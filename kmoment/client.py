@@ -43,7 +43,8 @@ class AsyncClient(Viewable):
             rows = await moment.account(1234).audiences.list()
 
     One client is one pool of connections, bound to the event loop of its first call, and safe
-    for any number of tasks. Make one and share it.
+    for any number of tasks. Make one and share it. Once that loop is closed, the client opens a
+    new pool in the loop of its next call.
     """
 
     def __init__(
@@ -287,7 +288,7 @@ class AsyncClient(Viewable):
 
         May be called again, and before anything was opened.
 
-        :raises WrongLoopError: Another event loop's connections cannot be closed here.
+        :raises WrongLoopError: It belongs to another event loop, which is not closed.
         """
         await self._dispatcher.state.close()
 

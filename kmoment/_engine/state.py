@@ -1,6 +1,7 @@
 """What a client and all its views share: everything that belongs to one event loop."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from .._policies.circuit_breaker import CircuitBreakers
 from .._policies.retry_budget import Budget
 from ..errors import ClientClosedError, WrongLoopError
 from .admission import FairSemaphore, InMemoryRateLimiters, RateLimiterStore
+from .closed_loop import last_step
 from .settings import ClientSettings, Sends
 from .timeouts import TimeoutScheduler
 from .token import TokenSource
@@ -20,11 +22,13 @@ DRAIN_SECONDS: Final = 5.0
 _SEEN: Final = 10_000
 """Ids kept in memory: more than one list of audiences shows."""
 
+_entering: Final = threading.RLock()
+
 
 class ClientState:
     """Opened by the first call, in its event loop, and closed once for all views.
 
-    A forked process and a new event loop make another one from the same settings.
+    A new event loop begins it anew once the one before is closed. A forked process makes another.
     """
 
     clock: Callable[[], float]
@@ -32,13 +36,19 @@ class ClientState:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.token: TokenSource = TokenSource(settings.token)
+        self.seen: deque[int] = deque(maxlen=_SEEN)
+        """Ids of audiences that answers have shown. A stale list may not show them yet."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.closed: bool = False
+        self._begin(settings)
+
+    def _begin(self, settings: ClientSettings) -> None:
+        """Make what belongs to one event loop."""
         self.slots: FairSemaphore = FairSemaphore(settings.max_connections)
         self.limiters: RateLimiterStore = InMemoryRateLimiters()
         self.breakers: CircuitBreakers = CircuitBreakers()
         self.budget: Budget = Budget()
         self.transport: Sends | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.closed: bool = False
         self.live: int = 0
         """Calls under way."""
         self.quiet: asyncio.Event = asyncio.Event()
@@ -47,26 +57,48 @@ class ClientState:
             WeakValueDictionary()
         )
         """Creates under way, by account and name: one at a time."""
-        self.seen: deque[int] = deque(maxlen=_SEEN)
-        """Ids of audiences that answers have shown. A stale list may not show them yet."""
 
     def open(self, settings: ClientSettings) -> None:
-        """Get ready for a call in the running loop."""
+        """Get ready for a call in the running loop. Begin anew if the loop before is closed."""
         if self.closed:
             raise ClientClosedError("the client is closed; make a new one")
-        if self.transport is None:
-            loop = self.loop = _running_loop()
+        loop = _running_loop()
+        if loop is not self.loop:
+            self._enter_loop(loop, settings)
+
+    def _leave_loop(self) -> None:
+        """End what a closed loop has left behind. Refuse to leave any other loop."""
+        if self.loop is None or self.transport is None:
+            return
+        if not self.loop.is_closed():
+            raise WrongLoopError(
+                "the client belongs to the event loop of its first call, which is not closed; "
+                "make one per loop"
+            )
+        transport, self.transport = self.transport, None
+        with last_step(self.loop), suppress(StopIteration):
+            self.timeouts.abandon()
+            transport.aclose().__await__().send(None)  # nothing is waited for in a closed loop
+
+    def _enter_loop(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
+        with _entering:
+            self._leave_loop()  # another thread may have been first
+            if self.loop is loop:  # what it left has called
+                return
+            if self.loop is not None:
+                self.token = self.token.in_another_loop()
+                self._begin(settings)
             self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
             self.transport = settings.new_transport(settings)
-        self._check_loop()
+            self.loop = loop
 
     async def close(self, seconds: float | None = None) -> None:
         """Refuse new calls, give those under way *seconds*, and close every connection.
 
         :param seconds: Default: :data:`DRAIN_SECONDS`.
         """
-        if self.transport is not None:
-            self._check_loop()
+        if self.loop is not None and self.loop is not _running_loop():
+            self._leave_loop()
         self.closed = True
         if self.transport is not None:
             try:
@@ -77,12 +109,6 @@ class ClientState:
 
     def __str__(self) -> str:
         return "closed" if self.closed else "open" if self.transport else "not opened yet"
-
-    def _check_loop(self) -> None:
-        if _running_loop() is not self.loop:
-            raise WrongLoopError(
-                "the client belongs to the event loop of its first call; make one per loop"
-            )
 
     async def _drain(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -29,8 +29,9 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
 
+from .._engine.clock import monotonic
 from .._engine.state import ClientState
-from ..errors import ClientClosedError, WrongLoopError
+from ..errors import ClientClosedError, UsageError, WrongLoopError
 from ._stream import PrefetchedStream
 
 P = ParamSpec("P")
@@ -208,9 +209,14 @@ class LoopThread:
         """Whether the caller is on the thread itself, where waiting would never end."""
         return threading.current_thread() is self._thread  # thread idents are reused
 
+    def runs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether *loop* is the thread's own."""
+        return loop is self._loop
+
     def _run(self, ready: CallFuture[None]) -> None:
-        failure = None
+        failure: BaseException | None = None
         try:
+            _refuse_greenlet()
             anyio.run(self._live, ready)
         except BaseException as error:  # e.g. no file descriptor left for the loop
             failure = error
@@ -222,6 +228,7 @@ class LoopThread:
 
     async def _live(self, ready: CallFuture[None]) -> None:
         self._loop = asyncio.get_running_loop()
+        vars(self._loop)["time"] = monotonic  # a clock that is frozen would end no pause
         self._threads = CapacityLimiter(inf)  # a batch has its own number of workers
         async with BlockingPortal() as self._portal:
             ready.give()
@@ -271,6 +278,17 @@ class LoopThread:
             self._tasks[future].cancel()
         else:
             future.give_up()  # it was stopped before it began
+
+
+def _refuse_greenlet() -> None:
+    """One thread runs one event loop, and under gevent all greenlets are one thread."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            "gevent runs this client's thread as a greenlet, beside an event loop that runs "
+            "already: share one client and its views, or use "
+            "monkey.patch_all(thread=False, queue=False)"
+        )
 
 
 class CancelToken:

@@ -9,7 +9,6 @@ database cursor. The loop asks for more through the stream of outcomes.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import closing
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from .._batch.worker_pool import WorkerPool, held_back
+from .._engine.clock import monotonic
 from ..batch import OnProgress, ProgressCounter, checked_inputs
 from ..outcomes import Outcome, Outcomes, Progress
 from ._sender import Sender
@@ -162,11 +162,11 @@ class _Pass:
 
     def _pull(self, count: int) -> bool:
         """Take so many inputs, fewer where they come slowly. Whether there are no more."""
-        until = time.monotonic() + _LINGER
+        until = monotonic() + _LINGER
         for item in self._inputs:
             self._pulled.append(item)
             self._count += 1
-            if len(self._pulled) >= count or time.monotonic() >= until:
+            if len(self._pulled) >= count or monotonic() >= until:
                 return False
         return True
 
