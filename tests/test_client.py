@@ -249,7 +249,7 @@ def test_a_client_goes_on_after_its_loop_was_closed(sandbox: Sandbox, new_loop: 
     )
     view = client.with_options(max_attempts=1)
     with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", ResourceWarning)
         for user in (client, view, client):
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 runner.run(crowd(user))
@@ -309,7 +309,7 @@ def test_a_loop_that_was_closed_during_calls(silent_url: str) -> None:
     calls: list[Any] = first.run_until_complete(begin())
     first.close()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", ResourceWarning)
         with pytest.raises(kmoment.APIError):
             asyncio.run(client.with_options(deadline=0.1).locations.depth1())
         state = client._dispatcher.state
@@ -328,7 +328,7 @@ def test_leaving_a_client_whose_loop_was_closed(sandbox: Sandbox, closed: bool) 
     client = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
     asyncio.run(crowd(client))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", ResourceWarning)
         if closed:
             asyncio.run(client.aclose())
             asyncio.run(client.aclose())

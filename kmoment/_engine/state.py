@@ -76,9 +76,10 @@ class ClientState:
                 "make one per loop"
             )
         transport, self.transport = self.transport, None
-        with last_step(self.loop), suppress(StopIteration):
+        with last_step(self.loop), suppress(RuntimeError):  # of what waits for a closed loop
             self.timeouts.abandon()
-            transport.aclose().__await__().send(None)  # nothing is waited for in a closed loop
+            for _ in transport.aclose().__await__():
+                pass
 
     def _enter_loop(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
         with _entering:

@@ -18,8 +18,8 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
@@ -102,11 +102,12 @@ class LoopThread:
         self._tasks: dict[CallFuture[Any], asyncio.Task[Any]] = {}
         self._streams: set[PrefetchedStream] = set()
         ready = CallFuture[None]()
-        self._thread = threading.Thread(
-            target=self._run, args=(ready,), name="kmoment", daemon=True
-        )
         try:
-            self._thread.start()
+            with _refusing_subinterpreters():
+                self._thread = threading.Thread(
+                    target=self._run, args=(ready,), name="kmoment", daemon=True
+                )
+                self._thread.start()
             ready.take()
         except BaseException:
             self._unwanted = True
@@ -278,6 +279,16 @@ class LoopThread:
             self._tasks[future].cancel()
         else:
             future.give_up()  # it was stopped before it began
+
+
+@contextmanager
+def _refusing_subinterpreters() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if "interpreter" not in str(error):  # such as "can't start new thread"
+            raise
+        raise UsageError(f"{error}: use kmoment.Client in the main interpreter") from None
 
 
 def _refuse_greenlet() -> None:
