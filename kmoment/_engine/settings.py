@@ -89,7 +89,9 @@ class ClientSettings:
 
         if not isinstance(ssl, ssl_module.SSLContext | None):
             # truststore puts another class in its place.
-            rule = "an ssl.SSLContext, and made after truststore.inject_into_ssl() if that is called"
+            rule = (
+                "an ssl.SSLContext, and made after truststore.inject_into_ssl() if that is called"
+            )
             _validate.refuse("ssl", rule, ssl)
         if routes not in ("auto", "nested", "flat"):
             _validate.refuse("routes", "auto, nested or flat", routes)

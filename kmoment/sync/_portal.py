@@ -32,6 +32,7 @@ from anyio.from_thread import BlockingPortal
 from .._engine.clock import monotonic
 from .._engine.state import ClientState
 from ..errors import ClientClosedError, UsageError, WrongLoopError
+from ._executor import DaemonExecutor
 from ._stream import PrefetchedStream
 
 P = ParamSpec("P")
@@ -103,7 +104,7 @@ class LoopThread:
         self._streams: set[PrefetchedStream] = set()
         ready = CallFuture[None]()
         try:
-            with _refusing_subinterpreters():
+            with _telling_why_no_thread():
                 self._thread = threading.Thread(
                     target=self._run, args=(ready,), name="kmoment", daemon=True
                 )
@@ -230,6 +231,7 @@ class LoopThread:
     async def _live(self, ready: CallFuture[None]) -> None:
         self._loop = asyncio.get_running_loop()
         vars(self._loop)["time"] = monotonic  # a clock that is frozen would end no pause
+        self._loop.set_default_executor(DaemonExecutor())
         self._threads = CapacityLimiter(inf)  # a batch has its own number of workers
         async with BlockingPortal() as self._portal:
             ready.give()
@@ -282,13 +284,16 @@ class LoopThread:
 
 
 @contextmanager
-def _refusing_subinterpreters() -> Iterator[None]:
+def _telling_why_no_thread() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "interpreter" not in str(error):  # such as "can't start new thread"
-            raise
-        raise UsageError(f"{error}: use kmoment.Client in the main interpreter") from None
+        said = str(error)
+        if "shutdown" in said:
+            raise ClientClosedError(f"{said}: make the client's first call earlier") from None
+        if "subinterpreter" in said.replace("(", "").replace(")", ""):
+            raise UsageError(f"{said}: use kmoment.Client in the main interpreter") from None
+        raise  # such as "can't start new thread"
 
 
 def _refuse_greenlet() -> None:
@@ -296,9 +301,8 @@ def _refuse_greenlet() -> None:
     with suppress(RuntimeError):
         asyncio.get_running_loop()
         raise UsageError(
-            "gevent runs this client's thread as a greenlet, beside an event loop that runs "
-            "already: share one client and its views, or use "
-            "monkey.patch_all(thread=False, queue=False)"
+            "an event loop runs already in the client's new thread, as among gevent's greenlets: "
+            "share one client and its views, or use monkey.patch_all(thread=False, queue=False)"
         )
 
 
