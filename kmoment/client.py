@@ -191,7 +191,8 @@ class AsyncClient(Viewable):
             must not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
-        :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :param on_progress: Called with a ``Progress`` for each outcome handed on. In async
+            code it may be async, and is awaited before the outcome is handed on.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return AsyncBatch(

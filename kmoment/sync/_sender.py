@@ -18,7 +18,7 @@ from .._engine.state import ClientState
 from .._protocol.call import Call
 from ..errors import ClientClosedError, OutcomeUnknownError
 from ..models import Audience
-from . import _executor as _  # noqa: F401 - cannot be imported once the interpreter exits
+from . import _executor  # noqa: F401 - cannot be imported once the interpreter exits
 
 if TYPE_CHECKING:
     from ._portal import LoopThread
