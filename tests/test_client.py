@@ -314,9 +314,8 @@ def test_a_loop_that_was_closed_during_calls(silent_url: str) -> None:
             asyncio.run(client.with_options(deadline=0.1).locations.depth1())
         state = client._dispatcher.state
         assert (state.live, state.slots._free) == (0, 2)
-        for call in calls:
-            call._log_destroy_pending = False  # asyncio's own message is the program's due
-        del call, calls
+        while calls:
+            calls.pop()._log_destroy_pending = False  # asyncio's own message is the program's due
         gc.collect()
         assert (state.live, state.slots._free) == (0, 2)
         asyncio.run(client.aclose())

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from importlib import import_module
 from typing import Any
 
 URL, TOKEN = "", ""
@@ -84,13 +85,14 @@ async def over_tls() -> None:
 # -- Greenlets --------------------------------------------------------------------------
 
 
+def patched_by_gevent(**which: bool) -> Any:
+    import_module("gevent.monkey").patch_all(**which)
+    return import_module("gevent")
+
+
 def gevent_greenlets() -> None:
     """Greenlets share a client and go on while it waits; a greenlet that is killed harms none."""
-    from gevent import monkey
-
-    monkey.patch_all()
-    import gevent
-
+    gevent = patched_by_gevent()
     client = make()
     use(client)
     ticks: list[int] = []
@@ -112,9 +114,7 @@ def gevent_greenlets() -> None:
 
 def gevent_second_loop() -> None:
     """Where greenlets cannot work, beside another event loop, the error says what to do."""
-    from gevent import monkey
-
-    monkey.patch_all()
+    patched_by_gevent()
     import kmoment
 
     client = make()
@@ -132,9 +132,7 @@ def gevent_second_loop() -> None:
 
 def gevent_without_threads() -> None:
     """With real threads there may be any number of clients."""
-    from gevent import monkey
-
-    monkey.patch_all(thread=False, queue=False)
+    patched_by_gevent(thread=False, queue=False)
     use(make())
     with make() as client:
         use(client)
@@ -244,11 +242,8 @@ def from_a_zip() -> None:
 
 def subinterpreter() -> None:
     """A client works there, or says why not; the main interpreter's goes on."""
-    try:
-        import _interpreters as interpreters  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        import _xxsubinterpreters as interpreters  # pyright: ignore[reportMissingImports]
-
+    name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    interpreters = import_module(name)
     client = make()
     use(client)
     for isolated in (True, False):
@@ -279,7 +274,7 @@ except kmoment.UsageError as error:
 def slow_names() -> None:
     """Exit does not wait for an address that takes a minute, nor does closing."""
     global URL
-    socket.getaddrinfo = lambda *args, **kwargs: time.sleep(60)  # type: ignore[assignment,misc]
+    socket.getaddrinfo = lambda *args, **kwargs: time.sleep(60)  # type: ignore[assignment]
     URL = URL.replace("127.0.0.1", "localhost")
     client = make()
     names = [str(number) for number in range(8)]
