@@ -98,6 +98,7 @@ class LoopThread:
         self.state = state
         self._pid = os.getpid()
         self._ending = False
+        self._over = False
         self._unwanted = False
         self._waiting: set[CallFuture[Any]] = set()
         self._tasks: dict[CallFuture[Any], asyncio.Task[Any]] = {}
@@ -241,7 +242,12 @@ class LoopThread:
                 await self._portal.sleep_until_stopped()
             finally:
                 self._ending = True
-                await self.state.close(0)
+                try:
+                    await self.state.close(0)
+                    for stream in tuple(self._streams):
+                        await stream.aclose()
+                finally:
+                    self._over = True
 
     def _post(self, function: Callable[..., object], *args: Any) -> None:
         try:
@@ -254,8 +260,8 @@ class LoopThread:
 
     def _begin(self, future: CallFuture[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         cancel_token = _cancel_token.get()
-        if cancel_token is not None and cancel_token.stopped:
-            future.give_up()
+        if self._over or (cancel_token is not None and cancel_token.stopped):
+            future.give_up()  # a task that begins when the loop ends would never end
             return
         task = self._tasks[future] = self._spawn(work())
         task.add_done_callback(lambda task: self._end(future, task))
