@@ -6,6 +6,7 @@ import gc
 import inspect
 import logging
 import pickle
+import ssl
 import sys
 import traceback
 import warnings
@@ -14,6 +15,7 @@ from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
+import trustme
 from anyio.from_thread import start_blocking_portal
 
 import kmoment
@@ -262,6 +264,27 @@ def test_a_client_goes_on_after_its_loop_was_closed(sandbox: Sandbox, new_loop: 
     assert asked == [1]
     # uvloop's loop itself warns, while it closes, in debug mode.
     assert not [it for it in heard if "<TCPTransport" not in str(it.message)]
+
+
+def test_a_client_goes_on_after_its_loop_was_closed_over_tls() -> None:
+    """Kept TLS connections of a closed loop are dropped without a word."""
+    authority, trusting = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(trusting)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    server = FaultServer(serving)
+    server.default = Answer(200, b"[]")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(server),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error", ResourceWarning)
+        client = kmoment.AsyncClient(TOKEN, base_url=server.url, ssl=trusting)
+        for _ in range(3):
+            assert asyncio.run(client.locations.depth1()) == []
+        del client
+        gc.collect()
 
 
 def test_a_client_whose_loop_was_closed_keeps_no_socket(
