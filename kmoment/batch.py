@@ -18,18 +18,20 @@ In blocking code it is the same without `async` and `await`.
   (`ordered=False`).
 * Leaving the loop, Ctrl-C and cancellation stop the work. Then `batch.collected` and `batch.rest`
   have the outcome of every input that was begun.
-* `on_progress=` is called with a `Progress`; `progress_bar()` draws it.
+* `on_progress=` is called with a `Progress`; `progress_bar()` draws it. In async code it may be an
+  async function, which is awaited. In blocking code it runs on your thread.
 """
 
 import logging
-import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from . import _validate
 from ._batch.worker_pool import WorkerPool
+from ._engine.clock import monotonic
 from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
 
 __all__ = ["AsyncBatch", "Outcome", "OutcomeStatus", "Outcomes", "Progress", "progress_bar"]
@@ -41,6 +43,7 @@ AsyncInputs = Iterable[I] | AsyncIterable[I]
 OnProgress = Callable[[Progress], object]
 
 _log: Final = logging.getLogger("kmoment")
+_CALLBACK_FAILED: Final = "the progress callback has failed"
 
 
 class ProgressCounter:
@@ -49,26 +52,47 @@ class ProgressCounter:
     def __init__(self, total: int | None, listener: OnProgress | None) -> None:
         self.total = total
         self._listener = listener
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._done = 0
         self._failed = 0
+        self._warned = False
 
     @property
     def progress(self) -> Progress:
         """How far it has come."""
-        seconds = max(time.monotonic() - self._began, 1e-9)
+        seconds = max(monotonic() - self._began, 1e-9)
         return Progress(self._done, self._failed, self.total, self._done / seconds)
 
-    def count(self, outcome: Outcome[I, V]) -> Outcome[I, V]:
-        """*outcome*, counted."""
+    def count(self, outcome: Outcome[Any, Any]) -> None:
+        """Count *outcome* in blocking code, where nothing can be awaited."""
+        told = self._tell(outcome)
+        if told is None or not isawaitable(told):
+            return
+        if close := getattr(told, "close", None):
+            close()
+        if not self._warned:
+            self._warned = True
+            _log.error("the progress callback is async: a blocking batch does not await it")
+
+    async def count_async(self, outcome: Outcome[Any, Any]) -> None:
+        """Count *outcome*, and await what the callback returns."""
+        told = self._tell(outcome)
+        if told is not None and isawaitable(told):
+            try:
+                await told
+            except Exception:
+                _log.exception(_CALLBACK_FAILED)
+
+    def _tell(self, outcome: Outcome[Any, Any]) -> object:
         self._done += 1
         self._failed += not outcome.ok
-        if self._listener is not None:
-            try:
-                self._listener(self.progress)
-            except Exception:  # as with hooks: a callback must not break the work
-                _log.exception("the progress callback has failed")
-        return outcome
+        if self._listener is None:
+            return None
+        try:
+            return self._listener(self.progress)
+        except Exception:  # as with hooks: a callback must not break the work
+            _log.exception(_CALLBACK_FAILED)
+            return None
 
 
 class AsyncBatch(Generic[I, V]):
@@ -87,10 +111,13 @@ class AsyncBatch(Generic[I, V]):
         on_progress: OnProgress | None,
     ) -> None:
         total = checked_inputs(inputs, concurrency)
+        checked_progress(on_progress)
         workers = min(concurrency, max(1, concurrency if total is None else total))
         self._counter = ProgressCounter(total, on_progress)
         self._pool = WorkerPool(job, inputs, workers=workers, ordered=ordered)
         self._outcomes = self._pool.outcomes()
+        self._counted: list[Outcome[I, V]] = []
+        """An outcome that was not handed on, because its progress callback was stopped."""
         self.collected: Outcomes[I, V] = Outcomes()
         """The outcomes that :meth:`collect` has, also if it was stopped."""
 
@@ -102,20 +129,26 @@ class AsyncBatch(Generic[I, V]):
     @property
     def rest(self) -> Outcomes[I, V]:
         """After a stop: the outcomes of inputs that were begun and not handed on."""
-        return self._pool.rest
+        rest = [*self._counted, *self._pool.rest]
+        return Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Outcome[I, V]:
-        return self._counter.count(await anext(self._outcomes))
+        if not self._counted:
+            self._counted.append(await anext(self._outcomes))
+            await self._counter.count_async(self._counted[0])
+        return self._counted.pop()
 
     async def collect(self) -> Outcomes[I, V]:
         """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
+        self.collected += self._counted
+        self._counted.clear()
         try:
             async for outcome in self._outcomes:
                 self.collected.append(outcome)
-                self._counter.count(outcome)
+                await self._counter.count_async(outcome)
         finally:
             await self.aclose()
             self.collected += self.rest
@@ -144,6 +177,12 @@ def checked_inputs(inputs: Any, concurrency: int) -> int | None:
     if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable | AsyncIterable):
         _validate.refuse("inputs", "a collection of inputs", inputs)
     return len(inputs) if isinstance(inputs, Sized) else None
+
+
+def checked_progress(listener: object) -> None:
+    """Refuse what cannot be called."""
+    if listener is not None and not callable(listener):
+        _validate.refuse("on_progress", "a function of a Progress", listener)
 
 
 @contextmanager

@@ -43,7 +43,8 @@ class AsyncClient(Viewable):
             rows = await moment.account(1234).audiences.list()
 
     One client is one pool of connections, bound to the event loop of its first call, and safe
-    for any number of tasks. Make one and share it.
+    for any number of tasks. Make one and share it. Once that loop is closed, the client opens a
+    new pool in the loop of its next call.
     """
 
     def __init__(
@@ -205,7 +206,8 @@ class AsyncClient(Viewable):
             must not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
-        :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :param on_progress: Called with a ``Progress`` for each outcome handed on. In async
+            code it may be async, and is awaited before the outcome is handed on.
         :param deadline: Seconds for the batch. What is not done then is ``not attempted`` or, if
             it was sent, ``unknown``. Default: none.
         :raises InvalidArgumentError: An argument breaks its rule.
@@ -317,7 +319,7 @@ class AsyncClient(Viewable):
 
         May be called again, and before anything was opened.
 
-        :raises WrongLoopError: Another event loop's connections cannot be closed here.
+        :raises WrongLoopError: It belongs to another event loop, which is not closed.
         """
         await self._dispatcher.state.close()
 

@@ -11,6 +11,9 @@ thing, with its checks, retries, look-ups after a lost answer, and errors:
 
 For a server that keeps state and speaks HTTP, see ``kmoment.sandbox``; with a client of it,
 :func:`no_waiting` takes the pauses out.
+
+A ``Client`` does not mind a clock that freezegun has frozen. An ``AsyncClient`` waits by the clock
+of your event loop: give ``freeze_time(..., real_asyncio=True)``, or no pause there ever ends.
 """
 
 import asyncio

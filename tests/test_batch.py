@@ -9,7 +9,9 @@ import signal
 import threading
 import time
 import tracemalloc
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -315,6 +317,163 @@ async def test_a_progress_callback_that_fails_harms_nothing(
     outcomes = await moment.each(slower_first, [1], on_progress=lambda it: 1 / 0).collect()
     assert outcomes.values() == [10]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+class AsyncListener:
+    """An object that is called, and is async."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    async def __call__(self, progress: kmoment.Progress) -> None:
+        await asyncio.sleep(0.001)
+        self.told.append(progress.done)
+
+    async def method(self, progress: kmoment.Progress, *_: object) -> None:
+        await self(progress)
+
+
+def async_listeners(listener: AsyncListener) -> list[Any]:
+    """Every kind of callback that is recognisably async."""
+    return [
+        listener,
+        listener.method,
+        partial(listener.method),
+        partial(partial(listener)),
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", range(5))
+async def test_an_async_progress_callback_is_awaited(
+    moment: kmoment.AsyncClient, kind: int
+) -> None:
+    """It is awaited for each outcome before the outcome is handed on."""
+    listener = AsyncListener()
+    given = [*async_listeners(listener), lambda progress: listener(progress)][kind]
+    outcomes: list[int] = []
+    async for outcome in moment.each(slower_first, range(3), on_progress=given):
+        outcomes.append(outcome.index)
+        assert listener.told[-1] == len(outcomes)
+    await moment.each_account([1, 2], lambda account: nothing(), on_progress=given).collect()
+    assert listener.told == [1, 2, 3, 1, 2]
+
+
+async def nothing() -> None:
+    pass
+
+
+@pytest.mark.anyio
+async def test_places_and_trees_await_the_progress_callback() -> None:
+    """``depth2_each``, ``depth3_each`` and ``tree`` await an async callback too."""
+    listener = AsyncListener()
+    async with testing.Script(then=testing.answer(ROWS)).async_client() as client:
+        await client.locations.depth2_each(["a"], on_progress=listener).collect()
+        await client.locations.depth3_each(["a"], on_progress=listener).collect()
+        await client.locations.tree(on_progress=listener)
+    assert listener.told == [1, 1, 1]
+
+
+@pytest.mark.anyio
+async def test_an_async_progress_callback_that_fails_harms_nothing(
+    moment: kmoment.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its error is logged, and the batch goes on."""
+
+    async def fail(progress: kmoment.Progress) -> None:
+        raise ValueError
+
+    outcomes = await moment.each(slower_first, [1], on_progress=fail).collect()
+    assert outcomes.values() == [10]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_stopping_in_an_async_callback_loses_nothing(
+    moment: kmoment.AsyncClient, ordered: bool
+) -> None:
+    """An outcome whose callback was cancelled comes next, or is in ``rest``."""
+
+    async def hang(progress: kmoment.Progress) -> None:
+        await asyncio.sleep(0 if progress.done == 1 else 60)
+
+    batch = moment.each(one_less, range(5), concurrency=1, ordered=ordered, on_progress=hang)
+    assert (await anext(batch)).index == 0
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await anext(batch)
+        assert (await anext(batch)).index == batch.progress.done - 1
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await anext(batch)
+    await batch.aclose()
+    assert [outcome.index for outcome in batch.rest][:1] == [3]
+    assert [outcome.index for outcome in await batch.collect()][:1] == [3]
+
+
+async def one_less(number: int) -> int:
+    return number - 1
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_blocking_code_refuses_an_async_progress_callback(
+    blocking: kmoment.Client, kind: int
+) -> None:
+    """One clear error, before anything is sent."""
+    given = async_listeners(AsyncListener())[kind]
+    for begin in (
+        lambda: blocking.each(int, [1], on_progress=given),
+        lambda: blocking.each_account([1], lambda _: 1, on_progress=given),
+        lambda: blocking.locations.depth2_each(["a"], on_progress=given),
+        lambda: blocking.locations.depth3_each(["a"], on_progress=given),
+        lambda: blocking.locations.tree(on_progress=given),
+    ):
+        with pytest.raises(kmoment.InvalidArgumentError, match="on_progress must not be async"):
+            begin()
+
+
+@pytest.mark.anyio
+async def test_a_progress_callback_is_callable(
+    blocking: kmoment.Client, moment: kmoment.AsyncClient
+) -> None:
+    """Anything else is refused by both clients."""
+    wrong: Any = "bar"
+    for begin in (blocking.locations.depth2_each, moment.locations.depth2_each):
+        with pytest.raises(kmoment.InvalidArgumentError, match="on_progress must be a function"):
+            begin(["a"], on_progress=wrong)
+
+
+def test_an_awaitable_from_a_progress_callback_of_blocking_code(
+    blocking: kmoment.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is closed, so that Python does not warn about it, and the log says so once."""
+    listener = AsyncListener()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batch = blocking.locations.depth3_each(list("abc"), on_progress=lambda it: listener(it))
+        assert len(list(batch)) == 3
+        gc.collect()
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "does not await" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["depth3", "function"])
+def test_a_progress_callback_of_blocking_code_runs_on_its_thread(
+    blocking: kmoment.Client, method: str
+) -> None:
+    """It may use what belongs to that thread, whoever runs the calls."""
+    threads = set[threading.Thread]()
+
+    def listener(progress: kmoment.Progress) -> None:
+        threads.add(threading.current_thread())
+
+    depth3 = blocking.locations.depth3
+    job = depth3 if method == "depth3" else lambda it: depth3(it)
+    blocking.each(job, list("abc"), on_progress=listener).collect()
+    list(blocking.each(job, list("abc"), on_progress=listener))
+    assert threads == {threading.current_thread()}
 
 
 def test_a_bar_in_the_terminal(

@@ -1,6 +1,7 @@
 """The public names of each object. They are the same for both clients and have docstrings."""
 
 import inspect
+import pydoc
 from typing import Any
 
 import pytest
@@ -149,3 +150,74 @@ def test_a_view_needs_the_environment_no_more(monkeypatch: pytest.MonkeyPatch) -
 def test_a_client_that_was_refused_has_a_repr(kind: type) -> None:
     """A client without settings has a repr, because a traceback with locals may show it."""
     assert repr(kind.__new__(kind, TOKEN)) == f"<{kind.__name__}>"
+
+
+# -- Completion and help ------------------------------------------------------------------
+
+SETS = (
+    "ages genders locations depth2_locations depth3_locations ufo_interests ufo_business_types "
+    "cohort_targetings talk_channel_targetings sync_app_targetings extra"
+)
+FOR_DISPLAY = "customer_file_targetings tracker_targetings"
+FOR_MESSAGE = "talk_channel_group_targetings"
+TYPES = "name type age_type gender_type location_type"
+OPTIONS = "max_attempts deadline reconcile_delays"
+SETTINGS = (
+    "token base_url timeout deadline insecure proxy trust_env ssl max_connections max_body_bytes "
+    "routes max_attempts reconcile_delays periods hooks"
+)
+BATCH = "concurrency ordered on_progress"
+SHOWN = {
+    "kmoment.AudienceDraft.display": f"name {SETS} {FOR_DISPLAY}",
+    "kmoment.AudienceDraft.message": f"name {SETS} {FOR_MESSAGE}",
+    "draft.replace": f"{TYPES} {SETS} {FOR_DISPLAY} {FOR_MESSAGE}",
+    "kmoment.Client": SETTINGS,
+    "kmoment.AsyncClient": SETTINGS,
+    "client.with_options": OPTIONS,
+    "moment.with_options": OPTIONS,
+    "client.with_options(deadline=5).with_options": OPTIONS,
+    "client.each": f"method inputs {BATCH}",
+    "moment.each": f"method inputs {BATCH}",
+    "client.locations.depth3_each": f"keywords {BATCH}",
+    "moment.account(1).audiences.update": "audience_id audience",
+}
+BEGINNING = """
+import kmoment
+client, moment = kmoment.Client("x"), kmoment.AsyncClient("x")
+draft = kmoment.AudienceDraft.display("x")
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(BEGINNING, names)
+    return names
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_completion_shows_every_parameter(code: str, notebook: dict[str, Any]) -> None:
+    """Jedi shows and completes each by its name, in a notebook and in a file."""
+    jedi = pytest.importorskip("jedi")
+    expected = set(SHOWN[code].split())
+    *_, last = sorted(expected)
+    for call, ask in (
+        (f"{code}(", lambda text: jedi.Interpreter(text, [notebook])),
+        (f"{BEGINNING}{code}(", jedi.Script),
+    ):
+        (signature,) = ask(call).get_signatures()
+        assert {it.name for it in signature.params} - {"self"} == expected
+        if signature.params[-1].kind is inspect.Parameter.KEYWORD_ONLY:
+            assert f"{last}=" in {it.name for it in ask(call + last[:-1]).complete()}
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_help_shows_every_parameter(code: str, notebook: dict[str, Any]) -> None:
+    """``inspect.signature`` and ``help`` have each by its name, with no ``**``."""
+    method = eval(code, notebook)
+    shown = inspect.signature(method).parameters
+    assert set(shown) == set(SHOWN[code].split())
+    kinds = {it.kind for it in shown.values()}
+    assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    text = pydoc.plain(pydoc.render_doc(method))
+    assert all(f"{name}: " in text for name in shown)

@@ -23,6 +23,7 @@ from aiohttp.connector import Connection
 
 from .._protocol.http import Request
 from .._secret import Secret
+from .closed_loop import last_step
 from .context import AttemptState
 
 SPOKE_FIRST: Final = "the server spoke before it was asked"
@@ -162,13 +163,14 @@ class DirectPool:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._kept.close()
-        await self._fresh.close()
+        for connector in (self._kept, self._fresh):
+            end_stranded(connector, self._loop)
+            await connector.close()
 
     def drop(self) -> None:
         """Close every connection, as far as that goes without waiting."""
         for connector in (self._kept, self._fresh):
-            close_now(connector)
+            close_now(connector, self._loop)
 
 
 def open_socket(address: Any) -> socket.socket:
@@ -203,7 +205,20 @@ def end_upgraded(response: aiohttp.ClientResponse, protocol: Any) -> None:
         protocol.close()
 
 
-def close_now(connector: aiohttp.BaseConnector) -> None:
+def close_now(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
     """Close *connector* as far as that goes without waiting."""
+    end_stranded(connector, loop)
     with suppress(StopIteration):
         next(connector.close().__await__())
+
+
+def end_stranded(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
+    """Close the sockets that a closed *loop* has left open."""
+    if not loop.is_closed():
+        return
+    kept: Any = getattr(connector, "_conns", {}).values()
+    protocols = [protocol for connections in kept for protocol, _ in connections]
+    with last_step(loop):
+        for protocol in (*protocols, *getattr(connector, "_acquired", ())):
+            if protocol.transport is not None:
+                protocol.transport.abort()

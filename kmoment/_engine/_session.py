@@ -4,6 +4,7 @@ Slower, but with the same promises: a middleware keeps the session from sending 
 tells the moment of sending; redirects, cookies and ~/.netrc are switched off.
 """
 
+import asyncio
 import ssl as ssl_module
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,7 @@ import aiohttp
 
 from .._protocol.http import Request, TransportError
 from .._secret import Secret
-from ._aiohttp import ATTEMPT, SPOKE_FIRST, close_now, end_upgraded, open_socket
+from ._aiohttp import ATTEMPT, SPOKE_FIRST, close_now, end_stranded, end_upgraded, open_socket
 from .aiohttp_errors import explain, silent
 from .context import AttemptState
 
@@ -27,6 +28,7 @@ class SessionPool:
         ssl: ssl_module.SSLContext | bool,
         proxy: Secret,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._proxy = proxy
         kept = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket)
         fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket, force_close=True)
@@ -59,15 +61,16 @@ class SessionPool:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._kept.close()
-        await self._fresh.close()
+        for session in (self._kept, self._fresh):
+            end_stranded(cast("aiohttp.BaseConnector", session.connector), self._loop)
+            await session.close()
 
     def drop(self) -> None:
         """Close every connection, as far as that goes without waiting."""
         for session in (self._kept, self._fresh):
             connector = cast("aiohttp.BaseConnector", session.connector)
             session.detach()
-            close_now(connector)
+            close_now(connector, self._loop)
 
 
 def _session(

@@ -97,7 +97,11 @@ class ClientSettings:
         from . import transport as _  # noqa: F401
 
         if not isinstance(ssl, ssl_module.SSLContext | None):
-            _validate.refuse("ssl", "an ssl.SSLContext", ssl)
+            # truststore puts another class in its place.
+            rule = (
+                "an ssl.SSLContext, and made after truststore.inject_into_ssl() if that is called"
+            )
+            _validate.refuse("ssl", rule, ssl)
         if routes not in ("auto", "nested", "flat"):
             _validate.refuse("routes", "auto, nested or flat", routes)
         url = _base_url(base_url, insecure)

@@ -1,6 +1,7 @@
 """What a client and all its views share: everything that belongs to one event loop."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ from .._policies.circuit_breaker import CircuitBreakers
 from .._policies.retry_budget import PER_CONNECTION, Budget
 from ..errors import ClientClosedError, WrongLoopError
 from .admission import FairSemaphore, LimitStatus, RateLimiterStore
+from .closed_loop import last_step
 from .host_gate import HostGate
 from .listing import Listings
 from .settings import ClientSettings, Sends
@@ -23,11 +25,13 @@ DRAIN_SECONDS: Final = 5.0
 _SEEN: Final = 10_000
 """Ids kept in memory: more than one list of audiences shows."""
 
+_entering: Final = threading.RLock()
+
 
 class ClientState:
     """Opened by the first call, in its event loop, and closed once for all views.
 
-    A forked process and a new event loop make another one from the same settings.
+    A new event loop begins it anew once the one before is closed. A forked process makes another.
     """
 
     clock: Callable[[], float]
@@ -37,14 +41,20 @@ class ClientState:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.token: TokenSource = TokenSource(settings.token)
+        self.seen: deque[int] = deque(maxlen=_SEEN)
+        """Ids of audiences that answers have shown. A stale list may not show them yet."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.closed: bool = False
+        self._begin(settings)
+
+    def _begin(self, settings: ClientSettings) -> None:
+        """Make what belongs to one event loop."""
         self.slots: FairSemaphore = FairSemaphore(settings.max_connections)
         self.breakers: CircuitBreakers = CircuitBreakers()
         self.budget: Budget = Budget(PER_CONNECTION * settings.max_connections)
         self.listings: Listings = Listings()
         self.idents: Iterator[int] = count(1)
         self.transport: Sends | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.closed: bool = False
         self.live: int = 0
         """Calls under way."""
         self.quiet: asyncio.Event = asyncio.Event()
@@ -53,23 +63,44 @@ class ClientState:
             WeakValueDictionary()
         )
         """Creates under way, by account and name: one at a time."""
-        self.seen: deque[int] = deque(maxlen=_SEEN)
-        """Ids of audiences that answers have shown. A stale list may not show them yet."""
 
     def open(self, settings: ClientSettings) -> None:
-        """Get ready for a call in the running loop."""
+        """Get ready for a call in the running loop. Begin anew if the loop before is closed."""
         if self.closed:
             raise ClientClosedError("the client is closed; make a new one")
-        if self.transport is None:
-            self._begin(settings, _running_loop())
-        self._check_loop()
+        loop = _running_loop()
+        if loop is not self.loop:
+            self._enter_loop(loop, settings)
 
-    def _begin(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
-        self.limiters = settings.new_limiters(loop.time, loop.call_at)
-        self.gate = HostGate(loop.time, settings.base_url)
-        self.transport = settings.new_transport(settings)
+    def _leave_loop(self) -> None:
+        """End what a closed loop has left behind. Refuse to leave any other loop."""
+        if self.loop is None or self.transport is None:
+            return
+        if not self.loop.is_closed():
+            raise WrongLoopError(
+                "the client belongs to the event loop of its first call, which is not closed; "
+                "make one per loop"
+            )
+        transport, self.transport = self.transport, None
+        with last_step(self.loop), suppress(RuntimeError):  # of what waits for a closed loop
+            self.timeouts.abandon()
+            for _ in transport.aclose().__await__():
+                pass
+
+    def _enter_loop(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
+        with _entering:
+            self._leave_loop()  # another thread may have been first
+            if self.loop is loop:  # what it left has called
+                return
+            if self.loop is not None:
+                self.token = self.token.in_another_loop()
+                self._begin(settings)
+            self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
+            self.limiters = settings.new_limiters(loop.time, loop.call_at)
+            self.gate = HostGate(loop.time, settings.base_url)
+            self.transport = settings.new_transport(settings)
+            self.loop = loop
+
 
     def limits(self) -> list[LimitStatus]:
         """What is known of every limit."""
@@ -93,8 +124,8 @@ class ClientState:
 
         :param seconds: Default: :data:`DRAIN_SECONDS`.
         """
-        if self.transport is not None:
-            self._check_loop()
+        if self.loop is not None and self.loop is not _running_loop():
+            self._leave_loop()
         self.closed = True
         if self.transport is not None:
             try:
@@ -105,12 +136,6 @@ class ClientState:
 
     def __str__(self) -> str:
         return "closed" if self.closed else "open" if self.transport else "not opened yet"
-
-    def _check_loop(self) -> None:
-        if _running_loop() is not self.loop:
-            raise WrongLoopError(
-                "the client belongs to the event loop of its first call; make one per loop"
-            )
 
     async def _drain(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -6,7 +6,8 @@ to the earliest of these moments, then checks all calls.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from enum import Enum
 from math import inf
 from typing import Any
@@ -128,6 +129,15 @@ class TimeoutScheduler:
         self._closing = True
         if not self._timeouts:
             self._cancel_timer()
+
+    def abandon(self) -> None:
+        """End the calls that the loop had when it was closed: it will never run them again."""
+        for timeout in tuple(self._timeouts):
+            timeout.task.cancel()  # what it waits for is not reported as lost
+            work = timeout.task.get_coro()
+            with suppress(Exception):  # of code that awaits while it is ended
+                if isinstance(work, Coroutine):
+                    work.close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

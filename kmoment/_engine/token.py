@@ -24,6 +24,12 @@ class TokenSource:
         self._known = None if callable(given.reveal()) else checked_token(given)
         self._asking = asyncio.Lock()
 
+    def in_another_loop(self) -> "TokenSource":
+        """The same source, with what is known, for another event loop."""
+        source = TokenSource(self._given)
+        source._known = self._known
+        return source
+
     @property
     def known(self) -> Secret | None:
         """The token, if nobody has to be asked for it."""

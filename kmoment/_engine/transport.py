@@ -46,6 +46,7 @@ class Transport:
         proxy: Secret | None,
         ssl: ssl_module.SSLContext | None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
         headers: dict[str, str] = {
@@ -148,10 +149,15 @@ class Transport:
         await self._pool.aclose()
 
     def __del__(self) -> None:
-        """Warn once about a client that nobody closed. aiohttp would warn twice."""
+        """Warn once about a client that nobody closed. aiohttp would warn twice.
+
+        Where its loop is closed there is nothing left to close, and so nothing to warn about.
+        """
         if self._pool.closed:
             return
         self._pool.drop()
+        if self._loop.is_closed():
+            return
         warnings.warn(
             "a kmoment.AsyncClient was never closed: use `async with`, or await its aclose()",
             ResourceWarning,

@@ -8,7 +8,7 @@ https://developers.kakao.com/docs/latest/en/kakaomoment/audience
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Any, Final, Self, TypeVar
 
 import attrs
 
@@ -26,10 +26,19 @@ from .entries import (
 )
 from .enums import Age, AgeType, AudienceType, Gender, GenderType, LocationType
 from .locations import Depth2Location, Depth3Location, Location
-from .members import DisplayTargeting, Members, MessageTargeting
 from .targeting import CategoryData
 
 E = TypeVar("E", bound=OpenEnum)
+
+
+class _Unchanged:
+    """Stands for an argument that was not given, where ``None`` means something."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+UNCHANGED: Final[Any] = _Unchanged()
 
 
 @attrs.frozen(
@@ -129,18 +138,106 @@ class AudienceDraft(Model):
         )
 
     @classmethod
-    def display(cls, name: str, **targeting: Unpack[DisplayTargeting]) -> Self:
+    def display(
+        cls,
+        name: str,
+        *,
+        ages: Iterable[Age | str] | None = None,
+        genders: Iterable[Gender | str] | None = None,
+        locations: Iterable[Location] | None = None,
+        depth2_locations: Iterable[Depth2Location] | None = None,
+        depth3_locations: Iterable[Depth3Location] | None = None,
+        ufo_interests: Iterable[CategoryData | str] | None = None,
+        ufo_business_types: Iterable[CategoryData | str] | None = None,
+        customer_file_targetings: Iterable[CustomerFileTargeting] | None = None,
+        tracker_targetings: Iterable[TrackerTargeting] | None = None,
+        cohort_targetings: Iterable[CohortTargeting] | None = None,
+        talk_channel_targetings: Iterable[TalkChannelTargeting] | None = None,
+        sync_app_targetings: Iterable[SyncAppTargeting] | None = None,
+        extra: Mapping[str, Any] = NO_EXTRA,
+    ) -> Self:
         """A DISPLAY audience. Takes ``AudienceDraft``'s sets, except those for MESSAGE only."""
-        return cls(name, AudienceType.DISPLAY, **targeting)
+        return cls(
+            name,
+            AudienceType.DISPLAY,
+            ages=ages,
+            genders=genders,
+            locations=locations,
+            depth2_locations=depth2_locations,
+            depth3_locations=depth3_locations,
+            ufo_interests=ufo_interests,
+            ufo_business_types=ufo_business_types,
+            customer_file_targetings=customer_file_targetings,
+            tracker_targetings=tracker_targetings,
+            cohort_targetings=cohort_targetings,
+            talk_channel_targetings=talk_channel_targetings,
+            sync_app_targetings=sync_app_targetings,
+            extra=extra,
+        )
 
     @classmethod
-    def message(cls, name: str, **targeting: Unpack[MessageTargeting]) -> Self:
+    def message(
+        cls,
+        name: str,
+        *,
+        ages: Iterable[Age | str] | None = None,
+        genders: Iterable[Gender | str] | None = None,
+        locations: Iterable[Location] | None = None,
+        depth2_locations: Iterable[Depth2Location] | None = None,
+        depth3_locations: Iterable[Depth3Location] | None = None,
+        ufo_interests: Iterable[CategoryData | str] | None = None,
+        ufo_business_types: Iterable[CategoryData | str] | None = None,
+        cohort_targetings: Iterable[CohortTargeting] | None = None,
+        talk_channel_targetings: Iterable[TalkChannelTargeting] | None = None,
+        sync_app_targetings: Iterable[SyncAppTargeting] | None = None,
+        talk_channel_group_targetings: Iterable[TalkChannelGroupTargeting] | None = None,
+        extra: Mapping[str, Any] = NO_EXTRA,
+    ) -> Self:
         """A MESSAGE audience. Takes ``AudienceDraft``'s sets, except those for DISPLAY only."""
-        return cls(name, AudienceType.MESSAGE, **targeting)
+        return cls(
+            name,
+            AudienceType.MESSAGE,
+            ages=ages,
+            genders=genders,
+            locations=locations,
+            depth2_locations=depth2_locations,
+            depth3_locations=depth3_locations,
+            ufo_interests=ufo_interests,
+            ufo_business_types=ufo_business_types,
+            cohort_targetings=cohort_targetings,
+            talk_channel_targetings=talk_channel_targetings,
+            sync_app_targetings=sync_app_targetings,
+            talk_channel_group_targetings=talk_channel_group_targetings,
+            extra=extra,
+        )
 
-    def replace(self, **changes: Unpack[Members]) -> Self:
+    def replace(
+        self,
+        *,
+        name: str = UNCHANGED,
+        type: AudienceType | str = UNCHANGED,
+        age_type: AgeType | str | None = UNCHANGED,
+        ages: Iterable[Age | str] | None = UNCHANGED,
+        gender_type: GenderType | str | None = UNCHANGED,
+        genders: Iterable[Gender | str] | None = UNCHANGED,
+        location_type: LocationType | str | None = UNCHANGED,
+        locations: Iterable[Location] | None = UNCHANGED,
+        depth2_locations: Iterable[Depth2Location] | None = UNCHANGED,
+        depth3_locations: Iterable[Depth3Location] | None = UNCHANGED,
+        ufo_interests: Iterable[CategoryData | str] | None = UNCHANGED,
+        ufo_business_types: Iterable[CategoryData | str] | None = UNCHANGED,
+        customer_file_targetings: Iterable[CustomerFileTargeting] | None = UNCHANGED,
+        tracker_targetings: Iterable[TrackerTargeting] | None = UNCHANGED,
+        cohort_targetings: Iterable[CohortTargeting] | None = UNCHANGED,
+        talk_channel_targetings: Iterable[TalkChannelTargeting] | None = UNCHANGED,
+        sync_app_targetings: Iterable[SyncAppTargeting] | None = UNCHANGED,
+        talk_channel_group_targetings: Iterable[TalkChannelGroupTargeting] | None = UNCHANGED,
+        extra: Mapping[str, Any] = UNCHANGED,
+    ) -> Self:
         """A copy with other members: ``draft.replace(name="New name", ages=None)``."""
-        return attrs.evolve(self, **changes)
+        given = dict(locals())
+        del given["self"]
+        return attrs.evolve(self, **{k: v for k, v in given.items() if v is not UNCHANGED})
 
     def resolved(self) -> Self:
         """A copy in which ``age_type``, ``gender_type`` and ``location_type`` are filled in.

@@ -8,7 +8,7 @@ from .. import _validate
 from .._protocol.call import Call
 from .._protocol.endpoints import DEPTH1, DEPTH2, DEPTH3
 from .._sender import AsyncSender
-from ..batch import AsyncBatch, OnProgress
+from ..batch import AsyncBatch, OnProgress, checked_progress
 from ..models import Depth2Location, Depth3Location, Location
 from ..tree import LocationTree, full_name
 
@@ -154,6 +154,7 @@ class AsyncLocations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
+        checked_progress(on_progress)
         if kept := LocationTree.kept(file, max_age):
             return kept
         depth1 = await self.depth1()

@@ -12,7 +12,11 @@ variables of the caller are seen there, errors are the same, and a traceback sho
 | running event loop (Jupyter, an `async def`) | works, blocks that loop, and warns once |
 | `fork`, multiprocessing, gunicorn preload, Celery prefork | each process gets its own thread |
 | Ctrl-C in a call | comes out at once, stops the request; the client stays usable |
-| interpreter exit with calls under way | waits a second at most |
+| interpreter exit with calls under way | waits a second at most, also for an address |
+| a call from an `atexit` handler | works, or `ClientClosedError` if no thread can start any more |
+| gevent's `patch_all()` | greenlets share one client; a second event loop is a `UsageError` |
+| a clock that freezegun has stopped | pauses, deadlines and closing take real time |
+| a subinterpreter | works if it allows daemon threads, else `UsageError` |
 | called from its own thread (a token callable) | `WrongLoopError` instead of a deadlock |
 
 `sync/resources` is made from `kmoment/resources` by `nox -s mirror`.

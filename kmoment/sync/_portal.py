@@ -18,8 +18,8 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
@@ -29,8 +29,10 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
 
+from .._engine.clock import monotonic
 from .._engine.state import ClientState
-from ..errors import ClientClosedError, WrongLoopError
+from ..errors import ClientClosedError, UsageError, WrongLoopError
+from ._executor import DaemonExecutor
 from ._stream import PrefetchedStream
 
 P = ParamSpec("P")
@@ -96,16 +98,18 @@ class LoopThread:
         self.state = state
         self._pid = os.getpid()
         self._ending = False
+        self._over = False
         self._unwanted = False
         self._waiting: set[CallFuture[Any]] = set()
         self._tasks: dict[CallFuture[Any], asyncio.Task[Any]] = {}
         self._streams: set[PrefetchedStream] = set()
         ready = CallFuture[None]()
-        self._thread = threading.Thread(
-            target=self._run, args=(ready,), name="kmoment", daemon=True
-        )
         try:
-            self._thread.start()
+            with _telling_why_no_thread():
+                self._thread = threading.Thread(
+                    target=self._run, args=(ready,), name="kmoment", daemon=True
+                )
+                self._thread.start()
             ready.take()
         except BaseException:
             self._unwanted = True
@@ -208,9 +212,14 @@ class LoopThread:
         """Whether the caller is on the thread itself, where waiting would never end."""
         return threading.current_thread() is self._thread  # thread idents are reused
 
+    def runs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether *loop* is the thread's own."""
+        return loop is self._loop
+
     def _run(self, ready: CallFuture[None]) -> None:
-        failure = None
+        failure: BaseException | None = None
         try:
+            _refuse_greenlet()
             anyio.run(self._live, ready)
         except BaseException as error:  # e.g. no file descriptor left for the loop
             failure = error
@@ -222,6 +231,8 @@ class LoopThread:
 
     async def _live(self, ready: CallFuture[None]) -> None:
         self._loop = asyncio.get_running_loop()
+        vars(self._loop)["time"] = monotonic  # a clock that is frozen would end no pause
+        self._loop.set_default_executor(DaemonExecutor())
         self._threads = CapacityLimiter(inf)  # a batch has its own number of workers
         async with BlockingPortal() as self._portal:
             ready.give()
@@ -231,7 +242,12 @@ class LoopThread:
                 await self._portal.sleep_until_stopped()
             finally:
                 self._ending = True
-                await self.state.close(0)
+                try:
+                    await self.state.close(0)
+                    for stream in tuple(self._streams):
+                        await stream.aclose()
+                finally:
+                    self._over = True
 
     def _post(self, function: Callable[..., object], *args: Any) -> None:
         try:
@@ -244,8 +260,8 @@ class LoopThread:
 
     def _begin(self, future: CallFuture[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         cancel_token = _cancel_token.get()
-        if cancel_token is not None and cancel_token.stopped:
-            future.give_up()
+        if self._over or (cancel_token is not None and cancel_token.stopped):
+            future.give_up()  # a task that begins when the loop ends would never end
             return
         task = self._tasks[future] = self._spawn(work())
         task.add_done_callback(lambda task: self._end(future, task))
@@ -271,6 +287,29 @@ class LoopThread:
             self._tasks[future].cancel()
         else:
             future.give_up()  # it was stopped before it began
+
+
+@contextmanager
+def _telling_why_no_thread() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error)
+        if "shutdown" in said:
+            raise ClientClosedError(f"{said}: make the client's first call earlier") from None
+        if "subinterpreter" in said.replace("(", "").replace(")", ""):
+            raise UsageError(f"{said}: use kmoment.Client in the main interpreter") from None
+        raise  # such as "can't start new thread"
+
+
+def _refuse_greenlet() -> None:
+    """One thread runs one event loop, and under gevent all greenlets are one thread."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            "an event loop runs already in the client's new thread, as among gevent's greenlets: "
+            "share one client and its views, or use monkey.patch_all(thread=False, queue=False)"
+        )
 
 
 class CancelToken:

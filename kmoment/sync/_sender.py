@@ -18,6 +18,7 @@ from .._engine.state import ClientState
 from .._protocol.call import Call
 from ..errors import ClientClosedError, OutcomeUnknownError
 from ..models import Audience
+from . import _executor  # noqa: F401 - cannot be imported once the interpreter exits
 
 if TYPE_CHECKING:
     from ._portal import LoopThread
@@ -90,7 +91,7 @@ class Sender:
     def open(self) -> "LoopThread":
         """The running thread. Warns once if waiting for it blocks an event loop."""
         thread = self.owner.open()
-        if not self.owner.warned and not thread.in_loop_thread and _in_running_loop():
+        if not self.owner.warned and _blocks_a_loop(thread):
             self.owner.warned = True
             _warn()
         return thread
@@ -100,9 +101,10 @@ class Sender:
         return Dispatcher(self.settings, thread.state)
 
 
-def _in_running_loop() -> bool:
+def _blocks_a_loop(thread: "LoopThread") -> bool:
+    # Under gevent a thread is a greenlet: its loop seems to run for all others too.
     with suppress(RuntimeError):
-        return asyncio.get_running_loop() is not None
+        return not thread.runs(asyncio.get_running_loop())
     return False
 
 

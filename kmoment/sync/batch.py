@@ -9,17 +9,24 @@ database cursor. The loop asks for more through the stream of outcomes.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import closing
 from functools import partial
 from importlib import import_module
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from .._batch.worker_pool import WorkerPool, held_back
-from ..batch import OnProgress, ProgressCounter, checked_inputs
+from .._engine.clock import monotonic
+from ..batch import (
+    OnProgress,
+    ProgressCounter,
+    checked_inputs,
+    checked_progress as checked_callable,
+)
+from ..errors import InvalidArgumentError
 from ..outcomes import Outcome, Outcomes, Progress
 from ._sender import Sender
 from ._stream import PrefetchedStream
@@ -51,10 +58,13 @@ class Batch(Generic[I, V]):
         on_progress: OnProgress | None,
     ) -> None:
         total = checked_inputs(inputs, concurrency)
+        checked_progress(on_progress)
         self._counter = ProgressCounter(total, on_progress)
         workers = min(concurrency, max(1, concurrency if total is None else total))
         self._pass = _Pass(sender, method, inputs, workers, ordered)
         self._outcomes = self._pass.outcomes()
+        self._counted: list[Outcome[I, V]] = []
+        """An outcome that was not handed on, because its progress callback was stopped."""
         self.collected: Outcomes[I, V] = Outcomes()
         """The outcomes that :meth:`collect` has, also if it was stopped."""
 
@@ -66,16 +76,22 @@ class Batch(Generic[I, V]):
     @property
     def rest(self) -> Outcomes[I, V]:
         """After a stop: the outcomes of inputs that were begun and not handed on."""
-        return self._pass.rest
+        rest = [*self._counted, *self._pass.rest]
+        return Outcomes(sorted(rest, key=lambda outcome: outcome.index))
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Outcome[I, V]:
-        return self._counter.count(next(self._outcomes))
+        if not self._counted:
+            self._counted.append(next(self._outcomes))
+            self._counter.count(self._counted[0])
+        return self._counted.pop()
 
     def collect(self) -> Outcomes[I, V]:
         """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
+        self.collected += self._counted
+        self._counted.clear()
         try:
             for outcome in self._outcomes:
                 self.collected.append(outcome)
@@ -100,6 +116,17 @@ class Batch(Generic[I, V]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def checked_progress(listener: Any) -> None:
+    """Refuse what cannot be called, and what would have to be awaited."""
+    checked_callable(listener)
+    while isinstance(listener, partial):
+        listener = listener.func
+    call = getattr(listener, "__call__", None)  # noqa: B004 - an object's, which may be async
+    if iscoroutinefunction(listener) or iscoroutinefunction(call):
+        rule = "must not be async: a blocking batch cannot await it"
+        raise InvalidArgumentError("on_progress", rule)
 
 
 class _Pass:
@@ -162,11 +189,11 @@ class _Pass:
 
     def _pull(self, count: int) -> bool:
         """Take so many inputs, fewer where they come slowly. Whether there are no more."""
-        until = time.monotonic() + _LINGER
+        until = monotonic() + _LINGER
         for item in self._inputs:
             self._pulled.append(item)
             self._count += 1
-            if len(self._pulled) >= count or time.monotonic() >= until:
+            if len(self._pulled) >= count or monotonic() >= until:
                 return False
         return True
 

@@ -202,7 +202,8 @@ class Client(Viewable):
             must not wait for one.
         :param concurrency: How many calls at once.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
-        :param on_progress: Called with a ``Progress`` for each outcome handed on.
+        :param on_progress: Called with a ``Progress`` for each outcome handed on. In async
+            code it may be async, and is awaited before the outcome is handed on.
         :param deadline: Seconds for the batch. What is not done then is ``not attempted`` or, if
             it was sent, ``unknown``. Default: none.
         :raises InvalidArgumentError: An argument breaks its rule.

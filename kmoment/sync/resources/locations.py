@@ -9,7 +9,7 @@ from ... import _validate
 from ..._protocol.call import Call
 from ..._protocol.endpoints import DEPTH1, DEPTH2, DEPTH3
 from .._sender import Sender
-from ..batch import Batch, OnProgress
+from ..batch import Batch, OnProgress, checked_progress
 from ...models import Depth2Location, Depth3Location, Location
 from ...tree import LocationTree, full_name
 
@@ -157,6 +157,7 @@ class Locations:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
+        checked_progress(on_progress)
         if kept := LocationTree.kept(file, max_age):
             return kept
         depth1 = self.depth1()

@@ -1,0 +1,27 @@
+"""Ends what an event loop that was closed has left behind: neither it nor aiohttp does."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def last_step(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """If *loop* is closed: within this block, what is scheduled in it is dropped, not refused.
+
+    To close its socket, a transport schedules one more step. This step is made at once.
+    """
+    if not loop.is_closed() or not hasattr(loop, "__dict__"):
+        yield
+        return
+    vars(loop)["call_soon"] = _close_socket
+    try:
+        yield
+    finally:
+        vars(loop).pop("call_soon", None)
+
+
+def _close_socket(callback: Any, *args: Any, context: Any = None) -> None:
+    if getattr(callback, "__name__", "") == "_call_connection_lost":
+        callback(*args)
