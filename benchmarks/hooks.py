@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import kmoment
 from kmoment._engine.notify import Notifier
-from kmoment.hooks import CallReport
+from kmoment.hooks import Hook
 from kmoment.testing import Script, answer
 from measure import heading, repeated, rounds, table
 from rows import encoded, locations
@@ -20,12 +20,8 @@ ROUNDS = 9  # odd, so that the median is a measured value
 NOBODY, HOOK, LOG = "no hook", "a hook", "the log at DEBUG"
 
 
-class Hook:
+class Deaf(Hook):
     """A hook that does nothing."""
-
-    def on_attempt(self, operation: str, account: int | None, attempt: object, /) -> None: ...
-
-    def on_call(self, report: CallReport, /) -> None: ...
 
 
 def calls(
@@ -56,7 +52,7 @@ def main() -> None:
     logging.getLogger("kmoment").propagate = False
     script = Script(then=answer(encoded(locations(2))))
     with asyncio.Runner() as runner:
-        silent, heard = script.async_client(), script.async_client(hooks=[Hook()])
+        silent, heard = script.async_client(), script.async_client(hooks=[Deaf()])
         contest = {
             NOBODY: calls(runner, silent, script),
             HOOK: calls(runner, heard, script),

@@ -14,3 +14,7 @@ class AsyncSender(Protocol):
     def send(self, call: Call[T]) -> Awaitable[T]:
         """Make *call*."""
         ...
+
+    def waiting_for(self) -> str | None:
+        """What most calls wait for now, in a few words."""
+        ...

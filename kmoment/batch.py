@@ -32,6 +32,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from . import _validate
 from ._batch.worker_pool import WorkerPool
 from ._engine.clock import monotonic
+from ._sender import AsyncSender
 from .outcomes import Outcome, Outcomes, OutcomeStatus, Progress
 
 __all__ = ["AsyncBatch", "Outcome", "OutcomeStatus", "Outcomes", "Progress", "progress_bar"]
@@ -49,8 +50,14 @@ _CALLBACK_FAILED: Final = "the progress callback has failed"
 class ProgressCounter:
     """Counts outcomes as they are handed on, and reports progress."""
 
-    def __init__(self, total: int | None, listener: OnProgress | None) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        listener: OnProgress | None,
+        waiting_for: Callable[[], str | None],
+    ) -> None:
         self.total = total
+        self._waiting_for = waiting_for
         self._listener = listener
         self._began = monotonic()
         self._done = 0
@@ -61,7 +68,8 @@ class ProgressCounter:
     def progress(self) -> Progress:
         """How far it has come."""
         seconds = max(monotonic() - self._began, 1e-9)
-        return Progress(self._done, self._failed, self.total, self._done / seconds)
+        rate, waiting_for = self._done / seconds, self._waiting_for()
+        return Progress(self._done, self._failed, self.total, rate, waiting_for)
 
     def count(self, outcome: Outcome[Any, Any]) -> None:
         """Count *outcome* in blocking code, where nothing can be awaited."""
@@ -103,18 +111,28 @@ class AsyncBatch(Generic[I, V]):
 
     def __init__(
         self,
+        sender: AsyncSender,
         job: Callable[[I], Any],
         inputs: AsyncInputs[I],
         *,
         concurrency: int,
         ordered: bool,
         on_progress: OnProgress | None,
+        deadline: float | None = None,
     ) -> None:
         total = checked_inputs(inputs, concurrency)
+        checked_deadline(deadline)
         checked_progress(on_progress)
         workers = min(concurrency, max(1, concurrency if total is None else total))
-        self._counter = ProgressCounter(total, on_progress)
-        self._pool = WorkerPool(job, inputs, workers=workers, ordered=ordered)
+        self._counter = ProgressCounter(total, on_progress, sender.waiting_for)
+        self._pool = WorkerPool(
+            job,
+            inputs,
+            workers=workers,
+            ordered=ordered,
+            deadline=deadline,
+            finite=total is not None,
+        )
         self._outcomes = self._pool.outcomes()
         self._counted: list[Outcome[I, V]] = []
         """An outcome that was not handed on, because its progress callback was stopped."""
@@ -185,6 +203,12 @@ def checked_progress(listener: object) -> None:
         _validate.refuse("on_progress", "a function of a Progress", listener)
 
 
+def checked_deadline(deadline: float | None) -> None:
+    """Refuse a batch's deadline that is no positive number of seconds."""
+    if deadline is not None:
+        _validate.seconds("deadline", deadline)
+
+
 @contextmanager
 def progress_bar(description: str = "kmoment") -> Iterator[OnProgress]:
     """A bar in the terminal, for ``on_progress``.
@@ -208,9 +232,10 @@ def progress_bar(description: str = "kmoment") -> Iterator[OnProgress]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:.0f}/s, {task.fields[failed]} failed"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[waiting_for]}"),
     )
     with Bar(*columns) as bar:
-        task = bar.add_task(description, total=None, rate=0.0, failed=0)
+        task = bar.add_task(description, total=None, rate=0.0, failed=0, waiting_for="")
 
         def show(progress: Progress) -> None:
             bar.update(
@@ -219,6 +244,7 @@ def progress_bar(description: str = "kmoment") -> Iterator[OnProgress]:
                 total=progress.total,
                 rate=progress.rate,
                 failed=progress.failed,
+                waiting_for=progress.waiting_for or "",
             )
 
         yield show

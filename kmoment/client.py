@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from . import _validate
+from ._engine.admission import LimitStatus
 from ._engine.dispatcher import Dispatcher
 from ._engine.settings import ClientSettings
 from ._engine.state import ClientState
@@ -171,7 +172,8 @@ class AsyncClient(Viewable):
             patient = moment.with_options(deadline=300, max_attempts=5)
             hasty = moment.with_options(deadline=3, max_wait=1, outage_patience=0)
 
-        What is not given stays as it is. ``max_wait=math.inf`` takes the limit away. Closing either closes both.
+        What is not given stays as it is. ``max_wait=math.inf`` takes the limit away. Closing
+        either closes both.
 
         :raises InvalidArgumentError: An argument breaks its rule.
         """
@@ -213,6 +215,7 @@ class AsyncClient(Viewable):
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return AsyncBatch(
+            self._dispatcher,
             method,
             inputs,
             concurrency=concurrency,

@@ -32,7 +32,7 @@ __all__ = ["AttemptEnd", "AttemptStart", "CallEnd", "CallStart", "Hook", "Waits"
 
 @attrs.frozen(kw_only=True)
 class Waits:
-    """Seconds that were waited before sending. None of it counts against ``deadline``, but *host*."""
+    """Seconds that were waited before sending. Only *host* counts against ``deadline``."""
 
     turn: float = 0.0
     """For a turn of the rate limiter."""

@@ -107,6 +107,8 @@ class Progress:
     """``None`` where the inputs do not say how many they are."""
     rate: float
     """Inputs per second, since the start."""
+    waiting_for: str | None = None
+    """What most calls of the client wait for: a limiter's turn and its rate, or the host."""
 
 
 _FOR_NOW: Final = (QuotaExceededError, AuthenticationError)

@@ -19,9 +19,12 @@ of your event loop: give ``freeze_time(..., real_asyncio=True)``, or no pause th
 import asyncio
 import json as json_module
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any, Final, TypeVar
 
+from ._engine.admission import LimitKey, LimitStatus, QueueTooLongError, Turn
 from ._engine.context import AttemptState
+from ._policies.rate_limit import RateLimiter
 from ._protocol.http import Request, Response, TransportError
 from ._secret import Secret
 from .client import AsyncClient
@@ -77,7 +80,10 @@ class Script:
         """Seconds that would have been waited: before a retry, for a turn, before a look."""
 
     def async_client(self, **settings: Any) -> AsyncClient:
-        """An ``AsyncClient`` that has this script for a network. *settings* are its own."""
+        """An ``AsyncClient`` that has this script for a network. *settings* are its own.
+
+        Unless they say otherwise, it does not wait for a host that is down.
+        """
         return self._put_under(AsyncClient(**{**_DEFAULTS, **settings}))
 
     def client(self, **settings: Any) -> Client:
@@ -121,14 +127,65 @@ def no_waiting(client: AsyncClient | Client) -> list[float]:
         pauses.append(seconds)
         await asyncio.sleep(0)
 
-    client._change_settings(sleep=skip)
+    client._change_settings(sleep=skip, new_limiters=lambda *_: _NoTurns(pauses))
     return pauses
+
+
+class _NoTurns:
+    """Limiters that let every call pass at once, and write down what it would have waited."""
+
+    def __init__(self, pauses: list[float]) -> None:
+        self._pauses = pauses
+        self._orders = count()
+        self._waited: dict[int, float] = {}
+        """By the call's place: what it would have waited so far."""
+        self._next: dict[int, float] = {}
+
+    def try_enter(self, key: LimitKey, period: float, now: float) -> Turn:
+        """A turn at once."""
+        limiter = RateLimiter()
+        return Turn(key, next(self._orders), limiter, limiter.sent(now))
+
+    async def enter(
+        self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
+    ) -> Turn:
+        """A turn at once for a call that met a 429, as long as it would have waited so long."""
+        turn = self.try_enter(key, period, now)
+        if order is not None:
+            turn.order, pause = order, self._next.pop(order, _PAUSE)
+            waited = self._waited[order] = self._waited.get(order, 0.0) + pause
+            self._pauses.append(pause)
+            if waited > min(max_wait, _MAX_WAIT):
+                raise QueueTooLongError(0, 1 / pause, waited)
+        await asyncio.sleep(0)
+        return turn
+
+    def accepted(self, turn: Turn, now: float) -> None:
+        """Forget what the call has waited."""
+        self._waited.pop(turn.order, None)
+
+    def rejected(self, turn: Turn, now: float, retry_after: float | None) -> None:
+        """Remember for how long the call would have to wait."""
+        self._next[turn.order] = retry_after or _PAUSE
+
+    dropped = accepted
+
+    def statuses(self, now: float) -> list[LimitStatus]:
+        """No limit is known."""
+        return []
+
+
+_PAUSE: Final = 1.0
+"""Seconds that are written down for a 429 without Retry-After."""
+_MAX_WAIT: Final = 3600.0
+"""Seconds after which a call ends that meets nothing but 429s."""
 
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "token": "token",
     "base_url": "http://127.0.0.1",
     "routes": "nested",
+    "outage_patience": 0,
 }
 
 

@@ -243,7 +243,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"periods": {"audiences": 0}}, r"periods\['audiences'\]"),
     ({"hooks": [dict]}, r"hooks\[0\] must be an object, not the class: dict\(\)"),
     ({"hooks": object()}, r"hooks must be a collection of hooks, such as \[Hook\(\)\]"),
-    ({"hooks": ["x"]}, r"hooks\[0\] must have a method on_attempt"),
+    ({"hooks": ["x"]}, r"hooks\[0\] must be an object of a subclass of kmoment.hooks.Hook"),
     ({"max_body_bytes": 0}, "max_body_bytes must be a positive whole number, not 0"),
     ({"routes": "nestd"}, "routes must be auto, nested or flat, not 'nestd'"),
 ]

@@ -18,6 +18,7 @@ import kmoment
 from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.fault_server import Answer, FaultServer, HangUpOnConnect, Step
+from kmoment.hooks import CallStart, Hook
 from test_client import with_locals
 from test_fault_injection import STEPS
 
@@ -31,18 +32,16 @@ KINDS: Final[tuple[Step, ...]] = (
 
 
 @attrs.define(eq=False)
-class Ear:
-    """A hook that keeps all reports and then raises."""
+class Ear(Hook):
+    """A hook that keeps all events and then raises."""
 
     heard: list[Any] = attrs.Factory(list)
 
-    def on_attempt(self, *what: object) -> None:
-        self.heard.append(what)
+    def on_call_start(self, event: CallStart) -> None:
+        self.heard.append(event)
         raise RuntimeError("clumsy")
 
-    def on_call(self, report: object) -> None:
-        self.heard.append(report)
-        raise RuntimeError("clumsy")
+    on_attempt_start = on_attempt_end = on_call_end = on_call_start
 
 
 @pytest.fixture(scope="module")

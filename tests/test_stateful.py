@@ -23,7 +23,7 @@ import kmoment
 from helpers import TOKEN
 from helpers.truth import AD_GROUPS, TROUBLES, WRITING, Kakao, Truth, Writing, under
 from helpers.virtual_clock import VirtualLoop
-from kmoment.hooks import CallReport
+from kmoment.hooks import AttemptEnd, CallEnd, Hook
 
 PERIOD: Final = 0.5  # seconds: longer than a request takes (at most 0.3)
 ACCOUNT: Final = st.sampled_from([1, 2])
@@ -37,18 +37,19 @@ PICK: Final = st.integers(0, 30)  # index of an audience, modulo the number of a
 
 
 @attrs.define(eq=False)
-class Ear:
+class Ear(Hook):
     """A hook that keeps the reports of each write."""
 
-    heard: list[tuple[Writing, CallReport]] = attrs.Factory(list)
+    heard: list[tuple[Writing, CallEnd]] = attrs.Factory(list)
 
     attempts: list[str] = attrs.Factory(list)
 
-    def on_attempt(self, operation: str, *_: object) -> None:
-        self.attempts.append(operation)
+    def on_attempt_end(self, event: AttemptEnd) -> None:
+        if event.error is not None:
+            self.attempts.append(event.operation)
 
-    def on_call(self, report: CallReport) -> None:
-        self.heard.append((WRITING.get(), report))
+    def on_call_end(self, event: CallEnd) -> None:
+        self.heard.append((WRITING.get(), event))
 
     def outcomes(self, writing: Writing, operation: str) -> set[str]:
         return {

@@ -8,6 +8,7 @@ is. If the pool is stopped midway, every input that was pulled has its outcome i
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from math import inf
 from typing import Any, Final
 
 from .._engine.write_tracker import CURRENT, WriteTracker
@@ -28,8 +29,20 @@ class WorkerPool:
         *,
         workers: int,
         ordered: bool,
+        deadline: float | None = None,
+        finite: bool = False,
     ) -> None:
-        self._job = job
+        """Prepare a pass.
+
+        :param deadline: Seconds for the pass. An input that is not done then ends as it is.
+        :param finite: Whether the inputs come to an end. Only then those that are left after the
+            deadline are pulled too, so that each has its outcome.
+        """
+        self._job = job if deadline is None else self._in_time
+        self._unbounded = job
+        self._deadline = deadline
+        self._finite = finite
+        self._until = inf
         self._source = aiter(inputs if isinstance(inputs, AsyncIterable) else _Plain(inputs))
         self._workers = workers
         self._ordered = ordered
@@ -48,6 +61,8 @@ class WorkerPool:
     async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         self._outer = CURRENT.get()
+        if self._deadline is not None:
+            self._until = asyncio.get_running_loop().time() + self._deadline
         tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
         try:
             working, turn = len(tasks), 0
@@ -92,6 +107,7 @@ class WorkerPool:
     async def _pull(self) -> tuple[int, Any] | None:
         await self._room.acquire()
         async with self._pulling:
+            self._ended |= not self._finite and self._is_late()
             if self._ended:
                 return None
             try:
@@ -104,6 +120,21 @@ class WorkerPool:
                 return None
             self.pulled += 1
             return self.pulled - 1, given
+
+    def _is_late(self) -> bool:
+        return self._until < inf and asyncio.get_running_loop().time() >= self._until
+
+    async def _in_time(self, given: Any) -> Any:
+        """The job, stopped by the batch's deadline."""
+        try:
+            if not self._is_late():
+                async with asyncio.timeout_at(self._until) as limit:
+                    return await self._unbounded(given)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        reason = f"the batch was not done within {self._deadline:g} s"
+        raise DeadlineExceededError(reason, {"request_sent": False, "phase": "in a batch"})
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
         tracker = WriteTracker(self._outer)

@@ -117,6 +117,8 @@ class CallContext(Generic[T]):
     """When its last request was sent, in seconds since 1970."""
     requests: int = 0
     """Requests that were sent, where a hook wants to know."""
+    stopped: bool = False
+    """Whether it was cancelled."""
     begun: bool = False
     """Whether a hook was told that an attempt has started, and not yet that it has ended."""
     wire_began: float = 0.0

@@ -69,6 +69,10 @@ class Dispatcher:
         ask = cast("Ask", partial(self._send, of_many=True))
         return delete_in_parts(ask, call, looks=looks)
 
+    def waiting_for(self) -> str | None:
+        """What most calls wait for now, in a few words."""
+        return self.state.waiting_for()
+
     async def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Search once for the audience that a create may have made."""
         return await find_created(self._send, error, (0.0,), self.settings.sleep)
@@ -110,7 +114,9 @@ class Dispatcher:
             await lock.acquire()
         try:
             context.attempt.phase = "listing what is there already"
-            listed = await state.listings.get(call.account, state.clock, partial(self._list, context))
+            listed = await state.listings.get(
+                call.account, state.clock, partial(self._list, context)
+            )
             # Others than those that are listed may be there too: a list may be old.
             context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)
             context.created_after = listed.server_now(state.clock())
@@ -129,27 +135,17 @@ class Dispatcher:
         return lambda call: self._run(context.child(call))
 
     async def _run(self, context: CallContext[T]) -> T:
-        """Make all attempts of a call, and report how it ended."""
-        effect, reason, stopped = _UNSENT, None, False
-        notifier = self.settings.notifier
-        if notifier.enabled:
+        """Make a call, and report how it ended."""
+        effect, reason = _UNSENT, None
+        if self.settings.notifier.enabled:
             context.ident = next(self.state.idents)
-            await finish(notifier.call_start(context))
+            await finish(self.settings.notifier.call_start(context))
         try:
-            while True:
-                try:
-                    answer = await self._attempt(context)
-                    break
-                except APIError as failed:
-                    error = failed
-                action = await self._judge(context, error)
-                if action not in _AGAIN:
-                    answer = await self._settle(context, error, action)
-                    break
+            answer = await self._make(context)
             effect = _OK
             return answer
         except asyncio.CancelledError:
-            effect, stopped = context.effect_if_cancelled(), True
+            effect, context.stopped = context.effect_if_cancelled(), True
             if context.timeout.past is TimeoutKind.DEADLINE:
                 reason = context.deadline_passed()
             raise
@@ -159,14 +155,31 @@ class Dispatcher:
         finally:
             if context.attempt.probe:
                 self.state.gate.gave_up()
-            if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
-                report_write()
-            if notifier.enabled:
-                pending = notifier.call_end(context, effect, reason)
-                if stopped:
-                    finish_later(pending)
-                else:
-                    await finish(pending)
+            await self._report(context, effect, reason)
+
+    async def _report(
+        self, context: CallContext[Any], effect: Effect, error: APIError | None
+    ) -> None:
+        """Tell the job that this call is part of, the hooks and the log how the call ended."""
+        if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
+            report_write()
+        if self.settings.notifier.enabled:
+            pending = self.settings.notifier.call_end(context, effect, error)
+            if context.stopped:
+                finish_later(pending)
+            else:
+                await finish(pending)
+
+    async def _make(self, context: CallContext[T]) -> T:
+        """Make all attempts of a call."""
+        while True:
+            try:
+                return await self._attempt(context)
+            except APIError as failed:
+                error = failed
+            action = await self._judge(context, error)
+            if action not in _AGAIN:
+                return await self._settle(context, error, action)
 
     async def _judge(self, context: CallContext[Any], error: APIError) -> Action:
         """What to do after a failed attempt. Before another attempt, this pauses."""

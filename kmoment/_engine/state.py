@@ -101,7 +101,6 @@ class ClientState:
             self.transport = settings.new_transport(settings)
             self.loop = loop
 
-
     def limits(self) -> list[LimitStatus]:
         """What is known of every limit."""
         return [] if self.transport is None else self.limiters.statuses(self.clock())

@@ -95,6 +95,7 @@ class AsyncLocations:
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return AsyncBatch(
+            self._sender,
             self.depth2,
             keywords,
             concurrency=concurrency,
@@ -120,6 +121,7 @@ class AsyncLocations:
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         return AsyncBatch(
+            self._sender,
             self.depth3,
             keywords,
             concurrency=concurrency,

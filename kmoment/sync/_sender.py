@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
+from .._engine.admission import LimitStatus
 from .._engine.dispatcher import Dispatcher
 from .._engine.settings import ClientSettings
 from .._engine.state import ClientState
@@ -60,6 +61,10 @@ class ThreadOwner:
         if thread is not None and thread.usable:
             thread.close()
 
+    def limits(self) -> list[LimitStatus]:
+        """What is known of every limit."""
+        return [] if self.running is None else self.running.state.limits()
+
     def _start(self) -> "LoopThread":
         from ._portal import LoopThread
 
@@ -87,6 +92,11 @@ class Sender:
         """Search once for the audience that a create may have made."""
         thread = self.open()
         return thread.call(self.dispatcher(thread).reconcile, error)
+
+    def waiting_for(self) -> str | None:
+        """What most calls wait for now, in a few words."""
+        running = self.owner.running
+        return None if running is None else running.state.waiting_for()
 
     def open(self) -> "LoopThread":
         """The running thread. Warns once if waiting for it blocks an event loop."""

@@ -18,11 +18,14 @@ from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
+import attrs
+
 from .._batch.worker_pool import WorkerPool, held_back
 from .._engine.clock import monotonic
 from ..batch import (
     OnProgress,
     ProgressCounter,
+    checked_deadline,
     checked_inputs,
     checked_progress as checked_callable,
 )
@@ -56,12 +59,15 @@ class Batch(Generic[I, V]):
         concurrency: int,
         ordered: bool,
         on_progress: OnProgress | None,
+        deadline: float | None = None,
     ) -> None:
         total = checked_inputs(inputs, concurrency)
+        checked_deadline(deadline)
         checked_progress(on_progress)
-        self._counter = ProgressCounter(total, on_progress)
+        self._counter = ProgressCounter(total, on_progress, sender.waiting_for)
         workers = min(concurrency, max(1, concurrency if total is None else total))
-        self._pass = _Pass(sender, method, inputs, workers, ordered)
+        how = _How(workers, ordered, deadline, finite=total is not None)
+        self._pass = _Pass(sender, method, inputs, how)
         self._outcomes = self._pass.outcomes()
         self._counted: list[Outcome[I, V]] = []
         """An outcome that was not handed on, because its progress callback was stopped."""
@@ -129,6 +135,16 @@ def checked_progress(listener: Any) -> None:
         raise InvalidArgumentError("on_progress", rule)
 
 
+@attrs.frozen
+class _How:
+    """How a pass is made: what ``WorkerPool`` takes."""
+
+    workers: int
+    ordered: bool
+    deadline: float | None
+    finite: bool
+
+
 class _Pass:
     """One pass over the inputs. It does not hold its batch, so that dropping the batch ends it."""
 
@@ -137,14 +153,12 @@ class _Pass:
         sender: Sender,
         method: Callable[[Any], Any],
         inputs: Iterable[Any],
-        workers: int,
-        ordered: bool,
+        how: "_How",
     ) -> None:
         self._sender = sender
         self._method = method
         self._inputs = iter(inputs)
-        self._workers = workers
-        self._ordered = ordered
+        self._how = how
         self._pulled: list[Any] = []
         self._count = 0
         """Inputs pulled so far."""
@@ -153,13 +167,12 @@ class _Pass:
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         thread = self._sender.open()
-        feed = _Feed(self._workers * 2)
+        feed = _Feed(self._how.workers * 2)
         counterpart = _counterpart(self._method, self._sender, thread)
         pool = WorkerPool(
             counterpart or partial(thread.on_thread, self._method),
             feed,
-            workers=self._workers,
-            ordered=self._ordered,
+            **attrs.asdict(self._how),
         )
         stream = PrefetchedStream(pool.outcomes())
         feed.ask = partial(stream.push, _MORE)

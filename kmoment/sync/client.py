@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from .. import _validate
+from .._engine.admission import LimitStatus
 from .._engine.settings import ClientSettings
 from .._engine.token import TokenProvider
 from .._engine.views import Viewable
@@ -167,7 +168,8 @@ class Client(Viewable):
             patient = moment.with_options(deadline=300, max_attempts=5)
             hasty = moment.with_options(deadline=3, max_wait=1, outage_patience=0)
 
-        What is not given stays as it is. ``max_wait=math.inf`` takes the limit away. Closing either closes both.
+        What is not given stays as it is. ``max_wait=math.inf`` takes the limit away. Closing
+        either closes both.
 
         :raises InvalidArgumentError: An argument breaks its rule.
         """

@@ -19,7 +19,6 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"\bawait ", ""),
     (r"(\S*Iterable\[(\S+)\]) \| \S*AsyncIterable\[\2\]", r"\1"),
     (r"\bAsyncIterable, ", ""),
-    (r"return AsyncBatch\(\n( +)", r"return Batch(\n\1self._sender,\n\1"),
     (r"\bAsync(?=[A-Z])", ""),
     (r"from \.\. import", "from ... import"),
     (r"from \.\.(?!batch\b|_sender\b)(?=[a-z_])", "from ..."),

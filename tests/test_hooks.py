@@ -1,0 +1,187 @@
+"""Hooks and the log: what they hear of calls, and that they cannot harm them."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.calls import DRAFT
+from helpers.fault_server import FaultServer, Silence
+from helpers.scripted import ok, scripted
+from kmoment.hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook
+from kmoment.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+class Listener(Hook):
+    """A hook that keeps all events."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def on_call_start(self, event: CallStart) -> None:
+        self.heard.append(event)
+
+    on_attempt_start = on_attempt_end = on_call_end = on_call_start
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.heard if type(event) is kind]
+
+
+class Clumsy(Hook):
+    """A hook that always fails."""
+
+    def on_call_start(self, event: CallStart) -> None:
+        raise RuntimeError("clumsy")
+
+    on_attempt_start = on_attempt_end = on_call_end = on_call_start
+
+
+class Patient(Listener):
+    """A hook whose methods are async."""
+
+    async def on_call_start(self, event: CallStart) -> None:  # type: ignore[override]
+        await asyncio.sleep(0.01)
+        self.heard.append(event)
+
+    on_attempt_start = on_attempt_end = on_call_end = on_call_start  # type: ignore[assignment]
+
+
+KINDS = [CallStart, AttemptStart, AttemptEnd, AttemptStart, AttemptEnd, CallEnd]
+
+
+@pytest.mark.parametrize("hook", [Listener, Patient])
+async def test_hooks_hear_of_every_step(
+    hook: type[Listener], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hook, async or not, gets every step in order. A hook that raises does not matter."""
+    ear = hook()
+    client = kmoment.AsyncClient(TOKEN, hooks=[Clumsy(), ear])
+    scripted(client, ok(b"", 502), ok([], x_request_id="abc"))
+    await client.locations.depth1()
+    assert [type(event) for event in ear.heard] == KINDS
+    assert {event.call_id for event in ear.heard} == {1}
+    first, last = ear.of(AttemptEnd)
+    assert (first.number, first.status, first.effect) == (1, 502, "unknown")
+    assert isinstance(first.error, kmoment.ServerError)
+    assert (last.number, last.effect, last.error, last.request_id) == (2, "ok", None, "abc")
+    (end,) = ear.of(CallEnd)
+    assert (end.operation, end.effect, len(end.attempts)) == ("locations.depth1", "ok", 1)
+    assert "the hook 'Clumsy' has failed in on_call_end" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+async def test_spans_can_be_made_of_events(server: FaultServer) -> None:
+    """Events have wall-clock times, seconds on the wire, and the server's address and port."""
+    ear = Listener()
+    before = time.time()
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, hooks=[ear]) as client:
+        await client.locations.depth1()
+    (end,) = ear.of(AttemptEnd)
+    assert before <= end.time <= time.time()
+    assert 0 < end.seconds < 10
+    assert (end.server_address, str(end.server_port)) == tuple(server.url[7:].split(":"))
+
+
+async def test_waits_are_told_apart_from_the_wire(server: FaultServer) -> None:
+    """The wait for a turn is not among the seconds on the wire."""
+    ear = Listener()
+    periods = {"locations.depth1": 0.3}
+    async with kmoment.AsyncClient(
+        TOKEN, base_url=server.url, hooks=[ear], periods=periods
+    ) as client:
+        await asyncio.gather(client.locations.depth1(), client.locations.depth1())
+    second = ear.of(AttemptEnd)[1]
+    assert second.waits.turn >= 0.29
+    assert second.seconds < 0.29
+    assert ear.of(CallEnd)[1].waits.turn >= 0.29
+
+
+def test_a_call_for_another_call_names_it(sandbox: Sandbox) -> None:
+    """The list before a create is a call of its own, whose parent is the create."""
+    ear = Listener()
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, hooks=[ear]) as client:
+        audiences = client.account(1234).audiences
+        audiences.delete(audiences.create(DRAFT).id)
+    ends = {event.operation: event for event in ear.of(CallEnd)}
+    assert ends["audiences.list"].operation == "audiences.list"
+    assert ends["audiences.delete"].parent_id is None
+
+
+async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG each call is one log record with its facts, but without its body and token."""
+    caplog.set_level(logging.DEBUG, "kmoment")
+    client = kmoment.AsyncClient(TOKEN, reconcile_delays=())
+    scripted(client, ok({"code": -2, "msg": "x"}, 400))
+    with pytest.raises(kmoment.BadRequestError):
+        await client.account(5).audiences.create(DRAFT)
+    (record,) = [r for r in caplog.records if r.name == "kmoment"]
+    facts = vars(record)["kmoment"]
+    assert facts["operation"] == "audiences.create"
+    assert facts["ad_account_id"] == 5
+    assert facts["effect"] == "failed"
+    assert DRAFT.name not in str(vars(record))
+    assert TOKEN not in str(vars(record))
+
+
+@pytest.mark.parametrize("hook", [Listener, Patient])
+async def test_a_cancelled_write_that_was_sent_is_unknown(
+    hook: type[Listener], server: FaultServer
+) -> None:
+    """If a write that was sent is cancelled, the hook gets "unknown". Unsent calls: "unsent"."""
+    ear = hook()
+    server.default = Silence(5)
+    async with kmoment.AsyncClient(
+        TOKEN, base_url=server.url, hooks=[ear], max_connections=1
+    ) as client:
+        tasks = [
+            asyncio.create_task(client.account(1).audiences.delete(1)),
+            asyncio.create_task(client.account(1).audiences.delete(2)),
+            asyncio.create_task(client.locations.depth1()),
+        ]
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        for task in reversed(tasks):
+            task.cancel()
+            await asyncio.wait([task])
+        await asyncio.sleep(0.1)
+    assert [event.effect for event in ear.of(CallEnd)] == ["unsent", "unsent", "unknown"]
+
+
+async def test_a_deadline_is_told_as_one(server: FaultServer) -> None:
+    """A hook gets a call that ran out of time with its error, unlike a cancelled call."""
+    ear = Listener()
+    server.default = Silence(5)
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, hooks=[ear], deadline=0.2) as client:
+        with pytest.raises(kmoment.OutcomeUnknownError):
+            await client.account(1).audiences.delete(1)
+    (end,) = ear.of(CallEnd)
+    assert end.effect == "unknown"
+    assert isinstance(end.error, kmoment.OutcomeUnknownError)
+
+
+class Old:
+    """Not a subclass of Hook."""
+
+    def on_call(self, report: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("hook", "rule"),
+    [(Listener, r"not the class: Listener\(\)"), (Old(), "subclass of kmoment.hooks.Hook")],
+)
+def test_what_is_no_hook_is_refused(hook: Any, rule: str) -> None:
+    """A class, or an object that is not of a subclass of Hook, is refused by its place."""
+    with pytest.raises(kmoment.InvalidArgumentError, match=rf"hooks\[1\] must be .*{rule}"):
+        kmoment.AsyncClient(TOKEN, hooks=[Listener(), hook])
+
+
+def test_async_hooks_are_refused_in_blocking_code() -> None:
+    """A blocking client cannot await a hook, and says so when it is made."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="on_call_start is one"):
+        kmoment.Client(TOKEN, hooks=[Patient()])
