@@ -457,6 +457,36 @@ def test_an_awaitable_from_a_progress_callback_of_blocking_code(
         gc.collect()
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "does not await" in caplog.text
+    future: Any = Awaitable()
+    blocking.locations.depth3_each(["a"], on_progress=lambda it: future).collect()
+    assert len(caplog.records) == 2
+
+
+class Awaitable:
+    """It cannot be closed."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+def test_stopping_in_the_callback_of_blocking_code_loses_nothing(
+    blocking: kmoment.Client,
+) -> None:
+    """An outcome whose callback was stopped comes next, or is in ``rest``."""
+
+    def stop(progress: kmoment.Progress) -> None:
+        if progress.done != 2:
+            raise KeyboardInterrupt
+
+    batch = blocking.locations.depth3_each(list("abc"), on_progress=stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            next(batch)
+        if batch.progress.done == 1:
+            assert [next(batch).index, next(batch).index] == [0, 1]
+    batch.close()
+    assert [outcome.index for outcome in batch.rest] == [2]
+    assert [outcome.index for outcome in batch.collect()] == [2]
 
 
 @pytest.mark.parametrize("method", ["depth3", "function"])

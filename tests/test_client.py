@@ -324,8 +324,17 @@ def test_a_loop_that_was_closed_during_calls(silent_url: str) -> None:
     client = kmoment.AsyncClient(TOKEN, base_url=silent_url, max_connections=2)
     first = asyncio.new_event_loop()
 
+    async def again() -> None:
+        try:
+            await client.locations.depth1()
+        finally:
+            await client.with_options(deadline=0.1).locations.depth1()
+
     async def begin() -> list[asyncio.Task[Any]]:
-        calls = [first.create_task(client.locations.depth1()) for _ in range(3)]
+        calls: list[asyncio.Task[Any]] = [
+            first.create_task(client.locations.depth1()) for _ in range(2)
+        ]
+        calls.append(first.create_task(again()))
         await asyncio.sleep(0.1)
         return calls
 

@@ -5,6 +5,7 @@ import contextvars
 import gc
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ from kmoment.sync._portal import (
     _cancel_token,
     _close_all,
     _forget_all,
+    _refuse_greenlet,
 )
 from kmoment.sync._sender import _renew_lock
 from kmoment.sync._stream import PrefetchedStream
@@ -638,3 +640,61 @@ def test_a_call_posted_by_a_job_that_was_just_stopped_is_not_made(offline: kmome
     finally:
         _cancel_token.reset(token)
     assert began == []
+
+
+# -- Threads that cannot be had -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("can't start new thread", RuntimeError),
+        ("can't create new thread at interpreter shutdown", kmoment.ClientClosedError),
+        ("thread is not supported for isolated subinterpreters", kmoment.UsageError),
+        ("daemon threads are disabled in this (sub)interpreter", kmoment.UsageError),
+    ],
+)
+def test_python_starts_no_thread(
+    said: str, kind: type[Exception], moment: kmoment.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says why, and a later call may start the thread."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError(said)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(kind, match=said.split("(")[0]) as caught:
+            moment.locations.depth1()
+    assert type(caught.value) is kind
+    assert moment.locations.depth1()
+
+
+@pytest.mark.anyio
+async def test_a_loop_that_runs_in_the_new_thread_already() -> None:
+    """Under gevent it may: the error says what to do."""
+    with pytest.raises(kmoment.UsageError, match="share one client"):
+        _refuse_greenlet()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_looking_up_a_name(known: bool, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up on daemon threads, and a name that is not known is an error."""
+    looked_up: list[bool] = []
+    getaddrinfo = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
+        looked_up.append(threading.current_thread().daemon)
+        if not known:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    url = sandbox.url.replace("127.0.0.1", "localhost")
+    with kmoment.Client(sandbox.token, base_url=url, max_attempts=1) as client:
+        if known:
+            assert client.locations.depth1()
+        else:
+            with pytest.raises(kmoment.APIConnectionError):
+                client.locations.depth1()
+    assert looked_up == [True]

@@ -219,7 +219,7 @@ def end_stranded(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLo
         return
     kept: Any = getattr(connector, "_conns", {}).values()
     protocols = [protocol for connections in kept for protocol, _ in connections]
+    protocols += getattr(connector, "_acquired", ())
     with last_step(loop):
-        for protocol in (*protocols, *getattr(connector, "_acquired", ())):
-            if protocol.transport is not None:
-                protocol.transport.abort()
+        for transport in [it.transport for it in protocols if it.transport is not None]:
+            transport.abort()

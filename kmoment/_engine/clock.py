@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 
 # freezegun replaces `time.monotonic`, and every module's attribute that is this function.
-if sys.platform == "win32":
-    monotonic: Final[Callable[[], float]] = partial(time.monotonic)
-else:
-    monotonic: Final[Callable[[], float]] = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+monotonic: Final[Callable[[], float]] = (
+    partial(time.monotonic)
+    if sys.platform == "win32"
+    else partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+)

@@ -8,18 +8,16 @@ from typing import Any
 
 @contextmanager
 def last_step(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """If *loop* is closed: within this block, what is scheduled in it is dropped, not refused.
+    """Within this block, what is scheduled in *loop*, which is closed, is dropped, not refused.
 
     To close its socket, a transport schedules one more step. This step is made at once.
     """
-    if not loop.is_closed() or not hasattr(loop, "__dict__"):
-        yield
-        return
-    vars(loop)["call_soon"] = _close_socket
+    members: dict[str, Any] = getattr(loop, "__dict__", {})
+    members["call_soon"] = _close_socket
     try:
         yield
     finally:
-        vars(loop).pop("call_soon", None)
+        members.pop("call_soon", None)
 
 
 def _close_socket(callback: Any, *args: Any, context: Any = None) -> None:

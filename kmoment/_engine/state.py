@@ -45,6 +45,8 @@ class ClientState:
         """Ids of audiences that answers have shown. A stale list may not show them yet."""
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed: bool = False
+        self._leaving: bool = False
+        """Code of calls that were left in a closed loop is being ended. It may call."""
         self._begin(settings)
 
     def _begin(self, settings: ClientSettings) -> None:
@@ -74,6 +76,8 @@ class ClientState:
 
     def _leave_loop(self) -> None:
         """End what a closed loop has left behind. Refuse to leave any other loop."""
+        if self._leaving:
+            raise WrongLoopError("the event loop of this call is closed")
         if self.loop is None or self.transport is None:
             return
         if not self.loop.is_closed():
@@ -82,16 +86,18 @@ class ClientState:
                 "make one per loop"
             )
         transport, self.transport = self.transport, None
-        with last_step(self.loop), suppress(RuntimeError):  # of what waits for a closed loop
-            self.timeouts.abandon()
-            for _ in transport.aclose().__await__():
-                pass
+        self._leaving = True
+        try:
+            with last_step(self.loop), suppress(RuntimeError):  # of what waits for a closed loop
+                self.timeouts.abandon()
+                for _ in transport.aclose().__await__():
+                    pass
+        finally:
+            self._leaving = False
 
     def _enter_loop(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
-        with _entering:
-            self._leave_loop()  # another thread may have been first
-            if self.loop is loop:  # what it left has called
-                return
+        with _entering:  # another thread may be first
+            self._leave_loop()
             if self.loop is not None:
                 self.token = self.token.in_another_loop()
                 self._begin(settings)
@@ -124,7 +130,8 @@ class ClientState:
         :param seconds: Default: :data:`DRAIN_SECONDS`.
         """
         if self.loop is not None and self.loop is not _running_loop():
-            self._leave_loop()
+            with _entering:
+                self._leave_loop()
         self.closed = True
         if self.transport is not None:
             try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from enum import Enum
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 
 class TimeoutKind(Enum):
@@ -134,10 +134,8 @@ class TimeoutScheduler:
         """End the calls that the loop had when it was closed: it will never run them again."""
         for timeout in tuple(self._timeouts):
             timeout.task.cancel()  # what it waits for is not reported as lost
-            work = timeout.task.get_coro()
             with suppress(Exception):  # of code that awaits while it is ended
-                if isinstance(work, Coroutine):
-                    work.close()
+                cast("Coroutine[Any, Any, Any]", timeout.task.get_coro()).close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -19,12 +20,9 @@ class DaemonExecutor(ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Begin *fn* at once."""
         future = Future[T]()
-
-        def run() -> None:
-            if future.set_running_or_notify_cancel():
-                _fulfil(future, lambda: fn(*args, **kwargs))
-
-        threading.Thread(target=run, name="kmoment executor", daemon=True).start()
+        future.set_running_or_notify_cancel()
+        job = (future, partial(fn, *args, **kwargs))
+        threading.Thread(target=_fulfil, args=job, name="kmoment executor", daemon=True).start()
         return future
 
 
