@@ -76,7 +76,6 @@ ERRORS = [
     ok({"code": -813, "extras": {"detailCode": 75014}}, 400),
     ok({"code": -401}, 401),
     ok({"code": -402, "required_scopes": ["moment_delete"]}, 403),
-    ok({"code": -813}, 429, **{"retry-after": "3"}),
     ok({"code": -10}, 400),
     ok({"code": -9798}, 503),
     ok(b"<html>"),

@@ -557,7 +557,7 @@ async def test_a_route_that_neither_reading_knows() -> None:
     await client.aclose()
 
 
-@pytest.mark.parametrize("status", [401, 429, 503])
+@pytest.mark.parametrize("status", [401, 503])
 async def test_a_gate_does_not_settle_the_route(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,7 +703,6 @@ async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> No
     """Each fault of the sandbox raises its own error class."""
     expected = {
         "maintenance": kmoment.MaintenanceError,
-        "throttle": kmoment.RateLimitedError,
         "quota_exceeded": kmoment.QuotaExceededError,
         "envelope_in_200": kmoment.APIError,
         "truncate": kmoment.APIConnectionError,
@@ -721,7 +720,7 @@ async def test_a_fault_of_the_sandbox_reaches_the_caller(sandbox: Sandbox) -> No
 
 async def test_no_answer_after_sending_is_told() -> None:
     """An error of the transport becomes an error of the call, with the call's facts."""
-    client = kmoment.AsyncClient(TOKEN)
+    client = kmoment.AsyncClient(TOKEN, outage_patience=0)
     scripted(client, TransportError("gone"))
     with pytest.raises(kmoment.APIConnectionError, match="gone") as caught:
         await client.account(3).audiences.list()

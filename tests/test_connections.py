@@ -158,7 +158,7 @@ async def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(-2, "Name or service not known")
 
     monkeypatch.setattr("aiohttp.connector.DefaultResolver.resolve", resolve)
-    settings: dict[str, Any] = {"max_attempts": 3}
+    settings: dict[str, Any] = {"max_attempts": 3, "outage_patience": 0}
     async with kmoment.AsyncClient(TOKEN, base_url="http://localhost:9", **settings) as client:
         with pytest.raises(kmoment.APIConnectionError, match="host name localhost could not"):
             await client.locations.depth1()

@@ -13,6 +13,7 @@ import kmoment
 from helpers.strategies import ENUMS, MODELS, models_of
 from kmoment import Age, AudienceDraft, AudienceStatus, Violation, models
 from kmoment._protocol.converter import read, write
+from kmoment._text import normalised
 from kmoment.models._base import FrozenDict, Model, OpenEnum
 from kmoment.models.draft import checked_draft
 
@@ -282,7 +283,9 @@ def test_a_word_newer_than_kmoment_is_never_refused() -> None:
 def test_checking_any_draft(draft: AudienceDraft) -> None:
     """Any draft is accepted, or refused with violations that each name one of its fields."""
     try:
-        assert checked_draft("audience", draft) == draft.resolved()
+        checked = checked_draft("audience", draft)
+        assert checked.replace(name=draft.name) == draft.resolved()
+        assert normalised(checked.name) == normalised(draft.name)
     except kmoment.InvalidDraftError as error:
         assert error.violations == draft.violations() != ()
         for violation in error.violations:

@@ -181,7 +181,8 @@ async def test_an_upstream_that_is_gone(proxy: Proxy) -> None:
     with socket.socket() as unused:  # bound, and not listening: nobody else can take the port
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        async with proxy.before(port, PLAIN), client_of(proxy) as client:
+        patience = {"outage_patience": 0.5}
+        async with proxy.before(port, PLAIN), client_of(proxy, **patience) as client:
             with pytest.raises(kmoment.ServerError) as caught:
                 await client.locations.depth1()
     status, words = (502, "502 Bad Gateway") if proxy.program == "nginx" else (503, "503 Service")

@@ -37,6 +37,7 @@ from kmoment.sandbox import Fault, Sandbox
 pytestmark = pytest.mark.anyio
 
 R, RAISE, ONCE = Action.RETRY, Action.RAISE, Action.RETRY_ONCE
+QUEUE = Action.REQUEUE
 SOON_, DONE, LATER = Action.RETRY_SOON, Action.SUCCEED, Action.SUCCEED_AFTER_DOUBT
 FIND, READ, READ_LATER = Action.RECONCILE, Action.READ_BACK, Action.READ_BACK_AFTER_DOUBT
 
@@ -44,7 +45,7 @@ FIND, READ, READ_LATER = Action.RECONCILE, Action.READ_BACK, Action.READ_BACK_AF
 TABLE = {
     FailureKind.NOT_CONNECTED: (Effect.UNSENT, R, R, R, R, R, R),
     FailureKind.BAD_CERTIFICATE: (Effect.UNSENT, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
-    FailureKind.THROTTLED: (Effect.REJECTED, R, R, R, R, R, R),
+    FailureKind.THROTTLED: (Effect.REJECTED, QUEUE, QUEUE, QUEUE, QUEUE, QUEUE, QUEUE),
     FailureKind.QUOTA: (Effect.REJECTED, RAISE, RAISE, RAISE, RAISE, RAISE, RAISE),
     FailureKind.MAINTENANCE: (Effect.REJECTED, ONCE, ONCE, ONCE, ONCE, ONCE, ONCE),
     FailureKind.SERVER_ERROR: (Effect.UNKNOWN, R, SOON_, R, FIND, READ, RAISE),
@@ -152,18 +153,34 @@ def test_decisions(
 
 
 def test_pauses_grow_and_are_capped() -> None:
-    """Pauses double up to a cap: from 0.1 s to 20 s, or after a 429 from 1 s to 60 s."""
+    """Pauses double up to a cap: from 0.1 s to 20 s."""
     full: list[float] = []
-    throttled: list[float] = []
     for number in range(1, 12):
         at: dict[str, Any] = {"number": number, "left": 1e9}
         full.append(decide(tried(**at), Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
-        step = tried(FailureKind.THROTTLED, **at)
-        throttled.append(decide(step, Replay.SAFE, Budget(), 99, lambda: 1.0).pause)
     assert full[:3] == [0.1, 0.2, 0.4]
     assert full[-1] == 20.0
-    assert throttled[:3] == [1.0, 2.0, 4.0]
-    assert throttled[-1] == 60.0
+
+
+def test_a_throttle_costs_nothing() -> None:
+    """After a 429 a call goes back to its queue at any attempt, and pays nothing."""
+    budget = Budget(0.0)
+    step = tried(FailureKind.THROTTLED, number=99)
+    assert decide(step, Replay.CREATE, budget, 1) == Decision(QUEUE)
+
+
+def test_a_throttle_for_longer_than_the_call_has() -> None:
+    """A Retry-After beyond the deadline ends the call."""
+    step = tried(FailureKind.THROTTLED, retry_after=61.0, left=60.0)
+    assert decide(step, Replay.SAFE, Budget(), 3) == Decision(RAISE)
+
+
+def test_an_outage_costs_nothing() -> None:
+    """While the host is down a call that may be sent again uses no attempt and no budget."""
+    budget = Budget(0.0)
+    step = tried(FailureKind.SERVER_ERROR, number=99, outage=True)
+    assert decide(step, Replay.SAFE, budget, 3).action is R
+    assert decide(step, Replay.CREATE, budget, 3).action is FIND
 
 
 def test_a_late_update_is_not_repeated() -> None:
@@ -181,12 +198,14 @@ def test_missing_after_doubt_is_success() -> None:
 
 def test_the_budget_comes_back() -> None:
     """Successes refill the retry budget, up to its full amount."""
-    budget = Budget()
-    assert [budget.spend(FailureKind.CONNECTION_LOST) for _ in range(11)] == [True] * 10 + [False]
-    assert not budget.spend(FailureKind.THROTTLED)
+    budget = Budget(100.0)
+    assert [budget.spend(FailureKind.CONNECTION_LOST) for _ in range(11)] == [10.0] * 10 + [0.0]
+    assert not budget.spend(FailureKind.SERVER_ERROR)
     for _ in range(5):
         budget.earn()
-    assert budget.spend(FailureKind.THROTTLED)
+    assert budget.spend(FailureKind.SERVER_ERROR) == 5.0
+    budget.earn(5.0)
+    assert budget.tokens == 5.0
     for _ in range(200):
         budget.earn()
     assert budget.tokens == 100
@@ -210,7 +229,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def script(*answers: Response | BaseException, **settings: Any) -> tuple[Any, ScriptedTransport]:
-    client = kmoment.AsyncClient(TOKEN, **settings)
+    client = kmoment.AsyncClient(TOKEN, **{"outage_patience": 0, **settings})
     return client, scripted(client, *answers)
 
 
@@ -235,7 +254,7 @@ async def test_a_read_recovers(naps: list[float]) -> None:
 
 async def test_retry_after_is_kept(naps: list[float]) -> None:
     """A retry waits for Retry-After. If that is past the deadline, the call fails at once."""
-    client, _ = script(ok(b"", 429, **{"retry-after": "7"}), ok([]))
+    client, _ = script(ok(b"", 502, retry_after="7"), ok([]))
     await client.locations.depth1()
     assert 7 <= naps[0] < 7.1
     client, transport = script(ok(b"", 429, **{"retry-after": "300"}))
@@ -245,13 +264,13 @@ async def test_retry_after_is_kept(naps: list[float]) -> None:
     assert len(transport.requests) == 1
 
 
-async def test_an_outage_costs_hardly_more_than_a_request_per_call(naps: list[float]) -> None:
-    """200 calls during a full outage send at most 1.15 requests for each call."""
+async def test_without_patience_an_outage_costs_hardly_a_request() -> None:
+    """200 calls without patience during a full outage send only a few requests: the probes."""
     client, transport = script(ok(b"", 503))
     for _ in range(200):
-        with pytest.raises(kmoment.ServerError):
+        with pytest.raises(kmoment.APIError):
             await client.locations.depth1()
-    assert len(transport.requests) <= 200 * 1.15
+    assert len(transport.requests) <= 20
 
 
 async def test_with_options_is_a_view() -> None:

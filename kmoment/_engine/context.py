@@ -86,6 +86,7 @@ class CallContext(Generic[T]):
     in_doubt: bool = False
     """Whether an attempt may have acted."""
     last_effect: Effect = Effect.OK
+    last_error: APIError | None = None
     known_ids: frozenset[int] | None = None
     """Of a create: the ids that were there before; ``None`` if they are not all known."""
     created_after: datetime | None = None
@@ -267,11 +268,15 @@ class CallContext(Generic[T]):
         reason = f"no turn within max_wait ({self.options.max_wait:g} s): {waiting}"
         return DeadlineExceededError(reason, facts)
 
-    def host_is_down(self, seconds: float, reason: str) -> APIConnectionError:
-        """The error of a call that was not sent, since the host is down."""
+    def host_is_down(self, seconds: float, reason: str) -> APIError:
+        """The error of a call whose host stays down: that of its last attempt, if it made one."""
+        down = f"the host has been down for {seconds:.1f} s"
+        if (last := self.last_error) is not None:
+            last.args = (f"{last.reason}; {down}",)
+            return last
         facts = facts_of(self.call)
-        facts["request_sent"], facts["attempts"] = self.in_doubt, self.records
-        return APIConnectionError(f"the host has been down for {seconds:.1f} s ({reason})", facts)
+        facts["request_sent"] = False
+        return APIConnectionError(f"not sent: {down} ({reason})", facts)
 
     def deadline_passed(self) -> APIError:
         """The error of a call that its deadline has ended."""

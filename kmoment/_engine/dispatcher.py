@@ -206,6 +206,9 @@ class Dispatcher:
         """Tell the gate what *error* says of the host. Whether the call may wait for it."""
         gate, attempt = self.state.gate, context.attempt
         probe, attempt.probe = attempt.probe, False
+        context.last_error = error
+        if self.state.closed:
+            return False
         if looks_like_outage(error):
             gate.failed(error.reason, probe=probe)
         elif error.status is not None:
