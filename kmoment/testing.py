@@ -140,9 +140,14 @@ class _NoTurns:
         self._waited: dict[int, float] = {}
         """By the call's place: what it would have waited so far."""
         self._next: dict[int, float] = {}
+        self._due: dict[LimitKey, float] = {}
 
     def try_enter(self, key: LimitKey, period: float, now: float) -> Turn:
-        """A turn at once."""
+        """A turn at once. A declared period is written down."""
+        if (left := self._due.get(key, now) - now) > 0:
+            self._pauses.append(left)
+        if period:
+            self._due[key] = now + period
         limiter = RateLimiter()
         return Turn(key, next(self._orders), limiter, limiter.sent(now))
 
@@ -186,6 +191,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "base_url": "http://127.0.0.1",
     "routes": "nested",
     "outage_patience": 0,
+    "max_wait": 3600,
 }
 
 

@@ -89,6 +89,8 @@ def settings(server: FaultServer, ear: Ear) -> dict[str, Any]:
         "timeout": 0.1,
         "max_attempts": 1,
         "reconcile_delays": (),
+        "max_wait": 0,
+        "outage_patience": 0,
         "hooks": [ear],
     }
 

@@ -11,8 +11,8 @@ from helpers import TOKEN
 from kmoment._policies.options import CallOptions
 
 CLIENT = (
-    "account base_url categories close each each_account locations placements reconcile request "
-    "with_options"
+    "account base_url categories close each each_account limits locations placements reconcile "
+    "request with_options"
 )
 ERROR = (
     "ad_account_id add_note args attempts can_retry code detail_code detail_message hint hint_ko "
@@ -161,12 +161,13 @@ SETS = (
 FOR_DISPLAY = "customer_file_targetings tracker_targetings"
 FOR_MESSAGE = "talk_channel_group_targetings"
 TYPES = "name type age_type gender_type location_type"
-OPTIONS = "max_attempts deadline reconcile_delays"
+OPTIONS = "max_attempts deadline reconcile_delays max_wait outage_patience"
 SETTINGS = (
     "token base_url timeout deadline insecure proxy trust_env ssl max_connections max_body_bytes "
     "routes max_attempts reconcile_delays periods max_wait outage_patience hooks"
 )
 BATCH = "concurrency ordered on_progress"
+EACH = f"{BATCH} deadline"
 SHOWN = {
     "kmoment.AudienceDraft.display": f"name {SETS} {FOR_DISPLAY}",
     "kmoment.AudienceDraft.message": f"name {SETS} {FOR_MESSAGE}",
@@ -176,8 +177,8 @@ SHOWN = {
     "client.with_options": OPTIONS,
     "moment.with_options": OPTIONS,
     "client.with_options(deadline=5).with_options": OPTIONS,
-    "client.each": f"method inputs {BATCH}",
-    "moment.each": f"method inputs {BATCH}",
+    "client.each": f"method inputs {EACH}",
+    "moment.each": f"method inputs {EACH}",
     "client.locations.depth3_each": f"keywords {BATCH}",
     "moment.account(1).audiences.update": "audience_id audience",
 }

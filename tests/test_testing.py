@@ -15,7 +15,7 @@ from kmoment.sandbox import Fault, Sandbox
 ROW = {"value": "I", "description": "서울특별시", "depth1Name": "서울특별시"}
 STEPS: dict[str, tuple[testing.Step, type[kmoment.APIError]]] = {
     "error": (testing.error(-2, detail_code=1), kmoment.BadRequestError),
-    "throttled": (testing.throttled(), kmoment.RateLimitedError),
+    "throttled": (testing.throttled(), kmoment.DeadlineExceededError),
     "quota_exceeded": (testing.quota_exceeded(), kmoment.QuotaExceededError),
     "maintenance": (testing.maintenance(), kmoment.MaintenanceError),
     "dead_token": (testing.dead_token(), kmoment.AuthenticationError),

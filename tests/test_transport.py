@@ -156,7 +156,6 @@ async def test_another_protocol_is_no_answer(
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (429, kmoment.RateLimitedError),
         (502, kmoment.ServerError),
         (403, kmoment.ProtocolError),
         (307, kmoment.ProtocolError),
@@ -165,7 +164,7 @@ async def test_another_protocol_is_no_answer(
 async def test_a_status_counts_also_without_its_body(
     status: int, error: type[kmoment.APIError], how: str, server: FaultServer
 ) -> None:
-    """What came of the body is kept, and the status decides: a 429 did nothing."""
+    """What came of the body is kept, and the status decides."""
     server.script(LostErrorBody(status, how))
     settings: dict[str, Any] = {"max_attempts": 1, "timeout": 0.3}
     async with kmoment.AsyncClient(TOKEN, base_url=server.url, **settings) as client:
@@ -369,7 +368,7 @@ async def test_the_deadline_names_its_phase(server: FaultServer) -> None:
     """The error of a deadline says in which phase the call was, and whether it was sent."""
     server.default = Silence(5)
     async with kmoment.AsyncClient(
-        TOKEN, base_url=server.url, deadline=0.2, max_connections=1
+        TOKEN, base_url=server.url, deadline=0.2, max_wait=0.2, max_connections=1
     ) as client:
         with pytest.raises(kmoment.DeadlineExceededError) as caught:
             await client.locations.depth1()

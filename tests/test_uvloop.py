@@ -54,7 +54,7 @@ def test_a_reset(fresh: Sandbox) -> None:
     """A read whose connection is reset is tried again, and then raises APIConnectionError."""
 
     async def work() -> None:
-        async with make(fresh) as client:
+        async with make(fresh).with_options(outage_patience=0) as client:
             fresh.add_fault(Fault("audiences.list", "reset", times=1))
             assert await client.account(1234).audiences.list()
             fresh.add_fault(Fault("audiences.list", "reset"))

@@ -217,7 +217,7 @@ class RateLimiter:
             if sent.probe:
                 self._probing = False
                 self._pause = min(_LONGEST_PAUSE, self._pause * _PAUSE_GROWTH)
-                self._due = now + self._pause
+                self._due = now + max(self._pause, self.declared)
         elif sent.epoch == self._epoch:
             self._in_a_row += 1
             if self.limited and self._in_a_row >= 2:
@@ -245,7 +245,7 @@ class RateLimiter:
         self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
         self.mode, self._probing = Mode.DROUGHT, False
         self._epoch += 1
-        self._due = now + self._pause
+        self._due = now + max(self._pause, self.declared)
         if self.rate == inf:
             self.rate = 1 / self._pause  # of the probes, until a rate is measured
 
