@@ -181,7 +181,7 @@ async def test_an_upstream_that_is_gone(proxy: Proxy) -> None:
     with socket.socket() as unused:  # bound, and not listening: nobody else can take the port
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        patience = {"outage_patience": 0.5}
+        patience: dict[str, Any] = {"outage_patience": 0.5}
         async with proxy.before(port, PLAIN), client_of(proxy, **patience) as client:
             with pytest.raises(kmoment.ServerError) as caught:
                 await client.locations.depth1()
