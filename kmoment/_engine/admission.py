@@ -226,10 +226,13 @@ class InMemoryRateLimiters:
 
     def try_enter(self, key: LimitKey, period: float, now: float) -> Turn | None:
         """A turn, if nobody has to wait for it."""
-        lane = self._lane(key, period, now)
-        if lane.queue or lane.limiter.delay(now) > 0:
-            return None
-        return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now))
+        lane = self._lanes.get(key)
+        if lane is None or not lane.limiter.free:
+            lane = self._lane(key, period, now)
+            if lane.queue or lane.limiter.delay(now) > 0:
+                return None
+        limiter = lane.limiter
+        return Turn(key, next(self._orders), limiter, limiter.sent(now))
 
     async def enter(
         self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
@@ -252,6 +255,9 @@ class InMemoryRateLimiters:
 
     def accepted(self, turn: Turn, now: float) -> None:
         """The call of *turn* got an answer that is no 429."""
+        if turn.limiter.free and not self._detectors:
+            turn.limiter.accepted(now, turn.sent)
+            return
         was = turn.limiter.mode
         turn.limiter.accepted(now, turn.sent)
         if was is Mode.DROUGHT and turn.limiter.mode is not Mode.DROUGHT:

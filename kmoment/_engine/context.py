@@ -26,7 +26,7 @@ from ..errors import (
     ProtocolError,
 )
 from .admission import QueueTooLongError
-from .timeouts import CallTimeout
+from .timeouts import CallTimeout, TimeoutKind
 
 T = TypeVar("T")
 
@@ -71,6 +71,30 @@ class AttemptState:
 
 
 @attrs.define(eq=False)
+class Trace:
+    """What only hooks and the log want to know of a call."""
+
+    ident: int
+    parent: int | None
+    time: float
+    """When the call began, in seconds since 1970."""
+    sent_time: float = 0.0
+    """When its last request was sent, in seconds since 1970."""
+    requests: int = 0
+    begun: bool = False
+    """Whether hooks were told that an attempt has started, and not yet that it has ended."""
+    wire_began: float = 0.0
+    waited: dict[str, float] = attrs.Factory(dict)
+    """Seconds waited before the next request, by what for."""
+    waited_in_all: dict[str, float] = attrs.Factory(dict)
+
+    def add_wait(self, what: str, seconds: float) -> None:
+        """The call has waited for *seconds*, before it could be sent."""
+        for waits in (self.waited, self.waited_in_all):
+            waits[what] = waits.get(what, 0.0) + seconds
+
+
+@attrs.define(eq=False)
 class CallContext(Generic[T]):
     """One call. Times are the event loop's, in seconds."""
 
@@ -110,24 +134,8 @@ class CallContext(Generic[T]):
     """Its place in the limiter's queue, after it met a 429."""
     wait_left: float = inf
     """Seconds that it may still spend in queues."""
-    ident: int = 0
-    parent: int | None = None
-    time: float = 0.0
-    """When it began, in seconds since 1970."""
-    sent_time: float = 0.0
-    """When its last request was sent, in seconds since 1970."""
-    requests: int = 0
-    """Requests that were sent, where a hook wants to know."""
-    stopped: bool = False
-    """Whether it was cancelled."""
-    begun: bool = False
-    """Whether a hook was told that an attempt has started, and not yet that it has ended."""
-    wire_began: float = 0.0
-    wire_seconds: float = 0.0
-    """On the wire, for the last request."""
-    waited: dict[str, float] = attrs.Factory(dict)
-    """Seconds waited before the next request, by what for."""
-    waited_in_all: dict[str, float] = attrs.Factory(dict)
+    trace: "Trace | None" = None
+    """What hooks want to know; ``None`` if there are none."""
     attempting: bool = False
     """Whether an attempt is under way."""
 
@@ -153,7 +161,7 @@ class CallContext(Generic[T]):
             self.clock(),
             of_many=self.of_many,
             wait_left=self.wait_left,
-            parent=self.ident,
+            trace=self.trace,
         )
 
     # -- What happens to it -------------------------------------------------------------
@@ -182,13 +190,10 @@ class CallContext(Generic[T]):
             yield
         finally:
             self.timeout.resume()
-            self.add_wait(what, self.clock() - began)
-            self.wait_left -= self.clock() - began
-
-    def add_wait(self, what: str, seconds: float) -> None:
-        """The call has waited for *seconds*, before it could be sent."""
-        for waits in (self.waited, self.waited_in_all):
-            waits[what] = waits.get(what, 0.0) + seconds
+            seconds = self.clock() - began
+            self.wait_left -= seconds
+            if self.trace is not None:
+                self.trace.add_wait(what, seconds)
 
     def judge(self, error: APIError, budget: Budget, *, outage: bool) -> Decision:
         """Record the attempt that *error* ended, and decide what to do next.
@@ -230,6 +235,11 @@ class CallContext(Generic[T]):
         if not self.attempt.sent:
             return Effect.UNKNOWN if self.in_doubt else Effect.UNSENT
         return Effect.FAILED if self.only_reads else Effect.UNKNOWN
+
+    def ended_by_cancellation(self) -> tuple[Effect, APIError | None]:
+        """What the call may have done, and the error if its deadline has cancelled it."""
+        late = self.timeout.past is TimeoutKind.DEADLINE
+        return self.effect_if_cancelled(), self.deadline_passed() if late else None
 
     def effect_of(self, error: APIError) -> Effect:
         """What the call did, now that *error* has ended it."""

@@ -19,7 +19,7 @@ from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
 from .._protocol.error_table import date_of, facts_of, retry_after
-from .._protocol.http import Request, Response, TransportError
+from .._protocol.http import Response, TransportError
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
@@ -28,7 +28,7 @@ from .admission import LimitKey, QueueTooLongError, Turn
 from .bulk_delete import delete_in_parts
 from .context import WAITING_FOR_A_TURN, CallContext
 from .listing import Listed
-from .notify import finish, finish_later
+from .notify import Pending, finish, finish_later
 from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
 from .settings import ClientSettings, Sends
@@ -113,10 +113,9 @@ class Dispatcher:
         with context.queued("create", "waiting for another create of the same name"):
             await lock.acquire()
         try:
-            context.attempt.phase = "listing what is there already"
-            listed = await state.listings.get(
-                call.account, state.clock, partial(self._list, context)
-            )
+            waiting = partial(context.queued, "create", "waiting for another create's list")
+            make = partial(self._list, context)
+            listed = await state.listings.get(call.account, state.clock, make, waiting)
             # Others than those that are listed may be there too: a list may be old.
             context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)
             context.created_after = listed.server_now(state.clock())
@@ -126,6 +125,7 @@ class Dispatcher:
 
     async def _list(self, context: CallContext[Any]) -> Listed:
         """What is there before a create."""
+        context.attempt.phase = "listing what is there already"
         listing = context.child(list_call(context.call.account))
         ids = await ids_listed(self._run(listing))
         return Listed(ids, listing.server_time, self.state.clock())
@@ -136,39 +136,35 @@ class Dispatcher:
 
     async def _run(self, context: CallContext[T]) -> T:
         """Make a call, and report how it ended."""
-        effect, reason = _UNSENT, None
+        effect, reason, stopped = _UNSENT, None, False
         if self.settings.notifier.enabled:
-            context.ident = next(self.state.idents)
-            await finish(self.settings.notifier.call_start(context))
+            await finish(self.settings.notifier.call_start(context, next(self.state.idents)))
         try:
             answer = await self._make(context)
             effect = _OK
             return answer
         except asyncio.CancelledError:
-            effect, context.stopped = context.effect_if_cancelled(), True
-            if context.timeout.past is TimeoutKind.DEADLINE:
-                reason = context.deadline_passed()
+            effect, reason, stopped = *context.ended_by_cancellation(), True
             raise
         except APIError as failed:
             effect, reason = context.effect_of(failed), failed
             raise
         finally:
-            if context.attempt.probe:
-                self.state.gate.gave_up()
-            await self._report(context, effect, reason)
+            if pending := self._end(context, effect, reason):
+                if stopped:
+                    finish_later(pending)
+                else:
+                    await finish(pending)
 
-    async def _report(
-        self, context: CallContext[Any], effect: Effect, error: APIError | None
-    ) -> None:
-        """Tell the job that this call is part of, the hooks and the log how the call ended."""
+    def _end(self, context: CallContext[Any], effect: Effect, error: APIError | None) -> Pending:
+        """Tell the gate, the job that this call is part of, hooks and the log how it ended."""
+        if context.attempt.probe:
+            self.state.gate.gave_up()
         if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
             report_write()
-        if self.settings.notifier.enabled:
-            pending = self.settings.notifier.call_end(context, effect, error)
-            if context.stopped:
-                finish_later(pending)
-            else:
-                await finish(pending)
+        if context.trace is None:
+            return []
+        return self.settings.notifier.call_end(context, context.trace, effect, error)
 
     async def _make(self, context: CallContext[T]) -> T:
         """Make all attempts of a call."""
@@ -189,9 +185,9 @@ class Dispatcher:
         attempt = context.attempt
         outage = self._note_health(context, error)
         decision = context.judge(error, state.budget, outage=outage)
-        if notifier.enabled and context.begun:
-            context.begun, context.attempt.peer = False, attempt.peer
-            await finish(notifier.attempt_end(context, context.last_effect, error))
+        if context.trace is not None:
+            effect = context.last_effect
+            await finish(notifier.attempt_end(context, context.trace, attempt, effect, error))
         if decision.action in _AGAIN and not state.closed:
             if decision.pause:
                 context.attempt.phase = "pausing before another attempt"
@@ -274,16 +270,22 @@ class Dispatcher:
             state.seen.append(answer.id)
         if call.endpoint is LIST_AUDIENCES:
             context.server_time = date_of(response.headers)
+        self._note_success(context)
+        if context.trace is not None:
+            context.attempt.request_id = request_id(response.headers)
+            tell = self.settings.notifier.attempt_end
+            await finish(tell(context, context.trace, context.attempt, _OK, None))
+        return answer
+
+    def _note_success(self, context: CallContext[Any]) -> None:
+        """Tell the budget, the breakers and the gate that an attempt has succeeded."""
+        state = self.state
         if not context.records or context.price:
             state.budget.earn(context.price or 1.0)
         state.breakers.close()
         context.attempt.probe = False
         if state.gate.troubled:
             state.gate.succeeded()
-        if context.begun:
-            context.begun = False
-            await finish(self.settings.notifier.attempt_end(context, _OK, None))
-        return answer
 
     def _decoded(self, call: Call[T], response: Response, token: Secret) -> T:
         try:
@@ -321,36 +323,48 @@ class Dispatcher:
         while True:
             if state.gate.closed and not attempt.probe:
                 await self._wait_for_host(context)
-            turn = await self._turn(context)
+            turn = self._free_turn(context) or await self._turn(context)
             if not state.slots.take():
                 await self._wait_for_connection(context, turn)
-            if attempt.probe or not state.gate.closed:
-                return await self._exchange(context, path, token, turn)
-            state.slots.release()  # the host went down in the meantime
-            state.limiters.dropped(turn, state.clock())
+            try:
+                if attempt.probe or not state.gate.closed:
+                    return await self._exchange(context, path, token, turn)
+            finally:
+                state.slots.release()
+            state.limiters.dropped(turn, state.clock())  # the host went down in the meantime
 
     async def _wait_for_host(self, context: CallContext[Any]) -> None:
         gate, began = self.state.gate, context.clock()
         context.attempt.phase = "waiting for the host"
         answer = await gate.wait(self._patience(context))
-        context.add_wait("host", context.clock() - began)
+        if context.trace is not None:
+            context.trace.add_wait("host", context.clock() - began)
         if answer is None:
             context.held_back = True
             raise context.host_is_down(gate.seconds, gate.health.reason)
         context.attempt.probe = answer
 
-    async def _turn(self, context: CallContext[Any]) -> Turn:
-        """A turn of the rate limiter."""
-        limiters, endpoint = self.state.limiters, context.call.endpoint
+    def _limit(self, context: CallContext[Any]) -> tuple[LimitKey, float]:
+        """The limiter of a call, and its declared period."""
+        endpoint = context.call.endpoint
         key = LimitKey(endpoint.quota, endpoint.limited_account(context.call.account))
-        period = self.settings.periods.get(endpoint.quota, endpoint.period)
-        now = context.clock()
-        if context.order is None and (turn := limiters.try_enter(key, period, now)):
-            return turn
+        return key, self.settings.periods.get(endpoint.quota, endpoint.period)
+
+    def _free_turn(self, context: CallContext[Any]) -> Turn | None:
+        """A turn of the rate limiter, if nobody has to wait."""
+        if context.order is not None:
+            return None
+        key, period = self._limit(context)
+        return self.state.limiters.try_enter(key, period, context.clock())
+
+    async def _turn(self, context: CallContext[Any]) -> Turn:
+        """A turn of the rate limiter, after the calls that came before."""
+        limiters, order = self.state.limiters, context.order
+        key, period = self._limit(context)
         try:
             with context.queued("turn", WAITING_FOR_A_TURN):
-                left = context.wait_left
-                return await limiters.enter(key, period, now, max_wait=left, order=context.order)
+                now, left = context.clock(), context.wait_left
+                return await limiters.enter(key, period, now, max_wait=left, order=order)
         except QueueTooLongError as error:
             queue = error
         context.held_back = True
@@ -368,18 +382,22 @@ class Dispatcher:
         self, context: CallContext[Any], path: str, token: Secret, turn: Turn
     ) -> Response:
         """Send the request over a free connection, and tell the limiter how it went."""
-        state, limiters, clock = self.state, self.state.limiters, context.clock
+        limiters, clock, attempt = self.state.limiters, context.clock, context.attempt
         request = encode(context.call, path, self.settings.base_url)
-        context.attempt.sent, context.attempt.status = False, None
+        attempt.sent, attempt.status = False, None
         try:
-            if self.settings.notifier.enabled and not context.begun:
-                context.begun = True
-                await finish(self.settings.notifier.attempt_start(context))
-            context.wire_began = clock()
-            response = await self._transmit(context, request, token)
+            if context.trace is not None:
+                await finish(self.settings.notifier.attempt_start(context, context.trace))
+            transport = cast("Sends", self.state.transport)
+            try:
+                response = await transport.send(request, token, attempt)
+            except TransportError as error:
+                if not context.may_resend(error):
+                    raise
+                # A kept connection was dead: at once, on a new one.
+                response = await transport.send(request._replace(fresh=True), token, attempt)
         except TransportError as error:
             failure = context.connection_error(error)
-            limiters.dropped(turn, clock())
         except BaseException:
             limiters.dropped(turn, clock())
             raise
@@ -389,22 +407,6 @@ class Dispatcher:
                 limiters.rejected(turn, clock(), retry_after(response.headers))
             else:
                 limiters.accepted(turn, clock())
-            if context.begun:
-                context.attempt.request_id = request_id(response.headers)
             return response
-        finally:
-            context.wire_seconds = clock() - context.wire_began
-            state.slots.release()
+        limiters.dropped(turn, clock())
         raise failure
-
-    async def _transmit(
-        self, context: CallContext[Any], request: Request, token: Secret
-    ) -> Response:
-        transport = cast("Sends", self.state.transport)
-        try:
-            return await transport.send(request, token, context.attempt)
-        except TransportError as error:
-            if not context.may_resend(error):
-                raise
-        # A kept connection was dead: at once, on a new one.
-        return await transport.send(request._replace(fresh=True), token, context.attempt)

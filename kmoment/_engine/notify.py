@@ -10,7 +10,7 @@ from typing import Any, Final
 from .._policies.failure import Effect
 from ..errors import APIError
 from ..hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook, Waits
-from .context import CallContext
+from .context import AttemptState, CallContext, Trace
 
 _log: Final = logging.getLogger("kmoment")
 
@@ -35,25 +35,35 @@ class Notifier:
         """Whether anyone listens. If not, no event has to be made."""
         return bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
 
-    def call_start(self, context: CallContext[Any]) -> Pending:
-        """A call begins."""
-        context.time = time.time()
-        return self._tell("on_call_start", CallStart, _call(context))
+    def call_start(self, context: CallContext[Any], ident: int) -> Pending:
+        """A call begins. Until now its trace is that of the call that it is made for."""
+        parent = None if context.trace is None else context.trace.ident
+        context.trace = Trace(ident, parent, time.time())
+        return self._tell("on_call_start", CallStart, _call(context, context.trace))
 
-    def attempt_start(self, context: CallContext[Any]) -> Pending:
-        """A request is sent now."""
-        context.sent_time = time.time()
-        context.requests += 1
-        return self._tell("on_attempt_start", AttemptStart, _attempt(context))
+    def attempt_start(self, context: CallContext[Any], trace: Trace) -> Pending:
+        """A request is sent now. A second one of the same attempt is not told."""
+        trace.wire_began = context.clock()
+        if trace.begun:
+            return []
+        trace.begun, trace.sent_time = True, time.time()
+        trace.requests += 1
+        return self._tell("on_attempt_start", AttemptStart, _attempt(context, trace))
 
     def attempt_end(
-        self, context: CallContext[Any], effect: Effect, error: APIError | None
+        self,
+        context: CallContext[Any],
+        trace: Trace,
+        attempt: AttemptState,
+        effect: Effect,
+        error: APIError | None,
     ) -> Pending:
-        """A request was answered, or was not."""
-        attempt = context.attempt
+        """A request was answered, or was not. Nothing is told where none was sent."""
+        if not trace.begun:
+            return []
         address, port = (attempt.peer or (None, None))[:2]
-        facts = _attempt(context) | {
-            "seconds": context.wire_seconds,
+        facts = _attempt(context, trace) | {
+            "seconds": context.clock() - trace.wire_began,
             "effect": str(effect),
             "status": attempt.status if error is None else error.status,
             "error": error,
@@ -62,17 +72,17 @@ class Notifier:
             "server_port": port,
             "resent": context.resent,
         }
-        context.waited = {}
+        trace.begun, trace.waited = False, {}
         return self._tell("on_attempt_end", AttemptEnd, facts)
 
     def call_end(
-        self, context: CallContext[Any], effect: Effect, error: APIError | None
+        self, context: CallContext[Any], trace: Trace, effect: Effect, error: APIError | None
     ) -> Pending:
         """A call has ended."""
-        facts = _call(context) | {
+        facts = _call(context, trace) | {
             "effect": str(effect),
             "seconds": context.clock() - context.began,
-            "waits": Waits(**context.waited_in_all),
+            "waits": Waits(**trace.waited_in_all),
             "attempts": context.records,
         }
         _log.debug("%s: %s", facts["operation"], effect, extra={"kmoment": facts})
@@ -115,21 +125,21 @@ def finish_later(pending: Pending) -> None:
         task.add_done_callback(_tasks.discard)
 
 
-def _call(context: CallContext[Any]) -> dict[str, Any]:
+def _call(context: CallContext[Any], trace: Trace) -> dict[str, Any]:
     endpoint = context.call.endpoint
     return {
-        "call_id": context.ident,
-        "parent_id": context.parent,
+        "call_id": trace.ident,
+        "parent_id": trace.parent,
         "operation": endpoint.name,
         "method": endpoint.method,
         "path": endpoint.path,
         "ad_account_id": context.call.account,
-        "time": context.time,
+        "time": trace.time,
     }
 
 
-def _attempt(context: CallContext[Any]) -> dict[str, Any]:
-    facts = _call(context)
-    facts["time"], facts["number"] = context.sent_time, context.requests
-    facts["waits"] = Waits(**context.waited)
+def _attempt(context: CallContext[Any], trace: Trace) -> dict[str, Any]:
+    facts = _call(context, trace)
+    facts["time"], facts["number"] = trace.sent_time, trace.requests
+    facts["waits"] = Waits(**trace.waited)
     return facts
