@@ -106,7 +106,7 @@ async def clean_up(moment: kmoment.AsyncClient, audience_id: int) -> None:
     console.print(f"Deleted audience {audience_id}.")
     result = await audiences.delete_many([audience_id, *(row.id for row in more)])
     for outcome in result.outcomes:
-        console.print(f"  {outcome.audience_id}: {outcome.status}")
+        console.print(f"  {outcome.input}: {outcome.value or outcome.status}")
     console.print(*(f"Kakao says: {message}" for message in result.error_messages or ()), sep="\n")
 
 

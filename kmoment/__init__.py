@@ -92,7 +92,6 @@ if _TYPE_CHECKING:
         CustomerFile as CustomerFile,
         CustomerFileStatus as CustomerFileStatus,
         CustomerFileTargeting as CustomerFileTargeting,
-        DeleteOutcome as DeleteOutcome,
         DeleteStatus as DeleteStatus,
         Depth2Location as Depth2Location,
         Depth3Location as Depth3Location,
@@ -151,7 +150,7 @@ _NAMES = {
         AudienceStatus AudienceSummary AudienceType BaseAd BaseAdCampaign BaseAdGroup
         BaseAdOperation BulkDeleteResult CampaignType CampaignTypeGoal CategoryData
         ChannelProfile CohortAvailable CohortStatus CohortTargeting CustomerFile
-        CustomerFileStatus CustomerFileTargeting DeleteOutcome DeleteStatus
+        CustomerFileStatus CustomerFileTargeting DeleteStatus
         Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
         GenderType Goal InclusionType Indicator Location LocationType NetworkPlacement
         PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile

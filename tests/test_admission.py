@@ -98,7 +98,7 @@ class Clock:
         return self.now
 
 
-KEY = LimitKey("audiences", 1)
+KEY: LimitKey = ("audiences", 1)
 
 
 def limiters() -> tuple[InMemoryRateLimiters, Clock]:
@@ -113,9 +113,9 @@ async def test_idle_limiters_are_dropped() -> None:
     waiting = asyncio.create_task(store.enter(KEY, 1000.0, 0.0, max_wait=inf, order=None))
     await asyncio.sleep(0)
     for number in range(50):
-        store.try_enter(LimitKey("x", number), 0.0, float(number))
+        store.try_enter(("x", number), 0.0, float(number))
     for number in range(60):
-        store.try_enter(LimitKey("new", number), 0.0, 10_000.0)
+        store.try_enter(("new", number), 0.0, 10_000.0)
     assert KEY in [(it.quota, it.ad_account_id) for it in store.statuses(0.0)]
     assert len(store) <= 62
     waiting.cancel()

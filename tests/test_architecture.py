@@ -21,10 +21,11 @@ _facts _text
 errors
 _secret
 _validate
+outcomes
 models
 _protocol
 _policies
-hooks outcomes
+hooks
 _sender
 _engine
 _batch

@@ -40,8 +40,13 @@ def there(sandbox: Sandbox) -> set[int]:
     return {int(row["id"]) for row in sandbox.state()["accounts"]["1234"]["audiences"]}
 
 
+def fate(outcome: kmoment.Outcome[int, DeleteStatus]) -> str:
+    """How the outcome of one id ended, in a word."""
+    return str(outcome.value if outcome.ok else outcome.status)
+
+
 def by_status(result: kmoment.BulkDeleteResult) -> dict[str, int]:
-    return Counter(str(outcome.status) for outcome in result.outcomes)
+    return Counter(map(fate, result.outcomes))
 
 
 def sent(sandbox: Sandbox) -> int:
@@ -56,7 +61,7 @@ async def test_any_number_of_ids(sandbox: Sandbox) -> None:
         result = await moment.account(1234).audiences.delete_many([*ids, 999_999])
     assert not there(sandbox) & set(ids)
     assert sent(sandbox) == 3
-    assert [outcome.audience_id for outcome in result.outcomes] == [*ids, 999_999]
+    assert [outcome.input for outcome in result.outcomes] == [*ids, 999_999]
     assert by_status(result) == {"deleted": count, "already absent": 1}
     assert (result.success_count, result.fail_count) == (count, 1)
     assert len(result.error_messages or ()) == 1
@@ -78,10 +83,10 @@ async def test_a_part_whose_answer_is_lost(sandbox: Sandbox, kind: str, acts: bo
         sandbox.add_fault(fault)
         result = await moment.account(1234).audiences.delete_many(ids)
     for outcome in result.outcomes:
-        if outcome.status is DeleteStatus.DELETED:
-            assert outcome.audience_id not in there(sandbox)
+        if outcome.value is DeleteStatus.DELETED:
+            assert outcome.input not in there(sandbox)
         else:
-            assert outcome.status is DeleteStatus.UNKNOWN
+            assert outcome.status is kmoment.OutcomeStatus.UNKNOWN
             assert isinstance(outcome.error, kmoment.OutcomeUnknownError)
     assert by_status(result)["deleted"] >= FEW + 2
 
@@ -215,7 +220,7 @@ async def test_a_request_in_doubt(name: str) -> None:
     script = testing.Script(*steps)
     async with script.async_client() as moment:
         result = await moment.account(1).audiences.delete_many([1, 2, 3])
-    assert [str(outcome.status) for outcome in result.outcomes] == statuses
+    assert [fate(outcome) for outcome in result.outcomes] == statuses
     assert (result.success_count, result.fail_count) == counts
     asked = [request.url.query.get("audienceIds") for request in script.requests]
     assert [ids for ids in asked if ids] == ["1,2,3", *AGAIN.get(name, [])]
@@ -227,7 +232,7 @@ async def test_what_the_lists_tell(name: str) -> None:
     steps, statuses = CASES[name]
     async with testing.Script(*steps).async_client() as moment:
         result = await moment.account(1).audiences.delete_many([1, 2, 3])
-    assert [str(outcome.status) for outcome in result.outcomes] == statuses
+    assert [fate(outcome) for outcome in result.outcomes] == statuses
 
 
 async def test_refused_and_unseen_is_refused() -> None:
@@ -254,7 +259,7 @@ def test_the_sync_client_tells_the_same(name: str) -> None:
     steps, statuses = (CASES.get(name) or DOUBTS[name])[:2]
     with testing.Script(*steps).client() as moment:
         result = moment.account(1).audiences.delete_many([1, 2, 3])
-    assert [str(outcome.status) for outcome in result.outcomes] == statuses
+    assert [fate(outcome) for outcome in result.outcomes] == statuses
 
 
 @pytest.mark.usefixtures("small_parts")

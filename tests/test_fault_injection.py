@@ -134,12 +134,12 @@ class Storm:
         assert not gone or len(gone) == len(ids), "no request deletes a part"
         if isinstance(verdict, kmoment.BulkDeleteResult):
             statuses = {outcome.status for outcome in verdict.outcomes}
-            unsure = kmoment.DeleteStatus.UNKNOWN in statuses
+            unsure = kmoment.OutcomeStatus.UNKNOWN in statuses
             counts = (None, None) if unsure else (len(ids), 0)
             assert (verdict.success_count, verdict.fail_count) == counts
-            assert statuses <= {kmoment.DeleteStatus.DELETED, kmoment.DeleteStatus.UNKNOWN}
+            assert statuses <= {kmoment.OutcomeStatus.OK, kmoment.OutcomeStatus.UNKNOWN}
             verdict = kmoment.OutcomeUnknownError("of a part of them") if unsure else verdict
-            assert gone or statuses == {kmoment.DeleteStatus.UNKNOWN}
+            assert gone or statuses == {kmoment.OutcomeStatus.UNKNOWN}
         self.hold(verdict, done=bool(gone))
 
     async def verdict(self, call: Any) -> Any:

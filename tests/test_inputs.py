@@ -99,14 +99,14 @@ async def test_a_bulk_delete_of_nothing_sends_nothing() -> None:
     client = kmoment.AsyncClient(TOKEN)
     transport = scripted(client, ok([]))
     result = await client.account(1).audiences.delete_many(iter(()))
-    assert (result.success_count, result.fail_count, result.outcomes) == (0, 0, ())
+    assert (result.success_count, result.fail_count, list(result.outcomes)) == (0, 0, [])
     assert transport.requests == []
 
 
 def test_a_bulk_delete_of_nothing_opens_nothing() -> None:
     """The blocking client starts no thread for it."""
     client = kmoment.Client(TOKEN)
-    assert client.account(1).audiences.delete_many([]).outcomes == ()
+    assert client.account(1).audiences.delete_many([]).outcomes == []
     assert client._sender.owner.running is None
 
 
@@ -116,7 +116,7 @@ async def test_an_id_that_is_given_twice_has_two_outcomes_and_is_deleted_once() 
     transport = scripted(client, ok({"successCount": 2, "failCount": 0}))
     ids: list[Any] = [7, "8", 7]
     result = await client.account(1).audiences.delete_many(ids)
-    assert [(it.audience_id, str(it.status)) for it in result.outcomes] == [
+    assert [(it.input, str(it.value)) for it in result.outcomes] == [
         (7, "deleted"),
         (8, "deleted"),
         (7, "deleted"),

@@ -131,12 +131,12 @@ class DeleteMany(Write):
 
     def hold(self, value: Any, kakao: Kakao, writing: Writing) -> None:
         there = kakao.of(self.account).keys()
-        for ident, status, _ in value.outcomes:
-            if status in (kmoment.DeleteStatus.DELETED, kmoment.DeleteStatus.ALREADY_ABSENT):
-                assert ident not in there, "a success that did not happen"
-            if status is kmoment.DeleteStatus.FAILED:
-                assert ident in there, "a failure that did happen"
-        if not any(it.status is kmoment.DeleteStatus.UNKNOWN for it in value.outcomes):
+        for outcome in value.outcomes:
+            if outcome.ok:
+                assert outcome.input not in there, "a success that did not happen"
+            if outcome.status is kmoment.OutcomeStatus.FAILED:
+                assert outcome.input in there, "a failure that did happen"
+        if not any(it.status is kmoment.OutcomeStatus.UNKNOWN for it in value.outcomes):
             assert value.success_count <= len(set(self.idents) - there)
             assert value.success_count + value.fail_count == len(self.idents)
             assert value.fail_count <= len(self.idents) - writing.changes

@@ -28,11 +28,8 @@ _SAY_AGAIN: Final = 60.0
 """Seconds in which the log does not repeat that calls wait for the same limiter."""
 
 
-class LimitKey(NamedTuple):
-    """Which calls share a limiter."""
-
-    quota: str
-    account: int | None
+LimitKey = tuple[str, int | None]
+"""Which calls share a limiter: a quota group, and an account or ``None`` for all."""
 
 
 @attrs.frozen(kw_only=True)
@@ -262,12 +259,12 @@ class InMemoryRateLimiters:
         turn.limiter.accepted(now, turn.sent)
         if was is Mode.DROUGHT and turn.limiter.mode is not Mode.DROUGHT:
             self._say_over(turn)
-        detector = self._detectors.get(turn.key.quota)
+        detector = self._detectors.get(turn.key[0])
         if detector is not None and self._is_current(turn):
             shared = detector.shared
-            detector.accepted(turn.key.account, now)
+            detector.accepted(turn.key[1], now)
             if detector.shared is not shared:
-                self._move(turn.key.quota, now)
+                self._move(turn.key[0], now)
         self._pump_waiting(turn.key, now)
 
     def rejected(self, turn: Turn, now: float, retry_after: float | None) -> None:
@@ -276,13 +273,13 @@ class InMemoryRateLimiters:
         held = limiter.mode is Mode.HOLD and limiter.is_present(turn.sent)
         limiter.rejected(now, turn.sent, retry_after)
         self._say_waiting(turn, now)
-        if turn.key.account is not None and not limiter.declared and self._is_current(turn):
-            detector = self._detectors.setdefault(turn.key.quota, SharedLimitDetector())
+        if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
+            detector = self._detectors.setdefault(turn.key[0], SharedLimitDetector())
             shared = detector.shared
             if not (shared and turn.sent.probe):
-                detector.rejected(turn.key.account, now, held=held)
+                detector.rejected(turn.key[1], now, held=held)
             if detector.shared is not shared:
-                self._move(turn.key.quota, now)
+                self._move(turn.key[0], now)
         self._pump_waiting(turn.key, now)
 
     def dropped(self, turn: Turn, now: float) -> None:
@@ -294,8 +291,8 @@ class InMemoryRateLimiters:
         """What is known of every limit."""
         return [
             LimitStatus(
-                quota=key.quota,
-                ad_account_id=key.account,
+                quota=key[0],
+                ad_account_id=key[1],
                 rate=lane.limiter.rate if lane.limiter.limited else None,
                 waiting=len(lane.queue),
                 last_rejection=_ago(lane.limiter.last_rejection, now),
@@ -307,8 +304,8 @@ class InMemoryRateLimiters:
     # -- Lanes --------------------------------------------------------------------------
 
     def _key(self, key: LimitKey) -> LimitKey:
-        detector = self._detectors.get(key.quota)
-        return LimitKey(key.quota, None) if detector is not None and detector.shared else key
+        detector = self._detectors.get(key[0])
+        return (key[0], None) if detector is not None and detector.shared else key
 
     def _lane(self, key: LimitKey, period: float, now: float) -> _Lane:
         if self._detectors:
@@ -335,10 +332,10 @@ class InMemoryRateLimiters:
     def _move(self, quota: str, now: float) -> None:
         """One limiter takes the place of many, or many that of one. Who waits goes along."""
         shared = self._detectors[quota].shared
-        old = [key for key in self._lanes if key.quota == quota]
+        old = [key for key in self._lanes if key[0] == quota]
         lanes = [self._lanes.pop(key) for key in old]
         if shared:
-            lane = self._lane(LimitKey(quota, None), 0.0, now)
+            lane = self._lane((quota, None), 0.0, now)
             lane.limiter.dry(now)
             _log.warning("%s: the limit seems to be one for all ad accounts", quota)
         for lane in lanes:
@@ -346,7 +343,7 @@ class InMemoryRateLimiters:
                 lane.timer.cancel()
             while waiter := lane.queue.pop():
                 self._lane(waiter.key, 0.0, now).queue.push(waiter)
-        for lane in [lane for key, lane in self._lanes.items() if key.quota == quota]:
+        for lane in [lane for key, lane in self._lanes.items() if key[0] == quota]:
             self._pump(lane, now)
 
     # -- Turns --------------------------------------------------------------------------
@@ -411,7 +408,8 @@ class InMemoryRateLimiters:
 
 
 def _name(key: LimitKey) -> str:
-    return key.quota if key.account is None else f"{key.quota} of account {key.account}"
+    quota, account = key
+    return quota if account is None else f"{quota} of account {account}"
 
 
 def _ago(at: float | None, now: float) -> float | None:

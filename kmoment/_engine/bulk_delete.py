@@ -8,19 +8,32 @@ the same as the list. What is left of a part that may have been done is deleted 
 """
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from itertools import islice
 from typing import Final
 
 from .._protocol.call import Call
 from ..errors import APIError, ClientClosedError, NotFoundError, OutcomeUnknownError
-from ..models import BulkDeleteResult, DeleteOutcome, DeleteStatus
+from ..models import BulkDeleteResult, DeleteStatus
+from ..outcomes import Outcome, Outcomes, OutcomeStatus
 from .reconcile import Ask, get_call, list_call
 
 PART_SIZE: Final = 50
 """Ids in one request: 50 of the longest (19 digits), with their commas, are 1,000 characters."""
 
 PartResult = BulkDeleteResult | APIError
-_GONE: Final = (DeleteStatus.DELETED, DeleteStatus.ALREADY_ABSENT)
+
+
+class Fate(Enum):
+    """What has become of one id."""
+
+    DELETED = DeleteStatus.DELETED
+    ALREADY_ABSENT = DeleteStatus.ALREADY_ABSENT
+    STILL_THERE = OutcomeStatus.FAILED
+    UNKNOWN = OutcomeStatus.UNKNOWN
+
+
+_GONE: Final = (Fate.DELETED, Fate.ALREADY_ABSENT)
 
 
 # -- The calls --------------------------------------------------------------------------
@@ -164,48 +177,48 @@ class BulkDelete:
 
         Raises the error if nothing is known to be done.
         """
-        statuses = {one: self._status(one) for one in self._ids}
+        fates = {one: self._fate(one) for one in self._ids}
         errors = [answer for _, answer in self._first if isinstance(answer, APIError)]
-        if len(errors) == len(self._first) and not any(s in _GONE for s in statuses.values()):
+        if len(errors) == len(self._first) and not any(s in _GONE for s in fates.values()):
             raise max(errors, key=lambda error: isinstance(error, OutcomeUnknownError))
-        counts = [_counts(part, answer, statuses) for part, answer in self._first]
+        counts = [_counts(part, answer, fates) for part, answer in self._first]
         return BulkDeleteResult(
             success_count=_total([success for success, _ in counts]),
             fail_count=_total([fail for _, fail in counts]),
             error_messages=_messages([answer for _, answer in self._first]),
-            outcomes=tuple(
-                DeleteOutcome(one, statuses[one], _error(self._last[one])) for one in given
+            outcomes=Outcomes(
+                _outcome(index, one, fates[one], self._last[one]) for index, one in enumerate(given)
             ),
         )
 
-    def _status(self, one: int) -> DeleteStatus:
+    def _fate(self, one: int) -> Fate:
         if one in self._clean:
-            return DeleteStatus.DELETED
+            return Fate.DELETED
         refused = isinstance(self._last[one], APIError) and not self._doubt(one)
         if self._there is None or one in self._unsure:
-            return DeleteStatus.FAILED if refused else DeleteStatus.UNKNOWN
+            return Fate.STILL_THERE if refused else Fate.UNKNOWN
         if one in self._there:
-            return DeleteStatus.UNKNOWN if self._doubt(one) else DeleteStatus.FAILED
+            return Fate.UNKNOWN if self._doubt(one) else Fate.STILL_THERE
         if refused:
-            return DeleteStatus.ALREADY_ABSENT
+            return Fate.ALREADY_ABSENT
         # After a request that may have been done, what is gone counts as deleted.
         ours = one in self._seen or one in self._doubted
-        return DeleteStatus.DELETED if ours else DeleteStatus.ALREADY_ABSENT
+        return Fate.DELETED if ours else Fate.ALREADY_ABSENT
 
     def _doubt(self, one: int) -> bool:
         return isinstance(self._last[one], OutcomeUnknownError)
 
 
 def _counts(
-    part: tuple[int, ...], answer: PartResult, statuses: dict[int, DeleteStatus]
+    part: tuple[int, ...], answer: PartResult, fates: dict[int, Fate]
 ) -> tuple[int | None, int | None]:
     """Kakao's counts of a part; if its answer was lost, counts of what was found out."""
     if isinstance(answer, BulkDeleteResult):
         return answer.success_count, answer.fail_count
-    found = [statuses[one] for one in part]
-    if DeleteStatus.UNKNOWN in found:
+    found = [fates[one] for one in part]
+    if Fate.UNKNOWN in found:
         return None, None
-    success = found.count(DeleteStatus.DELETED)
+    success = found.count(Fate.DELETED)
     return success, len(found) - success
 
 
@@ -218,5 +231,14 @@ def _total(counts: list[int | None]) -> int | None:
     return None if None in counts else sum(filter(None, counts))
 
 
-def _error(answer: PartResult) -> APIError | None:
-    return answer if isinstance(answer, APIError) else None
+def _outcome(index: int, one: int, fate: Fate, answer: PartResult) -> Outcome[int, DeleteStatus]:
+    if isinstance(fate.value, DeleteStatus):
+        return Outcome(index=index, input=one, status=OutcomeStatus.OK, value=fate.value)
+    error = answer if isinstance(answer, APIError) else _not_gone(fate)
+    return Outcome(index=index, input=one, status=fate.value, error=error)
+
+
+def _not_gone(fate: Fate) -> APIError:
+    if fate is Fate.UNKNOWN:
+        return OutcomeUnknownError("it may have been deleted: looking gave no answer")
+    return APIError("it was not deleted: it is still there")

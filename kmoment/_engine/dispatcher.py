@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 from .._policies.failure import Effect, looks_like_outage
 from .._policies.retry import Action
 from .._protocol.answer import request_id
-from .._protocol.call import Call, Replay
+from .._protocol.call import Call, LimitScope, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
 from .._protocol.error_table import date_of, facts_of, retry_after
@@ -39,7 +39,7 @@ from .write_tracker import CURRENT, report_write
 T = TypeVar("T")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
-_CREATE = Replay.CREATE
+_CREATE, _PER_ACCOUNT = Replay.CREATE, LimitScope.ACCOUNT
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
 _AGAIN: Final = (Action.RETRY, Action.REQUEUE)
@@ -346,9 +346,10 @@ class Dispatcher:
 
     def _limit(self, context: CallContext[Any]) -> tuple[LimitKey, float]:
         """The limiter of a call, and its declared period."""
-        endpoint = context.call.endpoint
-        key = LimitKey(endpoint.quota, endpoint.limited_account(context.call.account))
-        return key, self.settings.periods.get(endpoint.quota, endpoint.period)
+        endpoint, periods = context.call.endpoint, self.settings.periods
+        account = context.call.account if endpoint.limit_scope is _PER_ACCOUNT else None
+        period = periods.get(endpoint.quota, endpoint.period) if periods else endpoint.period
+        return (endpoint.quota, account), period
 
     def _free_turn(self, context: CallContext[Any]) -> Turn | None:
         """A turn of the rate limiter, if nobody has to wait."""

@@ -37,7 +37,7 @@ class CallTimeout:
     )
 
     def __init__(self, scheduler: "TimeoutScheduler", seconds: float) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(scheduler._loop)
         assert task is not None
         self._scheduler = scheduler
         self.task: asyncio.Task[Any] = task

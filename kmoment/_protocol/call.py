@@ -72,10 +72,6 @@ class Endpoint:
     typed: bool = False
     """Whether Kakao's sample sends a Content-Type although there is no body."""
 
-    def limited_account(self, account: int | None) -> int | None:
-        """The account whose limit a call counts against; ``None`` if it is one for all."""
-        return account if self.limit_scope is LimitScope.ACCOUNT else None
-
 
 class Call(NamedTuple, Generic[T]):
     """One call. :attr:`returns` is ``NoneType`` where the answer carries nothing."""

@@ -274,7 +274,10 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
     for i, member in enumerate(members):
         scope[f"h{i}"], scope[f"t{i}"] = _converter.get_structure_hook(member.type), member.type
         lines += _member_lines(i, member)
-    lines += (f"t.{name} = {value!r}" for name, value in _not_on_the_wire(model))
+    for field in _not_on_the_wire(model):
+        scope[f"make_{field.name}"] = field.converter
+        made = f"make_{field.name}({field.default!r})" if field.converter else repr(field.default)
+        lines.append(f"t.{field.name} = {made}")
     complete = all(member.required for member in members)
     nothing_else = f"len(o) == {len(members)}" if complete else "known.issuperset(o)"
     lines += [f"t.extra = NO_EXTRA if {nothing_else} else rest(o)", "t.__class__ = model"]
@@ -290,9 +293,8 @@ def _mutable(model: type[Model]) -> type[Model]:
     return type(model.__name__, (model,), {"__slots__": (), **own})
 
 
-def _not_on_the_wire(model: type[Model]) -> Iterator[tuple[str, Any]]:
-    fields = (field for field in attrs.fields(model) if not field.metadata.get("wire", True))
-    return ((field.name, field.default) for field in fields)
+def _not_on_the_wire(model: type[Model]) -> Iterator["attrs.Attribute[Any]"]:
+    return (field for field in attrs.fields(model) if not field.metadata.get("wire", True))
 
 
 def _member_lines(i: int, member: _Member) -> Iterator[str]:

@@ -5,7 +5,6 @@ from .audience import (
     AudienceAdGroup,
     AudienceSummary,
     BulkDeleteResult,
-    DeleteOutcome,
     DeleteStatus,
 )
 from .draft import AudienceDraft
@@ -81,7 +80,6 @@ __all__ = [
     "CustomerFile",
     "CustomerFileStatus",
     "CustomerFileTargeting",
-    "DeleteOutcome",
     "DeleteStatus",
     "Depth2Location",
     "Depth3Location",

@@ -1,12 +1,13 @@
 """Audiences in Kakao's answers."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
-from ..errors import APIError
+from ..outcomes import Outcome, Outcomes
 from ._base import Model, sets_have_no_order
 from .draft import AudienceDraft, keeping
 from .entries import (
@@ -130,24 +131,15 @@ class AudienceAdGroup(Model):
 
 
 class DeleteStatus(StrEnum):
-    """What a bulk delete did with one audience."""
+    """Why an audience is gone after a bulk delete."""
 
     DELETED = "deleted"
     ALREADY_ABSENT = "already absent"
     """It did not exist when the call was made."""
-    FAILED = "failed"
-    """It still exists."""
-    UNKNOWN = "unknown"
-    """It may have been deleted. Checking afterwards gave no answer. You may delete it again."""
 
 
-class DeleteOutcome(NamedTuple):
-    """What a bulk delete did with one audience."""
-
-    audience_id: int
-    status: DeleteStatus
-    error: APIError | None = None
-    """The error of the request that contained this id, if there was one."""
+def _outcomes(given: Iterable[Outcome[int, DeleteStatus]]) -> Outcomes[int, DeleteStatus]:
+    return Outcomes(given)
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
@@ -159,5 +151,8 @@ class BulkDeleteResult(Model):
     fail_count: int | None = None
     error_messages: tuple[str, ...] | None = None
     """Kakao's messages, mostly Korean. Kakao does not say which id a message is about."""
-    outcomes: tuple[DeleteOutcome, ...] = attrs.field(default=(), metadata={"wire": False})
-    """One for each id, in the given order. kmoment sets it. It is not in Kakao's answers."""
+    outcomes: Outcomes[int, DeleteStatus] = attrs.field(
+        default=(), converter=_outcomes, hash=False, metadata={"wire": False}
+    )
+    """One for each id, in the given order. ``failed``: it is still there. ``unknown``: it may be
+    gone, and may be deleted again. kmoment sets it. It is not in Kakao's answers."""

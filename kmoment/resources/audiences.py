@@ -154,7 +154,7 @@ class AsyncAudiences:
 
             result = await account.audiences.delete_many([1, 2, 3])
             for outcome in result.outcomes:
-                print(outcome.audience_id, outcome.status)
+                print(outcome.input, outcome.value or outcome.error)
 
         They go in requests of 50, since Kakao does not say how many it takes at once. Kakao
         counts what was deleted and does not say which, so the account's audiences are listed
