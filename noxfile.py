@@ -11,7 +11,7 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
-PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "models", "outcomes", "resources"]
+PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "resources"]
 PUBLIC_MODULES += ["sandbox", "sync", "testing", "tree"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 

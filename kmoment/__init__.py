@@ -20,6 +20,7 @@ Modules, each with its rules in its help
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.tree            all places of Korea as one LocationTree
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
+    kmoment.limits          how calls wait: for the server's limits, and for a host that is down
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.testing         scripted answers for the tests of your program
     kmoment.sandbox         an offline Kakao Moment on this machine

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from . import _validate
-from ._engine.admission import LimitStatus
 from ._engine.dispatcher import Dispatcher
 from ._engine.settings import ClientSettings
 from ._engine.state import ClientState
@@ -26,6 +25,7 @@ from ._sender import AsyncSender
 from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
+from .limits import LimitStatus
 from .models import Audience
 from .resources.audiences import AsyncAudiences
 from .resources.categories import AsyncCategories

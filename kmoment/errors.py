@@ -24,12 +24,13 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
         ├── DecodeError, with PartialListError         not as documented; more rows than came
         └── ProtocolError                      the answer is not Kakao's at all
 
-A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s). What is
-tried again depends on what the failed attempt may have done at the server:
+A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s), not
+counting 429s and a host that is down (`help(kmoment.limits)`). What is tried again depends on what the failed attempt may have done at the server:
 
 | what happened | reads | update | delete, unlink | create | delete many |
 |---|---|---|---|---|---|
-| provably not sent; 429 | again | again | again | again | again |
+| 429 | back to the queue | ← | ← | ← | ← |
+| provably not sent | again | again | again | again | again |
 | quota used up; bad certificate; 401, 403, 4xx | error | error | error | error | error |
 | maintenance | once more | once more | once more | once more | once more |
 | 5xx; no answer after sending | again | again for 30 s | again | **never**: search | read back |

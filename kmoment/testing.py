@@ -22,12 +22,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final, TypeVar
 
-from ._engine.admission import LimitKey, LimitStatus, QueueTooLongError, Turn
+from ._engine.admission import LimitKey, QueueTooLongError, Turn
 from ._engine.context import AttemptState
 from ._policies.rate_limit import RateLimiter
 from ._protocol.http import Request, Response, TransportError
 from ._secret import Secret
 from .client import AsyncClient
+from .limits import LimitStatus
 from .sync.client import Client
 
 __all__ = [

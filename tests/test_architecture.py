@@ -25,7 +25,7 @@ outcomes
 models
 _protocol
 _policies
-hooks
+hooks limits
 _sender
 _engine
 _batch

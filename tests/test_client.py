@@ -563,7 +563,7 @@ async def test_a_gate_does_not_settle_the_route(
 ) -> None:
     """An answer of a gateway in front of the API does not decide between the readings."""
     client = kmoment.AsyncClient(TOKEN, max_attempts=1)
-    monkeypatch.setattr(CircuitBreakers, "note", lambda *_: None)
+    monkeypatch.setattr(CircuitBreakers, "note", lambda *_: 0.0)
     transport = scripted(client, ok(b"", status), ok(NO_ROUTE, 404), ok(STORED))
     with pytest.raises(kmoment.APIError):
         await client.account(1).audiences.get(1)

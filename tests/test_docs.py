@@ -93,6 +93,7 @@ def test_the_code_is_found() -> None:
         "kmoment.client.AsyncClient",
         "kmoment.client.AsyncClient.with_options",
         "kmoment.hooks",
+        "kmoment.limits",
         "kmoment.models.audience.Audience.draft",
         "kmoment.resources.audiences.AsyncAudiences.create",
         "kmoment.sync",

@@ -19,6 +19,7 @@ import attrs
 
 from .._policies.rate_limit import Mode, RateLimiter, Sent
 from .._policies.shared_limit import SharedLimitDetector
+from ..limits import LimitStatus
 
 _log: Final = logging.getLogger("kmoment")
 
@@ -30,24 +31,6 @@ _SAY_AGAIN: Final = 60.0
 
 LimitKey = tuple[str, int | None]
 """Which calls share a limiter: a quota group, and an account or ``None`` for all."""
-
-
-@attrs.frozen(kw_only=True)
-class LimitStatus:
-    """What is known of one limit. ``client.limits()`` lists them."""
-
-    quota: str
-    """The quota group, such as ``audiences``."""
-    ad_account_id: int | None
-    """``None`` if the limit is one for all accounts."""
-    rate: float | None
-    """Calls per second that are sent at most; ``None`` where no limit was met."""
-    waiting: int
-    """Calls that wait for their turn."""
-    last_rejection: float | None
-    """Seconds since the last 429."""
-    state: str
-    """What the limiter does, in a word: ``kmoment._policies.rate_limit`` explains them."""
 
 
 class QueueTooLongError(Exception):

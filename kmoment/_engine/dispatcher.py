@@ -7,6 +7,7 @@ request on the transport.
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
@@ -37,6 +38,8 @@ from .timeouts import TimeoutKind
 from .write_tracker import CURRENT, report_write
 
 T = TypeVar("T")
+
+_log: Final = logging.getLogger("kmoment")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
 _CREATE, _PER_ACCOUNT = Replay.CREATE, LimitScope.ACCOUNT
@@ -195,7 +198,8 @@ class Dispatcher:
             return decision.action
         if await self._token_is_renewed(context, error):
             return Action.RETRY
-        state.breakers.note(error, state.clock())
+        if seconds := state.breakers.note(error, state.clock()):
+            _log.warning("%s: calls fail at once for %.0f s", error.reason, seconds)
         return Action.RAISE if decision.action in _AGAIN else decision.action
 
     def _note_health(self, context: CallContext[Any], error: APIError) -> bool:
@@ -247,8 +251,15 @@ class Dispatcher:
     async def _reconcile(self, context: CallContext[Any], error: APIError) -> Audience:
         unknown = context.outcome_unknown(error)
         delays, sleep = self.settings.options.reconcile_delays, self.settings.sleep
+        if delays:
+            text = (
+                "audiences.create of account %s: the answer was lost; it is looked for, %.0f s long"
+            )
+            _log.warning(text, context.call.account, sum(delays))
         with suppress(APIError):
-            return await find_created(self._asking(context), unknown, delays, sleep)
+            found = await find_created(self._asking(context), unknown, delays, sleep)
+            _log.info("audiences.create of account %s: found", context.call.account)
+            return found
         raise unknown
 
     # -- One attempt --------------------------------------------------------------------
@@ -282,7 +293,9 @@ class Dispatcher:
         state = self.state
         if not context.records or context.price:
             state.budget.earn(context.price or 1.0)
-        state.breakers.close()
+        if state.breakers.tripped:
+            state.breakers.close()
+            _log.info("%s has succeeded: calls are sent again", context.call.endpoint.name)
         context.attempt.probe = False
         if state.gate.troubled:
             state.gate.succeeded()

@@ -12,7 +12,8 @@ from weakref import WeakValueDictionary
 from .._policies.circuit_breaker import CircuitBreakers
 from .._policies.retry_budget import PER_CONNECTION, Budget
 from ..errors import ClientClosedError, WrongLoopError
-from .admission import FairSemaphore, LimitStatus, RateLimiterStore
+from ..limits import LimitStatus
+from .admission import FairSemaphore, RateLimiterStore
 from .closed_loop import last_step
 from .host_gate import HostGate
 from .listing import Listings

@@ -43,13 +43,18 @@ class CircuitBreaker:
         refused.request_sent, refused.attempts = False, ()
         return refused
 
-    def trip(self, error: APIError, now: float) -> None:
-        """The server has refused. Calls that were under way together count once."""
+    def trip(self, error: APIError, now: float) -> float:
+        """The server has refused. Calls that were under way together count once.
+
+        Returns the seconds for which calls are refused; 0 if it was open already.
+        """
+        wait = 0.0
         if self._error is None or now >= self._may_trip_at:
             wait = self._waits[min(self._trips, len(self._waits) - 1)]
             self._trips += 1
             self._may_trip_at = self._until = now + wait
         self._error = error
+        return wait
 
     def close(self) -> None:
         """A call went through, or an answer suggests that one would."""
@@ -78,14 +83,19 @@ class CircuitBreakers:
                 return error
         return None
 
-    def note(self, error: APIError, now: float) -> None:
-        """A call failed: trip the breaker of its error. An answer closes the others."""
+    def note(self, error: APIError, now: float) -> float:
+        """A call failed: trip the breaker of its error. An answer closes the others.
+
+        Returns the seconds for which calls are refused from now on; 0 if nothing has changed.
+        """
+        wait = 0.0
         for kind, breaker in self._all.items():
             if isinstance(error, kind):
-                breaker.trip(error, now)
+                wait = breaker.trip(error, now)
                 self.tripped = True
             elif error.code is not None:  # Kakao has answered: a gateway proves nothing
                 breaker.close()
+        return wait
 
     def close(self) -> None:
         """An attempt succeeded."""

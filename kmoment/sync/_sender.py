@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from .._engine.admission import LimitStatus
 from .._engine.dispatcher import Dispatcher
 from .._engine.settings import ClientSettings
 from .._engine.state import ClientState
 from .._protocol.call import Call
 from ..errors import ClientClosedError, OutcomeUnknownError
+from ..limits import LimitStatus
 from ..models import Audience
 from . import _executor  # noqa: F401 - cannot be imported once the interpreter exits
 

@@ -8,7 +8,6 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from .. import _validate
-from .._engine.admission import LimitStatus
 from .._engine.settings import ClientSettings
 from .._engine.token import TokenProvider
 from .._engine.views import Viewable
@@ -19,6 +18,7 @@ from .._secret import Secret
 from ..batch import OnProgress
 from ..errors import OutcomeUnknownError
 from ..hooks import Hook
+from ..limits import LimitStatus
 from ..models import Audience
 from ._sender import Sender, ThreadOwner
 from .batch import Batch
