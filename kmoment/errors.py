@@ -24,8 +24,9 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
         ├── DecodeError, with PartialListError         not as documented; more rows than came
         └── ProtocolError                      the answer is not Kakao's at all
 
-A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s), not
-counting 429s and a host that is down (`help(kmoment.limits)`). What is tried again depends on what the failed attempt may have done at the server:
+A call is tried up to three times (`max_attempts`) within one deadline (`deadline`, 60 s). 429s and
+a host that is down count against neither (`help(kmoment.limits)`). What is tried again depends on
+what the failed attempt may have done at the server:
 
 | what happened | reads | update | delete, unlink | create | delete many |
 |---|---|---|---|---|---|

@@ -15,11 +15,11 @@ from helpers.scripted import ok, scripted
 from helpers.virtual_clock import run
 from kmoment._engine.admission import (
     FairSemaphore,
-    InMemoryRateLimiters,
     LimitKey,
     QueueTooLongError,
 )
 from kmoment._engine.context import AttemptState
+from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._policies.circuit_breaker import PROBE_SECONDS, CircuitBreaker, CircuitBreakers
 from kmoment._protocol.http import Request, Response
 from kmoment._secret import Secret

@@ -16,33 +16,33 @@ from typing import Any, Final, TypeVar, cast
 from .._policies.failure import Effect, looks_like_outage
 from .._policies.retry import Action
 from .._protocol.answer import request_id
-from .._protocol.call import Call, LimitScope, Replay
+from .._protocol.call import Call, Replay
 from .._protocol.codec import decode, encode, knows_route, no_such_route
 from .._protocol.endpoints import DELETE_AUDIENCES, LIST_AUDIENCES
-from .._protocol.error_table import date_of, facts_of, retry_after
-from .._protocol.http import Response, TransportError
+from .._protocol.error_table import date_of, facts_of
+from .._protocol.http import Response
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
 from ..models import Audience
-from .admission import LimitKey, QueueTooLongError, Turn
 from .bulk_delete import delete_in_parts
-from .context import WAITING_FOR_A_TURN, CallContext
+from .context import CallContext
 from .listing import Listed
 from .notify import Pending, finish, finish_later
 from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
-from .settings import ClientSettings, Sends
+from .requests import patience, send_request
+from .settings import ClientSettings
 from .state import ClientState
 from .timeouts import TimeoutKind
-from .write_tracker import CURRENT, report_write
+from .write_tracker import report_write
 
 T = TypeVar("T")
 
 _log: Final = logging.getLogger("kmoment")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
-_CREATE, _PER_ACCOUNT = Replay.CREATE, LimitScope.ACCOUNT
+_CREATE = Replay.CREATE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
 _AGAIN: Final = (Action.RETRY, Action.REQUEUE)
@@ -146,7 +146,7 @@ class Dispatcher:
             answer = await self._make(context)
             effect = _OK
             return answer
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter if its loop was closed
             effect, reason, stopped = *context.ended_by_cancellation(), True
             raise
         except APIError as failed:
@@ -215,12 +215,8 @@ class Dispatcher:
             gate.succeeded()
         elif probe:
             gate.gave_up()
-        patient = gate.seconds < self._patience(context) and context.options.max_attempts > 1
+        patient = gate.seconds < patience(context) and context.options.max_attempts > 1
         return gate.closed and patient
-
-    def _patience(self, context: CallContext[Any]) -> float:
-        of_many = context.of_many or CURRENT.get() is not None
-        return context.options.patience(of_many=of_many)
 
     async def _token_is_renewed(self, context: CallContext[Any], error: APIError) -> bool:
         refused = isinstance(error, AuthenticationError)
@@ -273,7 +269,7 @@ class Dispatcher:
         token = context.token = state.token.known or await state.token.token()
         paths = self.settings.routes.candidates(call.endpoint)
         if len(paths) == 1:
-            response = await self._request(context, paths[0], token)
+            response = await send_request(self, context, paths[0], token)
         else:
             response = await self._find_route(context, paths, token)
         answer = self._decoded(call, response, token)
@@ -323,104 +319,9 @@ class Dispatcher:
         """Try each path that the server may mean, until it knows one."""
         responses: list[Response] = []
         for path in paths:
-            responses.append(await self._request(context, path, token))
+            responses.append(await send_request(self, context, path, token))
             if knows_route(context.call, responses[-1]):
                 self.settings.routes.settle(context.call.endpoint, path)
             if not no_such_route(context.call, responses[-1]):
                 return responses[-1]
         return responses[0]
-
-    async def _request(self, context: CallContext[Any], path: str, token: Secret) -> Response:
-        """Send one request as soon as the host, the limiter and the pool allow it."""
-        state, attempt = self.state, context.attempt
-        while True:
-            if state.gate.closed and not attempt.probe:
-                await self._wait_for_host(context)
-            turn = self._free_turn(context) or await self._turn(context)
-            if not state.slots.take():
-                await self._wait_for_connection(context, turn)
-            try:
-                if attempt.probe or not state.gate.closed:
-                    return await self._exchange(context, path, token, turn)
-            finally:
-                state.slots.release()
-            state.limiters.dropped(turn, state.clock())  # the host went down in the meantime
-
-    async def _wait_for_host(self, context: CallContext[Any]) -> None:
-        gate, began = self.state.gate, context.clock()
-        context.attempt.phase = "waiting for the host"
-        answer = await gate.wait(self._patience(context))
-        if context.trace is not None:
-            context.trace.add_wait("host", context.clock() - began)
-        if answer is None:
-            context.held_back = True
-            raise context.host_is_down(gate.seconds, gate.health.reason)
-        context.attempt.probe = answer
-
-    def _limit(self, context: CallContext[Any]) -> tuple[LimitKey, float]:
-        """The limiter of a call, and its declared period."""
-        endpoint, periods = context.call.endpoint, self.settings.periods
-        account = context.call.account if endpoint.limit_scope is _PER_ACCOUNT else None
-        period = periods.get(endpoint.quota, endpoint.period) if periods else endpoint.period
-        return (endpoint.quota, account), period
-
-    def _free_turn(self, context: CallContext[Any]) -> Turn | None:
-        """A turn of the rate limiter, if nobody has to wait."""
-        if context.order is not None:
-            return None
-        key, period = self._limit(context)
-        return self.state.limiters.try_enter(key, period, context.clock())
-
-    async def _turn(self, context: CallContext[Any]) -> Turn:
-        """A turn of the rate limiter, after the calls that came before."""
-        limiters, order = self.state.limiters, context.order
-        key, period = self._limit(context)
-        try:
-            with context.queued("turn", WAITING_FOR_A_TURN):
-                now, left = context.clock(), context.wait_left
-                return await limiters.enter(key, period, now, max_wait=left, order=order)
-        except QueueTooLongError as error:
-            queue = error
-        context.held_back = True
-        raise context.queue_too_long(queue)
-
-    async def _wait_for_connection(self, context: CallContext[Any], turn: Turn) -> None:
-        try:
-            with context.queued("connection", "waiting for a free connection"):
-                await self.state.slots.acquire(context.call.account)
-        except BaseException:
-            self.state.limiters.dropped(turn, context.clock())
-            raise
-
-    async def _exchange(
-        self, context: CallContext[Any], path: str, token: Secret, turn: Turn
-    ) -> Response:
-        """Send the request over a free connection, and tell the limiter how it went."""
-        limiters, clock, attempt = self.state.limiters, context.clock, context.attempt
-        request = encode(context.call, path, self.settings.base_url)
-        attempt.sent, attempt.status = False, None
-        try:
-            if context.trace is not None:
-                await finish(self.settings.notifier.attempt_start(context, context.trace))
-            transport = cast("Sends", self.state.transport)
-            try:
-                response = await transport.send(request, token, attempt)
-            except TransportError as error:
-                if not context.may_resend(error):
-                    raise
-                # A kept connection was dead: at once, on a new one.
-                response = await transport.send(request._replace(fresh=True), token, attempt)
-        except TransportError as error:
-            failure = context.connection_error(error)
-        except BaseException:
-            limiters.dropped(turn, clock())
-            raise
-        else:
-            if response.status == 429:
-                context.order = turn.order
-                limiters.rejected(turn, clock(), retry_after(response.headers))
-            else:
-                limiters.accepted(turn, clock())
-            return response
-        limiters.dropped(turn, clock())
-        raise failure

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from inspect import isawaitable
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ _tasks: Final[set[asyncio.Task[None]]] = set()
 """Async hooks of calls that were cancelled: asyncio itself keeps no task alive."""
 
 
-Pending = list[Awaitable[None]]
+Pending = list[Coroutine[Any, Any, None]]
 """What async hooks still have to do."""
 
 
@@ -118,11 +118,21 @@ async def finish(pending: Pending) -> None:
 
 
 def finish_later(pending: Pending) -> None:
-    """The same for a call that was cancelled and cannot wait."""
-    if pending:
-        task = asyncio.get_running_loop().create_task(finish(pending))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+    """The same for a call that was cancelled and cannot wait. Without a loop nothing is done."""
+    if not _in_running_loop():
+        for one in pending:
+            one.close()
+        return
+    task = asyncio.get_running_loop().create_task(finish(pending))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+def _in_running_loop() -> bool:
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
 
 
 def _call(context: CallContext[Any], trace: Trace) -> dict[str, Any]:

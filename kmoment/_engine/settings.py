@@ -22,9 +22,10 @@ from .._protocol.routes import Reading, Routes
 from .._secret import Secret, checked_token
 from ..errors import InvalidArgumentError
 from ..hooks import Hook
-from .admission import CallAt, InMemoryRateLimiters, RateLimiterStore
+from .admission import RateLimiterStore
 from .context import AttemptState
 from .notify import Notifier
+from .rate_limiters import CallAt, InMemoryRateLimiters
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
 _BASE_URL: Final = "KMOMENT_BASE_URL"

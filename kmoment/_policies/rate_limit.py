@@ -35,18 +35,18 @@ that were sent later than the rate allowed prove nothing either: the limiter had
 ``benchmarks/README.md`` shows what each rule is worth, and how the figures here were chosen.
 """
 
-from collections import deque
 from enum import Enum
 from math import inf, sqrt
 from typing import Final
 
 import attrs
 
+from .limit_measure import PAUSE_GROWTH, Cycle
+
 _FREE_PAUSE: Final = 0.2
 """Seconds from the first rejection of a free limiter to its first probe."""
 _PAUSES: Final = (0.03, 0.2)
 """Bounds, in seconds, of the same at a known rate, where it is a quarter of the interval."""
-_PAUSE_GROWTH: Final = 1.3
 _LONGEST_PAUSE: Final = 15.0
 """Seconds: the longest time in which the end of an outage goes unseen."""
 
@@ -86,10 +86,6 @@ _LATE_SECONDS: Final = 0.012
 """A call sent later than this share of an interval, and this time, proves nothing."""
 _CATCH_UP: Final = 0.01
 """Seconds of lateness that the next calls may make up for: a timer fires 1 ms late."""
-_TIMES: Final = 256
-"""Accepted calls whose times are kept, for the upper bound."""
-_LEAST_LATENCY: Final = 0.001
-"""Seconds. A limiter that was only ever rejected starts at one call per latency."""
 
 
 class Mode(Enum):
@@ -143,17 +139,13 @@ class RateLimiter:
         self._under_way = 0
         self._probing = False
         self._pause = _FREE_PAUSE
-        self._latency = _LEAST_LATENCY
+        self._latency = 0.0
         self._retry_after = 0.0
         self._tolerance = _TOLERATED_FIRST
         self._credited = 0
         """Accepted calls that have been counted for the tolerance."""
         self._in_a_row = 0
-        # The measure: calls accepted since the cycle began.
-        self._cycle: float | None = None
-        self._accepted = 0
-        self._times: deque[float] = deque(maxlen=_TIMES)
-        self._rejected_at = -inf
+        self._cycle = Cycle()
         # The test of the present rate.
         self._clean = 0
         self._since = 0.0
@@ -185,8 +177,8 @@ class RateLimiter:
     def sent(self, now: float) -> Sent:
         """A call is sent."""
         self.last_used = now
-        if self._cycle is None:
-            self._cycle = now
+        if self._cycle.began is None:
+            self._cycle.began = now
         if self.mode is _FREE:
             return Sent(now, self._epoch, on_time=False, probe=False)
         self._under_way += 1
@@ -200,8 +192,8 @@ class RateLimiter:
     def accepted(self, now: float, sent: Sent) -> None:
         """An answer came that is no 429."""
         self._latency = now - sent.at
-        self._accepted += 1
-        self._times.append(sent.at)
+        self._cycle.accepted += 1
+        self._cycle.times.append(sent.at)
         if self.mode is _FREE:
             return
         self._answered(now)
@@ -215,14 +207,14 @@ class RateLimiter:
         """A 429 came."""
         self._answered(now)
         self.free, self.last_rejection = False, now
-        self._rejected_at = max(self._rejected_at, sent.at)
+        self._cycle.rejected_at = max(self._cycle.rejected_at, sent.at)
         if retry_after:
             self._retry_after = retry_after
             self._not_before = max(self._not_before, now + retry_after)
         if self.mode is Mode.DROUGHT:
             if sent.probe:
                 self._probing = False
-                self._pause = min(_LONGEST_PAUSE, self._pause * _PAUSE_GROWTH)
+                self._pause = min(_LONGEST_PAUSE, self._pause * PAUSE_GROWTH)
                 self._due = now + max(self._pause, self.declared)
         elif sent.epoch == self._epoch:
             self._in_a_row += 1
@@ -242,9 +234,9 @@ class RateLimiter:
     def _tolerated(self) -> float:
         """Rejections that are tolerated now. A free limiter counts what it has earned only here."""
         if self.mode is _FREE:
-            earned = (self._accepted - self._credited) / _ACCEPTED_PER_REJECTION
+            earned = (self._cycle.accepted - self._credited) / _ACCEPTED_PER_REJECTION
             self._tolerance = min(_MOST_TOLERATED_FREE, self._tolerance + earned)
-            self._credited = self._accepted
+            self._credited = self._cycle.accepted
         return self._tolerance
 
     def _answered(self, now: float) -> None:
@@ -357,30 +349,15 @@ class RateLimiter:
     def _measure(self, now: float, probe: float) -> None:
         """A drought is over: what did the limit allow since the one before?"""
         before, rate_before = self._before
-        low, high = self._bounds(probe)
+        low, high = self._cycle.bounds(probe, self._latency)
+        self._size = max(1, self._cycle.accepted - 1)
         self._high = min(high, self._ceiling, rate_before)
         self._low = min(low, self._high)
         self._probing, self._in_a_row = False, 0
-        self._cycle, self._accepted = probe, 1
-        self._times.clear()
-        self._times.append(probe)
+        self._cycle = Cycle.after(probe, self._cycle.rejected_at)
         if before is not Mode.AGAIN and self._held > _GROWN * self._low:
             self._set(Mode.AGAIN, self._held, now)
             return
         if before is Mode.AGAIN:
             self._former, self._former_tries, self._held = self._held, 0, 0.0
         self._bracket(now)
-
-    def _bounds(self, probe: float) -> tuple[float, float]:
-        """The lower and the upper bound of the limit."""
-        count = self._accepted - 1  # without the probe
-        began = probe if self._cycle is None else self._cycle
-        self._size = max(1, count)
-        if not count or probe <= began:
-            return 1 / max(self._latency, _LEAST_LATENCY), inf
-        earlier = [at for at in reversed(self._times) if at < self._rejected_at]
-        high = [k / (self._rejected_at - at) for k, at in enumerate(earlier, 1)]
-        if count == 1:
-            # A server may count rejected calls too: only the pause before the last was too short.
-            high.append(_PAUSE_GROWTH / (probe - self._rejected_at))
-        return count / (probe - began), max(high, default=inf)

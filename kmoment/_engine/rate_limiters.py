@@ -1,0 +1,298 @@
+"""The rate limiters of one process: queues, timers, and what the log says of them.
+
+Calls of one limiter leave in order, spaced as ``_policies/rate_limit.py`` says. A call that met a
+429 comes back with the place it had.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import count, islice
+from math import inf
+from typing import Final, NamedTuple
+
+from .._policies.rate_limit import Mode, RateLimiter
+from .._policies.shared_limit import SharedLimitDetector
+from ..limits import LimitStatus
+from .admission import LimitKey, QueueTooLongError, Turn
+
+_log: Final = logging.getLogger("kmoment")
+
+_IDLE_SECONDS: Final = 600.0
+"""A limiter that nobody has used for this long is dropped. What it has learnt goes with it."""
+_SAY_AGAIN: Final = 60.0
+"""Seconds in which the log does not repeat that calls wait for the same limiter."""
+
+
+class _Waiter(NamedTuple):
+    order: int
+    key: LimitKey
+    turn: "asyncio.Future[Turn]"
+
+
+class _Queue:
+    """Calls that wait for one limiter. Accounts are served in turn, each in order."""
+
+    def __init__(self) -> None:
+        self._heaps: OrderedDict[LimitKey, list[_Waiter]] = OrderedDict()
+        self._left = 0
+        """Waiters in the heaps that have given up."""
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count - self._left
+
+    def push(self, waiter: _Waiter) -> None:
+        heapq.heappush(self._heaps.setdefault(waiter.key, []), waiter)
+        self._count += 1
+
+    def leave(self) -> None:
+        """A waiter has given up. It is taken out when its turn comes."""
+        self._left += 1
+
+    def pop(self) -> _Waiter | None:
+        """The next waiter that has not given up."""
+        while self._heaps:
+            key, heap = self._heaps.popitem(last=False)
+            waiter = heapq.heappop(heap)
+            if heap:
+                self._heaps[key] = heap
+            self._count -= 1
+            if not waiter.turn.done():
+                return waiter
+            self._left -= 1
+        return None
+
+
+class _Lane:
+    """One limiter, the calls that wait for it, and the timer for the next of them."""
+
+    __slots__ = ("key", "limiter", "queue", "said", "timer", "when")
+
+    def __init__(self, key: LimitKey, limiter: RateLimiter) -> None:
+        self.key = key
+        self.limiter = limiter
+        self.queue = _Queue()
+        self.timer: asyncio.TimerHandle | None = None
+        self.when = inf
+        self.said = -inf
+        """When the log last said that calls wait."""
+
+    def is_idle(self, now: float) -> bool:
+        return not self.queue and self.limiter.last_used < now - _IDLE_SECONDS
+
+
+CallAt = Callable[..., asyncio.TimerHandle]
+
+
+class InMemoryRateLimiters:
+    """The limiters of one process: one for each quota group and account.
+
+    If a limit turns out to be one for all accounts, one limiter takes the place of all of a group.
+    """
+
+    def __init__(self, clock: Callable[[], float], call_at: CallAt) -> None:
+        self._clock = clock
+        self._call_at = call_at
+        self._lanes: OrderedDict[LimitKey, _Lane] = OrderedDict()
+        self._detectors: dict[str, SharedLimitDetector] = {}
+        self._orders = count()
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def try_enter(self, key: LimitKey, period: float, now: float) -> Turn | None:
+        """A turn, if nobody has to wait for it."""
+        lane = self._lanes.get(key)
+        if lane is None or not lane.limiter.free:
+            lane = self._lane(key, period, now)
+            if lane.queue or lane.limiter.delay(now) > 0:
+                return None
+        limiter = lane.limiter
+        return Turn(key, next(self._orders), limiter, limiter.sent(now))
+
+    async def enter(
+        self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
+    ) -> Turn:
+        """Wait for a turn."""
+        lane = self._lane(key, period, now)
+        self._check(lane, now, max_wait)
+        future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        place = next(self._orders) if order is None else order
+        lane.queue.push(_Waiter(place, key, future))
+        self._pump(lane, now)
+        try:
+            return await future
+        except BaseException:
+            if future.done() and not future.cancelled():
+                self.dropped(future.result(), self._clock())
+            else:
+                self._lane(key, period, now).queue.leave()
+            raise
+
+    def accepted(self, turn: Turn, now: float) -> None:
+        """The call of *turn* got an answer that is no 429."""
+        if turn.limiter.free and not self._detectors:
+            turn.limiter.accepted(now, turn.sent)
+            return
+        was = turn.limiter.mode
+        turn.limiter.accepted(now, turn.sent)
+        if was is Mode.DROUGHT and turn.limiter.mode is not Mode.DROUGHT:
+            self._say_over(turn)
+        detector = self._detectors.get(turn.key[0])
+        if detector is not None and self._is_current(turn):
+            shared = detector.shared
+            detector.accepted(turn.key[1], now)
+            if detector.shared is not shared:
+                self._move(turn.key[0], now)
+        self._pump_waiting(turn.key, now)
+
+    def rejected(self, turn: Turn, now: float, retry_after: float | None) -> None:
+        """The call of *turn* got a 429."""
+        limiter = turn.limiter
+        held = limiter.mode is Mode.HOLD and limiter.is_present(turn.sent)
+        limiter.rejected(now, turn.sent, retry_after)
+        self._say_waiting(turn, now)
+        if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
+            detector = self._detectors.setdefault(turn.key[0], SharedLimitDetector())
+            shared = detector.shared
+            if not (shared and turn.sent.probe):
+                detector.rejected(turn.key[1], now, held=held)
+            if detector.shared is not shared:
+                self._move(turn.key[0], now)
+        self._pump_waiting(turn.key, now)
+
+    def dropped(self, turn: Turn, now: float) -> None:
+        """The call of *turn* was not sent, or got no answer."""
+        turn.limiter.dropped(now, turn.sent)
+        self._pump_waiting(turn.key, now)
+
+    def statuses(self, now: float) -> list[LimitStatus]:
+        """What is known of every limit."""
+        return [
+            LimitStatus(
+                quota=key[0],
+                ad_account_id=key[1],
+                rate=lane.limiter.rate if lane.limiter.limited else None,
+                waiting=len(lane.queue),
+                last_rejection=_ago(lane.limiter.last_rejection, now),
+                state=lane.limiter.mode.value,
+            )
+            for key, lane in self._lanes.items()
+        ]
+
+    # -- Lanes --------------------------------------------------------------------------
+
+    def _key(self, key: LimitKey) -> LimitKey:
+        detector = self._detectors.get(key[0])
+        return (key[0], None) if detector is not None and detector.shared else key
+
+    def _lane(self, key: LimitKey, period: float, now: float) -> _Lane:
+        if self._detectors:
+            key = self._key(key)
+        lane = self._lanes.get(key)
+        if lane is None:
+            self._drop_idle(now)
+            lane = self._lanes[key] = _Lane(key, RateLimiter(period))
+        return lane
+
+    def _drop_idle(self, now: float) -> None:
+        # Two for each new one: old limiters cannot pile up.
+        for key, lane in list(islice(self._lanes.items(), 2)):
+            if lane.is_idle(now):
+                del self._lanes[key]
+            else:
+                self._lanes.move_to_end(key)
+
+    def _is_current(self, turn: Turn) -> bool:
+        """Whether *turn* was given by the limiter that is used now."""
+        lane = self._lanes.get(self._key(turn.key))
+        return lane is not None and lane.limiter is turn.limiter
+
+    def _move(self, quota: str, now: float) -> None:
+        """One limiter takes the place of many, or many that of one. Who waits goes along."""
+        shared = self._detectors[quota].shared
+        old = [key for key in self._lanes if key[0] == quota]
+        lanes = [self._lanes.pop(key) for key in old]
+        if shared:
+            lane = self._lane((quota, None), 0.0, now)
+            lane.limiter.dry(now)
+            _log.warning("%s: the limit seems to be one for all ad accounts", quota)
+        for lane in lanes:
+            if lane.timer is not None:
+                lane.timer.cancel()
+            while waiter := lane.queue.pop():
+                self._lane(waiter.key, 0.0, now).queue.push(waiter)
+        for lane in [lane for key, lane in self._lanes.items() if key[0] == quota]:
+            self._pump(lane, now)
+
+    # -- Turns --------------------------------------------------------------------------
+
+    def _check(self, lane: _Lane, now: float, max_wait: float) -> None:
+        """Refuse a call that cannot pass in time."""
+        if max_wait == inf:
+            return
+        limiter, ahead = lane.limiter, len(lane.queue)
+        seconds = ahead / limiter.rate if limiter.limited else 0.0
+        delay = limiter.delay(now)
+        seconds += 0.0 if delay == inf else delay
+        if seconds > max_wait:
+            raise QueueTooLongError(ahead, limiter.rate, seconds)
+
+    def _pump_waiting(self, key: LimitKey, now: float) -> None:
+        lane = self._lanes.get(self._key(key) if self._detectors else key)
+        if lane is not None and lane.queue:
+            self._pump(lane, now)
+
+    def _pump(self, lane: _Lane, now: float) -> None:
+        """Give turns to all that may go now, and set the timer for the next."""
+        while lane.queue:
+            delay = lane.limiter.delay(now)
+            if delay > 0:
+                self._wake(lane, now + delay)
+                return
+            waiter = lane.queue.pop()
+            if waiter is None:
+                return
+            turn = Turn(waiter.key, waiter.order, lane.limiter, lane.limiter.sent(now))
+            waiter.turn.set_result(turn)
+
+    def _wake(self, lane: _Lane, when: float) -> None:
+        if lane.timer is not None and lane.when <= when:
+            return
+        if lane.timer is not None:
+            lane.timer.cancel()
+        lane.timer = None
+        if when < inf:  # else the next answer wakes it
+            lane.timer, lane.when = self._call_at(when, self._timed, lane), when
+
+    def _timed(self, lane: _Lane) -> None:
+        lane.timer = None
+        self._pump(lane, self._clock())
+
+    # -- The log ------------------------------------------------------------------------
+
+    def _say_waiting(self, turn: Turn, now: float) -> None:
+        lane = self._lanes.get(self._key(turn.key))
+        if lane is None or turn.limiter.mode is not Mode.DROUGHT or now < lane.said + _SAY_AGAIN:
+            return
+        lane.said = now
+        _log.warning(
+            "%s: a limit is met (429); calls wait, the next is sent in %.1f s",
+            _name(turn.key),
+            0.0 if (delay := turn.limiter.delay(now)) == inf else delay,
+        )
+
+    def _say_over(self, turn: Turn) -> None:
+        _log.info("%s: calls go on at %.3g a second", _name(turn.key), turn.limiter.rate)
+
+
+def _name(key: LimitKey) -> str:
+    quota, account = key
+    return quota if account is None else f"{quota} of account {account}"
+
+
+def _ago(at: float | None, now: float) -> float | None:
+    return None if at is None else now - at

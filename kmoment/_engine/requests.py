@@ -1,0 +1,141 @@
+"""Sends one request of a call, as soon as the host, the rate limiter and the pool allow it."""
+
+from typing import Any, Protocol, cast
+
+from .._protocol.call import LimitScope
+from .._protocol.codec import encode
+from .._protocol.error_table import retry_after
+from .._protocol.http import Response, TransportError
+from .._secret import Secret
+from .admission import LimitKey, QueueTooLongError, Turn
+from .context import WAITING_FOR_A_TURN, CallContext
+from .notify import finish
+from .settings import ClientSettings, Sends
+from .state import ClientState
+from .write_tracker import CURRENT
+
+_PER_ACCOUNT = LimitScope.ACCOUNT
+
+
+class Engine(Protocol):
+    """The dispatcher."""
+
+    @property
+    def settings(self) -> ClientSettings:
+        """Those of the client or view."""
+        ...
+
+    @property
+    def state(self) -> ClientState:
+        """What the client and its views share."""
+        ...
+
+
+async def send_request(
+    engine: Engine, context: CallContext[Any], path: str, token: Secret
+) -> Response:
+    """Send one request as soon as the host, the limiter and the pool allow it."""
+    state, attempt = engine.state, context.attempt
+    while True:
+        if state.gate.closed and not attempt.probe:
+            await _wait_for_host(engine, context)
+        turn = _free_turn(engine, context) or await _turn(engine, context)
+        if not state.slots.take():
+            await _wait_for_connection(engine, context, turn)
+        try:
+            if attempt.probe or not state.gate.closed:
+                return await _exchange(engine, context, path, token, turn)
+        finally:
+            state.slots.release()
+        state.limiters.dropped(turn, state.clock())  # the host went down in the meantime
+
+
+async def _wait_for_host(engine: Engine, context: CallContext[Any]) -> None:
+    gate, began = engine.state.gate, context.clock()
+    context.attempt.phase = "waiting for the host"
+    answer = await gate.wait(patience(context))
+    if context.trace is not None:
+        context.trace.add_wait("host", context.clock() - began)
+    if answer is None:
+        context.held_back = True
+        raise context.host_is_down(gate.seconds, gate.health.reason)
+    context.attempt.probe = answer
+
+
+def _limit(engine: Engine, context: CallContext[Any]) -> tuple[LimitKey, float]:
+    """The limiter of a call, and its declared period."""
+    endpoint, periods = context.call.endpoint, engine.settings.periods
+    account = context.call.account if endpoint.limit_scope is _PER_ACCOUNT else None
+    period = periods.get(endpoint.quota, endpoint.period) if periods else endpoint.period
+    return (endpoint.quota, account), period
+
+
+def _free_turn(engine: Engine, context: CallContext[Any]) -> Turn | None:
+    """A turn of the rate limiter, if nobody has to wait."""
+    if context.order is not None:
+        return None
+    key, period = _limit(engine, context)
+    return engine.state.limiters.try_enter(key, period, context.clock())
+
+
+async def _turn(engine: Engine, context: CallContext[Any]) -> Turn:
+    """A turn of the rate limiter, after the calls that came before."""
+    limiters, order = engine.state.limiters, context.order
+    key, period = _limit(engine, context)
+    try:
+        with context.queued("turn", WAITING_FOR_A_TURN):
+            now, left = context.clock(), context.wait_left
+            return await limiters.enter(key, period, now, max_wait=left, order=order)
+    except QueueTooLongError as error:
+        queue = error
+    context.held_back = True
+    raise context.queue_too_long(queue)
+
+
+async def _wait_for_connection(engine: Engine, context: CallContext[Any], turn: Turn) -> None:
+    try:
+        with context.queued("connection", "waiting for a free connection"):
+            await engine.state.slots.acquire(context.call.account)
+    except BaseException:
+        engine.state.limiters.dropped(turn, context.clock())
+        raise
+
+
+async def _exchange(
+    engine: Engine, context: CallContext[Any], path: str, token: Secret, turn: Turn
+) -> Response:
+    """Send the request over a free connection, and tell the limiter how it went."""
+    limiters, clock, attempt = engine.state.limiters, context.clock, context.attempt
+    request = encode(context.call, path, engine.settings.base_url)
+    attempt.sent, attempt.status = False, None
+    try:
+        if context.trace is not None:
+            await finish(engine.settings.notifier.attempt_start(context, context.trace))
+        transport = cast("Sends", engine.state.transport)
+        try:
+            response = await transport.send(request, token, attempt)
+        except TransportError as error:
+            if not context.may_resend(error):
+                raise
+            # A kept connection was dead: at once, on a new one.
+            response = await transport.send(request._replace(fresh=True), token, attempt)
+    except TransportError as error:
+        failure = context.connection_error(error)
+    except BaseException:
+        limiters.dropped(turn, clock())
+        raise
+    else:
+        if response.status == 429:
+            context.order = turn.order
+            limiters.rejected(turn, clock(), retry_after(response.headers))
+        else:
+            limiters.accepted(turn, clock())
+        return response
+    limiters.dropped(turn, clock())
+    raise failure
+
+
+def patience(context: CallContext[Any]) -> float:
+    """Seconds that the call waits for a host that is down."""
+    of_many = context.of_many or CURRENT.get() is not None
+    return context.options.patience(of_many=of_many)
