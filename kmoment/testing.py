@@ -176,6 +176,9 @@ class _NoTurns:
 
     dropped = accepted
 
+    def close(self) -> None:
+        """Nobody waits."""
+
     def statuses(self, now: float) -> list[LimitStatus]:
         """No limit is known."""
         return []

@@ -421,3 +421,16 @@ def test_a_success_closes_every_breaker() -> None:
     breakers.close()
     assert not breakers.tripped
     assert breakers.refusal(1, {}) is None
+
+
+async def test_closing_ends_every_wait() -> None:
+    """A call that waits for its turn ends when the client is closed, and was not sent."""
+    client = kmoment.AsyncClient(TOKEN, periods={"locations.depth1": 1000.0})
+    scripted(client, ok([]))
+    await client.locations.depth1()
+    waiting = [asyncio.create_task(client.locations.depth1()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    await client._dispatcher.state.close(0)
+    for ended in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(ended, kmoment.APIConnectionError)
+        assert (ended.reason, ended.request_sent) == ("the client was closed", False)

@@ -27,6 +27,10 @@ class QueueTooLongError(Exception):
         self.waiting, self.rate, self.seconds = waiting, rate, seconds
 
 
+class QueueClosedError(Exception):
+    """The client was closed while the call waited."""
+
+
 @attrs.define(eq=False)
 class Turn:
     """The right to send one call now. It must be reported how that went."""
@@ -70,6 +74,10 @@ class RateLimiterStore(Protocol):
 
     def statuses(self, now: float) -> list[LimitStatus]:
         """What is known of every limit."""
+        ...
+
+    def close(self) -> None:
+        """End every wait with :class:`QueueClosedError`."""
         ...
 
 

@@ -278,6 +278,12 @@ class CallContext(Generic[T]):
         reason = f"no turn within max_wait ({self.options.max_wait:g} s): {waiting}"
         return DeadlineExceededError(reason, facts)
 
+    def closed_while_waiting(self) -> APIConnectionError:
+        """The error of a call whose client was closed while it waited."""
+        facts = facts_of(self.call)
+        facts["request_sent"], facts["attempts"] = self.in_doubt, self.records
+        return APIConnectionError("the client was closed", facts)
+
     def host_is_down(self, seconds: float, reason: str) -> APIError:
         """The error of a call whose host stays down: that of its last attempt, if it made one."""
         down = f"the host has been down for {seconds:.1f} s"

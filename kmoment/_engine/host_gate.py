@@ -64,6 +64,11 @@ class HostGate:
             self._schedule()
         self.troubled = bool(self._waiting)
 
+    def close(self) -> None:
+        """Nobody waits any longer."""
+        while self._waiting:
+            _give_up(self._waiting.popleft())
+
     def gave_up(self) -> None:
         """A probe has ended without an answer, such as by cancellation."""
         self.health.gave_up()

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from .._policies.rate_limit import Mode, RateLimiter
 from .._policies.shared_limit import SharedLimitDetector
 from ..limits import LimitStatus
-from .admission import LimitKey, QueueTooLongError, Turn
+from .admission import LimitKey, QueueClosedError, QueueTooLongError, Turn
 
 _log: Final = logging.getLogger("kmoment")
 
@@ -126,10 +126,10 @@ class InMemoryRateLimiters:
         try:
             return await future
         except BaseException:
-            if future.done() and not future.cancelled():
-                self.dropped(future.result(), self._clock())
-            else:
+            if not future.done() or future.cancelled():
                 self._lane(key, period, now).queue.leave()
+            elif future.exception() is None:
+                self.dropped(future.result(), self._clock())
             raise
 
     def accepted(self, turn: Turn, now: float) -> None:
@@ -182,6 +182,14 @@ class InMemoryRateLimiters:
             )
             for key, lane in self._lanes.items()
         ]
+
+    def close(self) -> None:
+        """End every wait."""
+        for lane in self._lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
+            while waiter := lane.queue.pop():
+                waiter.turn.set_exception(QueueClosedError())
 
     # -- Lanes --------------------------------------------------------------------------
 

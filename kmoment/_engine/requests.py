@@ -7,7 +7,8 @@ from .._protocol.codec import encode
 from .._protocol.error_table import retry_after
 from .._protocol.http import Response, TransportError
 from .._secret import Secret
-from .admission import LimitKey, QueueTooLongError, Turn
+from ..errors import APIError
+from .admission import LimitKey, QueueClosedError, QueueTooLongError, Turn
 from .context import WAITING_FOR_A_TURN, CallContext
 from .notify import finish
 from .settings import ClientSettings, Sends
@@ -86,16 +87,19 @@ async def _turn(engine: Engine, context: CallContext[Any]) -> Turn:
         with context.queued("turn", WAITING_FOR_A_TURN):
             now, left = context.clock(), context.wait_left
             return await limiters.enter(key, period, now, max_wait=left, order=order)
-    except QueueTooLongError as error:
-        queue = error
+    except QueueTooLongError as queue:
+        failure: APIError = context.queue_too_long(queue)
+    except QueueClosedError:
+        failure = context.closed_while_waiting()
     context.held_back = True
-    raise context.queue_too_long(queue)
+    raise failure
 
 
 async def _wait_for_connection(engine: Engine, context: CallContext[Any], turn: Turn) -> None:
     try:
         with context.queued("connection", "waiting for a free connection"):
             await engine.state.slots.acquire(context.call.account)
+        turn.sent.at = context.clock()
     except BaseException:
         engine.state.limiters.dropped(turn, context.clock())
         raise

@@ -138,6 +138,8 @@ class ClientState:
             try:
                 await self._drain(DRAIN_SECONDS if seconds is None else seconds)
             finally:
+                self.limiters.close()
+                self.gate.close()
                 self.timeouts.close()
                 await self.transport.aclose()
 
