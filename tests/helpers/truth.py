@@ -67,6 +67,8 @@ class Kakao:
     changes: int = 0
     """The number of changes by requests."""
     last_id: int = 100
+    stored_name: Callable[[str], str] = str
+    """How a name is stored: a server may compose and trim it."""
 
     def seed(self, account: int, count: int) -> None:
         """Make some audiences before the test begins."""
@@ -119,7 +121,7 @@ class Kakao:
     def _create(self, asked: Asked) -> Response:
         self.changes += 1
         self.last_id += 1
-        row = self.of(asked.account)[self.last_id] = asked.body | {"id": self.last_id}
+        row = self.of(asked.account)[self.last_id] = self._stored(asked) | {"id": self.last_id}
         self.links |= {(self.last_id, group) for group in AD_GROUPS}
         return said(printed(row))
 
@@ -128,8 +130,11 @@ class Kakao:
         if ident not in self.of(asked.account):
             return NOT_FOUND
         self.changes += 1
-        self.of(asked.account)[ident] = asked.body
-        return said(printed(asked.body))
+        row = self.of(asked.account)[ident] = self._stored(asked)
+        return said(printed(row))
+
+    def _stored(self, asked: Asked) -> Json:
+        return asked.body | {"name": self.stored_name(asked.body["name"])}
 
     def _delete_many(self, asked: Asked) -> Response:
         asked_for = list(map(int, asked.query["audienceIds"].split(",")))
