@@ -5,7 +5,9 @@ Each worker makes one call after the other, and a rejected call goes back to its
 no event loop and no network: 30 seconds of a slow limit take some milliseconds.
 """
 
+import asyncio
 import heapq
+import logging
 import math
 import random
 from collections import deque
@@ -15,7 +17,11 @@ from typing import Any, Final
 
 import attrs
 
+from kmoment import AsyncClient
 from kmoment._engine.admission import InMemoryRateLimiters, LimitKey, Turn
+from kmoment._engine.context import AttemptState
+from kmoment._protocol.http import Request, Response, TransportError
+from kmoment._secret import Secret
 
 _EXACT: Final = 1e-9
 """Seconds. Two times that differ by less are the same: sums of floats are not exact."""
@@ -356,9 +362,13 @@ class _Simulation:
 
 
 def simulate(limit: Callable[[], Limit], load: Load, seed: int = 1) -> Result:
-    """Run *load* under limits that *limit* makes."""
-    it = _Simulation(limit, load, seed)
-    it.run()
+    """Run *load* under limits that *limit* makes. The log is silent meanwhile."""
+    it, log = _Simulation(limit, load, seed), logging.getLogger("kmoment")
+    log.disabled = True
+    try:
+        it.run()
+    finally:
+        log.disabled = False
     half, end = load.seconds / 2, load.seconds
     accepted = sum(at >= half for at in it.accepted)
     rejected = sum(at >= half for at in it.rejected)
@@ -376,3 +386,46 @@ def simulate(limit: Callable[[], Limit], load: Load, seed: int = 1) -> Result:
 def runs(limit: Callable[[], Limit], load: Load, seeds: int = 3) -> list[Result]:
     """One result for each seed."""
     return [simulate(limit, load, seed) for seed in range(1, seeds + 1)]
+
+
+# -- Under a client ---------------------------------------------------------------------
+
+
+class LimitedHost:
+    """A client's transport, for virtual time: a limit for each account, and outages."""
+
+    def __init__(
+        self,
+        limit: Callable[[], Limit],
+        *,
+        latency: float = 0.02,
+        outages: Sequence[tuple[float, float]] = (),
+    ) -> None:
+        self._limit, self._latency, self._outages = limit, latency, outages
+        self._limits: dict[str, Limit] = {}
+        self.times: list[float] = []
+        """When each request arrived."""
+        self.accepted = self.rejected = 0
+
+    async def send(self, request: Request, _: Secret, attempt: AttemptState) -> Response:
+        await asyncio.sleep(self._latency / 2)
+        now = asyncio.get_running_loop().time()
+        self.times.append(now)
+        if any(begin <= now < end for begin, end in self._outages):
+            raise TransportError("the connection was refused")
+        attempt.sent = True
+        account = request.headers.get("adAccountId", "")
+        wait = self._limits.setdefault(account, self._limit()).take(now)
+        self.rejected += wait > 0
+        self.accepted += not wait
+        await asyncio.sleep(self._latency / 2)
+        return Response(429 if wait else 200, {}, b"" if wait else b"[]")
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+def limited(client: AsyncClient, host: LimitedHost) -> LimitedHost:
+    """Let *client* call *host*."""
+    client._change_settings(new_transport=lambda _: host)
+    return host
