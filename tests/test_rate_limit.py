@@ -360,6 +360,21 @@ def test_a_dropped_probe_frees_the_probe(period: float, probes: int, seconds: fl
         assert limiter.mode is Mode.DROUGHT
 
 
+def test_a_burst_within_one_gap_is_no_upper_bound() -> None:
+    """If one call of a burst was accepted and the first probe too, no pause was too short: the
+    rate then tried grows with each call that goes well, until one is rejected."""
+    limiter = RateLimiter()
+    burst = [limiter.sent(0.0) for _ in range(100)]
+    limiter.accepted(0.02, burst[0])
+    for sent in burst[1:]:
+        limiter.rejected(0.02, sent, None)
+    now = 0.02
+    for _ in range(12):
+        now += limiter.delay(now) + 1e-6
+        limiter.accepted(now + 0.02, limiter.sent(now))
+    assert limiter.rate > 50
+
+
 def test_pauses_between_probes_grow_to_15_seconds() -> None:
     """In a drought of any length a probe is sent every 15 s at least."""
     limiter, now, pauses = in_drought(), 0.0, list[float]()

@@ -136,7 +136,7 @@ class RateLimiter:
         self._epoch = 0
         self._due = self._not_before = -inf
         self._under_way = 0
-        self._probing = False
+        self._probing = self._failed_probe = False
         self._pause = _FREE_PAUSE
         self._latency = _LEAST_LATENCY
         self._retry_after = 0.0
@@ -215,7 +215,7 @@ class RateLimiter:
             self._not_before = max(self._not_before, now + retry_after)
         if self.mode is Mode.DROUGHT:
             if sent.probe:
-                self._probing = False
+                self._probing, self._failed_probe = False, True
                 self._pause = min(_LONGEST_PAUSE, self._pause * _PAUSE_GROWTH)
                 self._due = now + max(self._pause, self.declared)
         elif sent.epoch == self._epoch:
@@ -243,7 +243,7 @@ class RateLimiter:
         self._before = self.mode, self.rate
         least, most = _PAUSES
         self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
-        self.mode, self._probing = Mode.DROUGHT, False
+        self.mode, self._probing, self._failed_probe = Mode.DROUGHT, False, False
         self._epoch += 1
         self._due = now + max(self._pause, self.declared)
         if self.rate == inf:
@@ -366,7 +366,7 @@ class RateLimiter:
             return 1 / max(self._latency, _LEAST_LATENCY), inf
         earlier = [at for at in reversed(self._times) if at < self._rejected_at]
         high = [k / (self._rejected_at - at) for k, at in enumerate(earlier, 1)]
-        if count == 1:
+        if count == 1 and self._failed_probe:
             # A server may count rejected calls too: only the pause before the last was too short.
             high.append(_PAUSE_GROWTH / (probe - self._rejected_at))
         return count / (probe - began), max(high, default=inf)
