@@ -53,6 +53,10 @@ class LimitStatus:
     """What the limiter does, in a word: ``kmoment._policies.rate_limit`` explains them."""
 
 
+FIRST: Final = -1
+"""The place before all others."""
+
+
 class QueueTooLongError(Exception):
     """A call cannot get its turn in the time that it may wait."""
 
@@ -70,6 +74,8 @@ class Turn:
     """Its place in the queue, which it keeps if it has to come back."""
     limiter: RateLimiter
     sent: Sent
+    free: bool = False
+    """Whether no limit was known when it was given."""
 
 
 class RateLimiterStore(Protocol):
@@ -85,9 +91,14 @@ class RateLimiterStore(Protocol):
         """Wait for a turn.
 
         :param max_wait: Seconds. A call that cannot pass in them does not wait at all.
-        :param order: The place that the call had before it was rejected.
+        :param order: The place that the call had before it had to come back; :data:`FIRST` to be
+            the next of its account.
         :raises QueueTooLongError: It would take longer than *max_wait*.
         """
+        ...
+
+    def is_stale(self, turn: Turn) -> bool:
+        """Whether a limit was met after *turn* was given: the call has to enter again."""
         ...
 
     def accepted(self, turn: Turn, now: float) -> None:
@@ -149,6 +160,8 @@ class FairSemaphore:
 
 class _Waiter(NamedTuple):
     order: int
+    tie: int
+    """Decides between waiters of one place."""
     key: LimitKey
     turn: "asyncio.Future[Turn]"
 
@@ -229,17 +242,18 @@ class InMemoryRateLimiters:
         lane = self._lane(key, period, now)
         if lane.queue or lane.limiter.delay(now) > 0:
             return None
-        return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now))
+        return self._give(lane, key, next(self._orders), now)
 
     async def enter(
         self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
     ) -> Turn:
         """Wait for a turn."""
         lane = self._lane(key, period, now)
-        self._check(lane, now, max_wait)
+        # Who comes back has a place near the beginning.
+        self._check(lane, len(lane.queue) if order is None else 0, now, max_wait)
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        place = next(self._orders) if order is None else order
-        lane.queue.push(_Waiter(place, key, future))
+        number = next(self._orders)
+        lane.queue.push(_Waiter(number if order is None else order, number, key, future))
         self._pump(lane, now)
         try:
             return await future
@@ -249,6 +263,10 @@ class InMemoryRateLimiters:
             else:
                 self._lane(key, period, now).queue.leave()
             raise
+
+    def is_stale(self, turn: Turn) -> bool:
+        """Whether a limit was met after *turn* was given: the call has to enter again."""
+        return turn.free and (turn.limiter.limited or not self._is_current(turn))
 
     def accepted(self, turn: Turn, now: float) -> None:
         """The call of *turn* got an answer that is no 429."""
@@ -345,11 +363,11 @@ class InMemoryRateLimiters:
 
     # -- Turns --------------------------------------------------------------------------
 
-    def _check(self, lane: _Lane, now: float, max_wait: float) -> None:
+    def _check(self, lane: _Lane, ahead: int, now: float, max_wait: float) -> None:
         """Refuse a call that cannot pass in time."""
         if max_wait == inf:
             return
-        limiter, ahead = lane.limiter, len(lane.queue)
+        limiter = lane.limiter
         seconds = ahead / limiter.rate if limiter.limited else 0.0
         delay = limiter.delay(now)
         seconds += 0.0 if delay == inf else delay
@@ -371,8 +389,13 @@ class InMemoryRateLimiters:
             waiter = lane.queue.pop()
             if waiter is None:
                 return
-            turn = Turn(waiter.key, waiter.order, lane.limiter, lane.limiter.sent(now))
-            waiter.turn.set_result(turn)
+            waiter.turn.set_result(self._give(lane, waiter.key, waiter.order, now))
+
+    @staticmethod
+    def _give(lane: _Lane, key: LimitKey, order: int, now: float) -> Turn:
+        limiter = lane.limiter
+        free = not limiter.limited
+        return Turn(key, order, limiter, limiter.sent(now), free)
 
     def _wake(self, lane: _Lane, when: float) -> None:
         if lane.timer is not None and lane.when <= when:

@@ -24,7 +24,7 @@ from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
 from ..models import Audience
-from .admission import LimitKey, QueueTooLongError, Turn
+from .admission import FIRST, LimitKey, QueueTooLongError, Turn
 from .bulk_delete import delete_in_parts
 from .context import WAITING_FOR_A_TURN, CallContext
 from .listing import Listed
@@ -322,11 +322,15 @@ class Dispatcher:
             if state.gate.closed and not attempt.probe:
                 await self._wait_for_host(context)
             turn = await self._turn(context)
+            stale = False
             if not state.slots.take():
                 await self._wait_for_connection(context, turn)
-            if attempt.probe or not state.gate.closed:
+                stale = state.limiters.is_stale(turn)
+            if not stale and (attempt.probe or not state.gate.closed):
                 return await self._exchange(context, path, token, turn)
-            state.slots.release()  # the host went down in the meantime
+            # The host went down in the meantime, or a limit was met.
+            state.slots.release()
+            context.order = turn.order
             state.limiters.dropped(turn, state.clock())
 
     async def _wait_for_host(self, context: CallContext[Any]) -> None:
@@ -344,13 +348,15 @@ class Dispatcher:
         limiters, endpoint = self.state.limiters, context.call.endpoint
         key = LimitKey(endpoint.quota, endpoint.limited_account(context.call.account))
         period = self.settings.periods.get(endpoint.quota, endpoint.period)
-        now = context.clock()
-        if context.order is None and (turn := limiters.try_enter(key, period, now)):
+        now, order = context.clock(), context.order
+        if order is None and (turn := limiters.try_enter(key, period, now)):
             return turn
+        if context.attempt.probe:
+            order = FIRST  # everybody waits for it
         try:
             with context.queued("turn", WAITING_FOR_A_TURN):
                 left = context.wait_left
-                return await limiters.enter(key, period, now, max_wait=left, order=context.order)
+                return await limiters.enter(key, period, now, max_wait=left, order=order)
         except QueueTooLongError as error:
             queue = error
         context.held_back = True

@@ -402,13 +402,15 @@ class LimitedHost:
         outages: Sequence[tuple[float, float]] = (),
     ) -> None:
         self._limit, self._latency, self._outages = limit, latency, outages
+        self._random = random.Random(1)
         self._limits: dict[str, Limit] = {}
         self.times: list[float] = []
         """When each request arrived."""
         self.accepted = self.rejected = 0
 
     async def send(self, request: Request, _: Secret, attempt: AttemptState) -> Response:
-        await asyncio.sleep(self._latency / 2)
+        half = self._latency / 2 * self._random.uniform(0.98, 1.02)
+        await asyncio.sleep(half)
         now = asyncio.get_running_loop().time()
         self.times.append(now)
         if any(begin <= now < end for begin, end in self._outages):
@@ -418,7 +420,7 @@ class LimitedHost:
         wait = self._limits.setdefault(account, self._limit()).take(now)
         self.rejected += wait > 0
         self.accepted += not wait
-        await asyncio.sleep(self._latency / 2)
+        await asyncio.sleep(half)
         return Response(429 if wait else 200, {}, b"" if wait else b"[]")
 
     async def aclose(self) -> None:
