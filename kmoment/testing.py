@@ -157,8 +157,8 @@ class _NoTurns:
     ) -> Turn:
         """A turn at once for a call that met a 429, as long as it would have waited so long."""
         turn = self.try_enter(key, period, now)
-        if order is not None:
-            turn.order, pause = order, self._next.pop(order, _PAUSE)
+        if order is not None and order in self._next:
+            turn.order, pause = order, self._next.pop(order)
             waited = self._waited[order] = self._waited.get(order, 0.0) + pause
             self._pauses.append(pause)
             if waited > min(max_wait, _MAX_WAIT):

@@ -2,15 +2,26 @@
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 import kmoment
 from helpers import TOKEN
+from helpers.limits import (
+    Bucket,
+    First,
+    Gap,
+    Limit,
+    LimitedHost,
+    Sliding,
+    Window,
+    limited as on_host,
+)
 from helpers.scripted import ok, scripted
 from helpers.virtual_clock import run
 from kmoment._engine.admission import (
@@ -355,6 +366,152 @@ def test_a_declared_period_spaces_its_own_account_only() -> None:
     times = [(account, round(at, 6)) for account, _, at in limits.arrivals]
     free = [("1", 0.05)] * 3 + [("2", 0.05)]
     assert sorted(times) == sorted([*free, ("1", 5.15), ("1", 10.25), ("1", 15.35)])
+
+
+# -- Many calls at once, in virtual time -------------------------------------------------
+
+
+async def gathered(client: kmoment.AsyncClient, count: int, accounts: int = 1) -> Counter[str]:
+    """How *count* calls ended that were made at once."""
+    calls = (client.account(1 + n % accounts).targeting.cohorts() for n in range(count))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    return Counter(type(answer).__name__ for answer in answers)
+
+
+LIMITS_OF_50: dict[str, Callable[[], Limit]] = {
+    "gap": lambda: Gap(0.02),
+    "window": lambda: Window(50, 1.0),
+    "sliding": lambda: Sliding(50, 1.0),
+    "bucket": lambda: Bucket(50.0, 50),
+}
+
+
+@pytest.mark.parametrize("kind", LIMITS_OF_50)
+def test_five_thousand_calls_at_once(kind: str) -> None:
+    """5,000 calls made at once under 50/s all succeed, in under 125 s. Most are sent once: who has
+    a turn, and waits for a connection when the limit is met, waits for another turn."""
+    client = kmoment.AsyncClient(TOKEN)
+    host = on_host(client, LimitedHost(LIMITS_OF_50[kind]))
+
+    async def work() -> float:
+        assert await gathered(client, 5000) == {"list": 5000}
+        return asyncio.get_running_loop().time()
+
+    assert run(work()) < 125
+    assert host.accepted == 5000
+    assert host.rejected < 0.15 * 5000
+
+
+def test_time_in_queues_is_not_counted() -> None:
+    """200 calls of which the last waits 200 s for its turn succeed with a deadline of 3 s; so do
+    100 that wait for the only connection."""
+    client = kmoment.AsyncClient(TOKEN, deadline=3, periods={"targeting.cohorts": 1.0})
+    on_host(client, LimitedHost(Limit))
+    assert run(gathered(client, 200)) == {"list": 200}
+    client = kmoment.AsyncClient(TOKEN, deadline=3, max_connections=1)
+    on_host(client, LimitedHost(Limit, latency=0.5))
+    assert run(gathered(client, 100)) == {"list": 100}
+
+
+def test_time_after_the_turn_is_counted() -> None:
+    """The deadline goes on after the turn: an answer that takes longer than it is not awaited."""
+    client = kmoment.AsyncClient(TOKEN, deadline=3, periods={"targeting.cohorts": 1.0})
+    on_host(client, LimitedHost(Limit, latency=3.1))
+    assert run(gathered(client, 20)) == {"DeadlineExceededError": 20}
+
+
+def test_max_wait_refuses_at_once() -> None:
+    """A call that 100 others are before, at 2 a second, fails without waiting if ``max_wait`` is
+    10 s. The error says so."""
+    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 0.5})
+    on_host(client, LimitedHost(Limit))
+    hurried = client.with_options(max_wait=10).account(1).targeting
+
+    async def work() -> None:
+        crowd = asyncio.ensure_future(gathered(client, 101))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(kmoment.DeadlineExceededError) as caught:
+            await hurried.cohorts()
+        assert asyncio.get_running_loop().time() == 0
+        assert "100 calls wait before it, at 2 a second" in str(caught.value)
+        assert (caught.value.phase, caught.value.request_sent) == ("waiting for a turn", False)
+        crowd.cancel()
+        await asyncio.wait([crowd])
+
+    run(work())
+
+
+async def test_who_comes_back_is_not_refused_for_who_came_after() -> None:
+    """A rejected call has its place before all that wait, so ``max_wait`` does not count them."""
+    store, _ = limiters()
+    first = store.try_enter(KEY, 0.5, 0.0)
+    assert first is not None
+    tasks = [
+        asyncio.create_task(store.enter(KEY, 0.5, 0.0, max_wait=inf, order=None)) for _ in range(99)
+    ]
+    await asyncio.sleep(0)
+    store.rejected(first, 0.0, None)
+    again = asyncio.create_task(store.enter(KEY, 0.5, 0.0, max_wait=3.0, order=first.order))
+    await asyncio.sleep(0)
+    assert not again.done()
+    for task in (*tasks, again):
+        task.cancel()
+    await asyncio.wait([*tasks, again])
+
+
+def test_the_first_call_of_each_of_300_accounts_is_rejected() -> None:
+    """If each account's first call gets a 429, all 600 calls of 300 accounts succeed."""
+    client = kmoment.AsyncClient(TOKEN)
+    on_host(client, LimitedHost(lambda: First(1, Gap(0.5))))
+    assert run(gathered(client, 600, accounts=300)) == {"list": 600}
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    calls=st.integers(1, 60),
+    cancelled=st.floats(0, 1),
+    rejected=st.floats(0, 0.6),
+    period=st.sampled_from([0.0, 0.0, 0.3]),
+)
+def test_cancelled_calls_hand_on_their_turn(
+    seed: int, calls: int, cancelled: float, rejected: float, period: float
+) -> None:
+    """Calls of three accounts that are cancelled at any time, waiting or under way, do not keep
+    the others from ending; nobody waits then, and the limiters work as before."""
+    draw = random.Random(seed)
+
+    async def call(store: InMemoryRateLimiters, account: int) -> None:
+        clock, order = asyncio.get_running_loop().time, None
+        key = ("x", account)
+        while True:
+            turn = store.try_enter(key, period, clock()) if order is None else None
+            if turn is None:
+                turn = await store.enter(key, period, clock(), max_wait=inf, order=order)
+            try:
+                await asyncio.sleep(draw.uniform(0.01, 0.3))
+            except asyncio.CancelledError:
+                store.dropped(turn, clock())
+                raise
+            if draw.random() >= rejected:
+                return store.accepted(turn, clock())
+            store.rejected(turn, clock(), draw.choice([None, 1.0]))
+            order = turn.order
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        store = InMemoryRateLimiters(loop.time, loop.call_at)
+        tasks = [asyncio.create_task(call(store, n % 3)) for n in range(calls)]
+        stopped = [task for task in tasks if draw.random() < cancelled]
+        for task in stopped:
+            loop.call_later(draw.choice([0.0, draw.uniform(0, 1), draw.uniform(0, 9)]), task.cancel)
+        await asyncio.wait(tasks)
+        assert all(task.done() for task in tasks)
+        assert all(task in stopped for task in tasks if task.cancelled())
+        assert not any(status.waiting for status in store.statuses(loop.time()))
+        await asyncio.wait_for(call(store, 0), 600)
+
+    run(work())
 
 
 # -- CircuitBreakers ---------------------------------------------------------------------------

@@ -21,6 +21,8 @@ import kmoment
 from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.fault_server import Answer, FaultServer, Silence
+from helpers.limits import Limit, LimitedHost, limited
+from helpers.virtual_clock import run
 from kmoment import OutcomeStatus, testing
 from kmoment.batch import progress_bar
 from kmoment.sandbox import Fault, Sandbox
@@ -930,3 +932,42 @@ def test_inputs_on_their_way_are_told_once(monkeypatch: pytest.MonkeyPatch) -> N
             batch.collect()
     told = [outcome.input for outcome in batch.collected]
     assert len(told) == len(set(told)) > 0
+
+
+# -- A deadline of the batch ------------------------------------------------------------
+
+
+def under_one_a_second(**settings: Any) -> kmoment.AsyncClient:
+    client = kmoment.AsyncClient(TOKEN, periods={"targeting.cohorts": 1.0}, **settings)
+    limited(client, LimitedHost(Limit))
+    return client
+
+
+def test_a_batch_s_deadline_ends_it() -> None:
+    """Of 100 calls at one a second, a deadline of 20 s lets 20 end; the others say that they were
+    not sent, also those that were not begun."""
+
+    async def work() -> float:
+        client = under_one_a_second()
+        call = client.account(1).targeting.cohorts
+        batch = client.each(lambda _: call(), range(100), concurrency=10, deadline=20)
+        outcomes = await batch.collect()
+        fine = [outcome for outcome in outcomes if outcome.status is OutcomeStatus.OK]
+        others = {outcome.status for outcome in outcomes if outcome not in fine}
+        assert (len(outcomes), len(fine)) == (100, 20)
+        assert others == {OutcomeStatus.NOT_ATTEMPTED}
+        return asyncio.get_running_loop().time()
+
+    assert run(work()) == pytest.approx(20, abs=0.1)
+
+
+def test_without_a_deadline_a_batch_takes_its_time() -> None:
+    """A batch of 200 calls at one a second ends after 200 s, though a call has only 3 s."""
+
+    async def work() -> int:
+        client = under_one_a_second(deadline=3)
+        call = client.account(1).targeting.cohorts
+        outcomes = await client.each(lambda _: call(), range(200), concurrency=50).collect()
+        return len(outcomes.values())
+
+    assert run(work()) == 200

@@ -8,7 +8,7 @@ with ten thousand calls waiting delays another account by less than one call.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Hashable
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
@@ -17,6 +17,10 @@ from ..limits import LimitStatus
 
 LimitKey = tuple[str, int | None]
 """Which calls share a limiter: a quota group, and an account or ``None`` for all."""
+
+
+FIRST: Final = -1
+"""The place before all others."""
 
 
 class QueueTooLongError(Exception):
@@ -40,6 +44,8 @@ class Turn:
     """Its place in the queue, which it keeps if it has to come back."""
     limiter: RateLimiter
     sent: Sent
+    free: bool = False
+    """Whether no limit was known when it was given."""
 
 
 class RateLimiterStore(Protocol):
@@ -55,9 +61,14 @@ class RateLimiterStore(Protocol):
         """Wait for a turn.
 
         :param max_wait: Seconds. A call that cannot pass in them does not wait at all.
-        :param order: The place that the call had before it was rejected.
+        :param order: The place that the call had before it had to come back; :data:`FIRST` to be
+            the next of its account.
         :raises QueueTooLongError: It would take longer than *max_wait*.
         """
+        ...
+
+    def is_stale(self, turn: Turn) -> bool:
+        """Whether a limit was met after *turn* was given: the call has to enter again."""
         ...
 
     def accepted(self, turn: Turn, now: float) -> None:

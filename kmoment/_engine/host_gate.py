@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import attrs
+
 from .._policies.outage import HostHealth
 
 _log: Final = logging.getLogger("kmoment")
@@ -19,6 +21,17 @@ _AT_ONCE: Final = 4
 _NEXT_SECONDS: Final = 0.05
 """Seconds after which more of them go, if no further answer has come."""
 
+_EXACT: Final = 1e-6
+"""Seconds. A timer may fire this much early, since sums of floats are not exact."""
+
+
+@attrs.define(eq=False)
+class _Waiter:
+    patience: float
+    """Seconds that the host may be down."""
+    go: "asyncio.Future[bool | None]"
+    timer: asyncio.TimerHandle | None = None
+
 
 class HostGate:
     """The calls of one client that wait for its host."""
@@ -27,7 +40,7 @@ class HostGate:
         self.health: Final = HostHealth()
         self._clock = clock
         self._host = host
-        self._waiting: deque[asyncio.Future[bool | None]] = deque()
+        self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.troubled: bool = False
         """Whether :meth:`succeeded` has to be told of an answer."""
@@ -67,7 +80,9 @@ class HostGate:
     def close(self) -> None:
         """Nobody waits any longer."""
         while self._waiting:
-            _give_up(self._waiting.popleft())
+            go = self._waiting.popleft().go
+            if not go.done():
+                go.set_result(None)
 
     def gave_up(self) -> None:
         """A probe has ended without an answer, such as by cancellation."""
@@ -79,16 +94,15 @@ class HostGate:
 
         :param patience: Seconds, counted from the moment the host went down.
         """
-        loop = asyncio.get_running_loop()
         if self.health.probe(self._clock()):
             return True
-        ends = (self.health.down_since or 0.0) + patience
-        if self._clock() >= ends:
+        if self.seconds >= patience:
             return None
-        go: asyncio.Future[bool | None] = loop.create_future()
-        self._waiting.append(go)
+        waiter = _Waiter(patience, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
         self._schedule()
-        timer = loop.call_at(ends, _give_up, go)
+        self._set_end(waiter)
+        go = waiter.go
         try:
             return await go
         except asyncio.CancelledError:
@@ -96,7 +110,23 @@ class HostGate:
                 self.gave_up()
             raise
         finally:
-            timer.cancel()
+            if waiter.timer is not None:
+                waiter.timer.cancel()
+
+    def _set_end(self, waiter: "_Waiter") -> None:
+        """Set the timer for the end of the patience."""
+        # Of a host that is up it is only a moment to look again: it may go down once more.
+        seconds = waiter.patience - self.seconds if self.closed else max(1.0, waiter.patience)
+        when = self._clock() + seconds
+        waiter.timer = asyncio.get_running_loop().call_at(when, self._end, waiter)
+
+    def _end(self, waiter: "_Waiter") -> None:
+        if waiter.go.done():
+            return
+        if self.closed and self.seconds >= waiter.patience - _EXACT:
+            waiter.go.set_result(None)
+        else:
+            self._set_end(waiter)
 
     def _schedule(self) -> None:
         """Set the timer for the next probe or, when the host is up, for who still waits."""
@@ -120,13 +150,8 @@ class HostGate:
 
     def _release(self, *, probe: bool) -> bool:
         while self._waiting:
-            go = self._waiting.popleft()
+            go = self._waiting.popleft().go
             if not go.done():
                 go.set_result(probe)
                 return True
         return False
-
-
-def _give_up(go: "asyncio.Future[bool | None]") -> None:
-    if not go.done():
-        go.set_result(None)

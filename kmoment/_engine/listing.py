@@ -11,7 +11,8 @@ import attrs
 
 FRESH_SECONDS: Final = 10.0
 """How long a list serves further creates. They also know the ids of all answers since, and what is
-older than the create is never taken for it."""
+older than the create is never taken for it. Without the server's time that cannot be told: then a
+list serves only those who waited for it."""
 _ACCOUNTS: Final = 1000
 """Lists that are kept."""
 
@@ -25,6 +26,12 @@ class Listed:
     server_time: datetime | None
     at: float
     """When it came, in the event loop's time."""
+
+    def serves(self, began: float, now: float) -> bool:
+        """Whether it serves a create that has asked for it since *began*."""
+        if self.server_time is None:
+            return self.at >= began
+        return now - self.at <= FRESH_SECONDS
 
     def server_now(self, now: float) -> datetime | None:
         """The server's time at *now*."""
@@ -58,6 +65,7 @@ class Listings:
 
         :param waiting: Surrounds the wait for another's list.
         """
+        began = clock()
         entry = self._entries.setdefault(account, _Entry())
         self._entries.move_to_end(account)
         if len(self._entries) > _ACCOUNTS:
@@ -68,7 +76,7 @@ class Listings:
         else:
             await entry.lock.acquire()
         try:
-            if entry.listed is None or clock() - entry.listed.at > FRESH_SECONDS:
+            if entry.listed is None or not entry.listed.serves(began, clock()):
                 entry.listed = None
                 entry.listed = await make()
             return entry.listed

@@ -28,6 +28,8 @@ _SAY_AGAIN: Final = 60.0
 
 class _Waiter(NamedTuple):
     order: int
+    tie: int
+    """Decides between waiters of one place."""
     key: LimitKey
     turn: "asyncio.Future[Turn]"
 
@@ -110,18 +112,18 @@ class InMemoryRateLimiters:
             lane = self._lane(key, period, now)
             if lane.queue or lane.limiter.delay(now) > 0:
                 return None
-        limiter = lane.limiter
-        return Turn(key, next(self._orders), limiter, limiter.sent(now))
+        return _give(lane, key, next(self._orders), now)
 
     async def enter(
         self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
     ) -> Turn:
         """Wait for a turn."""
         lane = self._lane(key, period, now)
-        self._check(lane, now, max_wait)
+        # Who comes back has a place near the beginning.
+        self._check(lane, len(lane.queue) if order is None else 0, now, max_wait)
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        place = next(self._orders) if order is None else order
-        lane.queue.push(_Waiter(place, key, future))
+        number = next(self._orders)
+        lane.queue.push(_Waiter(number if order is None else order, number, key, future))
         self._pump(lane, now)
         try:
             return await future
@@ -131,6 +133,10 @@ class InMemoryRateLimiters:
             elif future.exception() is None:
                 self.dropped(future.result(), self._clock())
             raise
+
+    def is_stale(self, turn: Turn) -> bool:
+        """Whether a limit was met after *turn* was given: the call has to enter again."""
+        return turn.free and (turn.limiter.limited or not self._is_current(turn))
 
     def accepted(self, turn: Turn, now: float) -> None:
         """The call of *turn* got an answer that is no 429."""
@@ -238,11 +244,11 @@ class InMemoryRateLimiters:
 
     # -- Turns --------------------------------------------------------------------------
 
-    def _check(self, lane: _Lane, now: float, max_wait: float) -> None:
+    def _check(self, lane: _Lane, ahead: int, now: float, max_wait: float) -> None:
         """Refuse a call that cannot pass in time."""
         if max_wait == inf:
             return
-        limiter, ahead = lane.limiter, len(lane.queue)
+        limiter = lane.limiter
         seconds = ahead / limiter.rate if limiter.limited else 0.0
         delay = limiter.delay(now)
         seconds += 0.0 if delay == inf else delay
@@ -264,8 +270,7 @@ class InMemoryRateLimiters:
             waiter = lane.queue.pop()
             if waiter is None:
                 return
-            turn = Turn(waiter.key, waiter.order, lane.limiter, lane.limiter.sent(now))
-            waiter.turn.set_result(turn)
+            waiter.turn.set_result(_give(lane, waiter.key, waiter.order, now))
 
     def _wake(self, lane: _Lane, when: float) -> None:
         if lane.timer is not None and lane.when <= when:
@@ -295,6 +300,11 @@ class InMemoryRateLimiters:
 
     def _say_over(self, turn: Turn) -> None:
         _log.info("%s: calls go on at %.3g a second", _name(turn.key), turn.limiter.rate)
+
+
+def _give(lane: _Lane, key: LimitKey, order: int, now: float) -> Turn:
+    limiter = lane.limiter
+    return Turn(key, order, limiter, limiter.sent(now), not limiter.limited)
 
 
 def _name(key: LimitKey) -> str:

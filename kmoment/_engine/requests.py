@@ -8,7 +8,7 @@ from .._protocol.error_table import retry_after
 from .._protocol.http import Response, TransportError
 from .._secret import Secret
 from ..errors import APIError
-from .admission import LimitKey, QueueClosedError, QueueTooLongError, Turn
+from .admission import FIRST, LimitKey, QueueClosedError, QueueTooLongError, Turn
 from .context import WAITING_FOR_A_TURN, CallContext
 from .notify import finish
 from .settings import ClientSettings, Sends
@@ -41,14 +41,18 @@ async def send_request(
         if state.gate.closed and not attempt.probe:
             await _wait_for_host(engine, context)
         turn = _free_turn(engine, context) or await _turn(engine, context)
+        stale = False
         if not state.slots.take():
             await _wait_for_connection(engine, context, turn)
+            stale = state.limiters.is_stale(turn)
         try:
-            if attempt.probe or not state.gate.closed:
+            if not stale and (attempt.probe or not state.gate.closed):
                 return await _exchange(engine, context, path, token, turn)
         finally:
             state.slots.release()
-        state.limiters.dropped(turn, state.clock())  # the host went down in the meantime
+        # The host went down in the meantime, or a limit was met.
+        context.order = turn.order
+        state.limiters.dropped(turn, state.clock())
 
 
 async def _wait_for_host(engine: Engine, context: CallContext[Any]) -> None:
@@ -81,7 +85,8 @@ def _free_turn(engine: Engine, context: CallContext[Any]) -> Turn | None:
 
 async def _turn(engine: Engine, context: CallContext[Any]) -> Turn:
     """A turn of the rate limiter, after the calls that came before."""
-    limiters, order = engine.state.limiters, context.order
+    # Everybody waits for a probe.
+    limiters, order = engine.state.limiters, FIRST if context.attempt.probe else context.order
     key, period = _limit(engine, context)
     try:
         with context.queued("turn", WAITING_FOR_A_TURN):

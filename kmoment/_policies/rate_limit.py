@@ -137,7 +137,7 @@ class RateLimiter:
         self._epoch = 0
         self._due = self._not_before = -inf
         self._under_way = 0
-        self._probing = False
+        self._probing = self._failed_probe = False
         self._pause = _FREE_PAUSE
         self._latency = 0.0
         self._retry_after = 0.0
@@ -213,7 +213,7 @@ class RateLimiter:
             self._not_before = max(self._not_before, now + retry_after)
         if self.mode is Mode.DROUGHT:
             if sent.probe:
-                self._probing = False
+                self._probing, self._failed_probe = False, True
                 self._pause = min(_LONGEST_PAUSE, self._pause * PAUSE_GROWTH)
                 self._due = now + max(self._pause, self.declared)
         elif sent.epoch == self._epoch:
@@ -249,7 +249,7 @@ class RateLimiter:
         self._before = self.mode, self.rate
         least, most = _PAUSES
         self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
-        self.mode, self._probing = Mode.DROUGHT, False
+        self.mode, self._probing, self._failed_probe = Mode.DROUGHT, False, False
         self._epoch += 1
         self._due = now + max(self._pause, self.declared)
         if self.rate == inf:
@@ -349,7 +349,7 @@ class RateLimiter:
     def _measure(self, now: float, probe: float) -> None:
         """A drought is over: what did the limit allow since the one before?"""
         before, rate_before = self._before
-        low, high = self._cycle.bounds(probe, self._latency)
+        low, high = self._cycle.bounds(probe, self._latency, after_pause=self._failed_probe)
         self._size = max(1, self._cycle.accepted - 1)
         self._high = min(high, self._ceiling, rate_before)
         self._low = min(low, self._high)

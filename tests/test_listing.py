@@ -1,0 +1,284 @@
+"""Creates of one account share the list of what was there before. In virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import attrs
+import pytest
+
+import kmoment
+from helpers import TOKEN
+from helpers.truth import AUDIENCES, Asked, Kakao, Truth, said, under, writing
+from helpers.virtual_clock import run
+from kmoment._engine.context import AttemptState
+from kmoment._engine.listing import FRESH_SECONDS, Listed, Listings
+from kmoment._protocol.http import Request, Response
+from kmoment._secret import Secret
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+SERVER = datetime(2026, 11, 26, 10, tzinfo=UTC)
+"""The server's time at the loop's time 0."""
+KOREA = timedelta(hours=9)
+"""``createdDate`` is Korea's time."""
+
+# -- The shared lists -------------------------------------------------------------------
+
+
+class Lister:
+    """Makes lists, of which each takes a second, and counts them."""
+
+    def __init__(self, *failures: BaseException) -> None:
+        self.made = 0
+        self.failures = list(failures)
+
+    async def __call__(self) -> Listed:
+        self.made += 1
+        await asyncio.sleep(1)
+        if self.failures:
+            raise self.failures.pop(0)
+        return Listed(frozenset({self.made}), SERVER, now())
+
+
+def test_who_comes_together_shares_a_list() -> None:
+    """Ten creates of an account at once make one list; another account makes its own."""
+
+    async def work() -> tuple[int, int]:
+        lists, one, two = Listings(), Lister(), Lister()
+        waiting = [lists.get(1, now, one) for _ in range(10)]
+        answers = await asyncio.gather(*waiting, lists.get(2, now, two))
+        assert now() == 1
+        assert len(set(map(id, answers))) == 2
+        return one.made, two.made
+
+    assert run(work()) == (1, 1)
+
+
+def test_a_list_expires() -> None:
+    """A list serves for ten seconds after its answer. Then a new one is made."""
+
+    async def work() -> list[int]:
+        lists, lister, made = Listings(), Lister(), list[int]()
+        for pause in (0.0, FRESH_SECONDS - 0.1, 0.2):
+            await asyncio.sleep(pause)
+            await lists.get(1, now, lister)
+            made.append(lister.made)
+        return made
+
+    assert run(work()) == [1, 1, 2]
+
+
+def test_a_cancelled_lister_leaves_its_work_to_the_next() -> None:
+    """If the create that lists is cancelled, the next one lists, and the others wait for that."""
+
+    async def work() -> tuple[int, float]:
+        lists, lister = Listings(), Lister()
+        tasks = [asyncio.create_task(lists.get(1, now, lister)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        tasks[0].cancel()
+        answers = await asyncio.gather(*tasks[1:])
+        assert {answer.ids for answer in answers} == {frozenset({2})}
+        assert tasks[0].cancelled()
+        return lister.made, now()
+
+    assert run(work()) == (2, 1.5)
+
+
+def test_a_cancelled_waiter_changes_nothing() -> None:
+    """If a create that waits for the list is cancelled, the others get the list all the same."""
+
+    async def work() -> int:
+        lists, lister = Listings(), Lister()
+        tasks = [asyncio.create_task(lists.get(1, now, lister)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        tasks[1].cancel()
+        tasks[4].cancel()
+        await asyncio.gather(tasks[0], *tasks[2:4])
+        return lister.made
+
+    assert run(work()) == 1
+
+
+def test_a_list_that_fails_is_that_create_s_failure() -> None:
+    """A list that fails fails one create. The next one makes a list of its own."""
+
+    async def work() -> int:
+        lists, lister = Listings(), Lister(kmoment.ServerError("x"))
+        tasks = [asyncio.create_task(lists.get(1, now, lister)) for _ in range(5)]
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(isinstance(answer, kmoment.ServerError) for answer in answers) == 1
+        return lister.made
+
+    assert run(work()) == 2
+
+
+def test_a_list_without_the_server_s_time_serves_only_who_waits_for_it() -> None:
+    """Without a Date header it cannot be told what is older than a create, so that a create makes
+    a list of its own unless it has waited for one."""
+
+    async def untimed() -> Listed:
+        return attrs.evolve(await lister(), server_time=None)
+
+    lister = Lister()
+
+    async def work() -> int:
+        lists = Listings()
+        await asyncio.gather(*(lists.get(1, now, untimed) for _ in range(5)))
+        assert lister.made == 1
+        await asyncio.sleep(0.01)
+        await lists.get(1, now, untimed)
+        return lister.made
+
+    assert run(work()) == 2
+
+
+def test_lists_of_many_accounts_do_not_pile_up() -> None:
+    """The lists of the last thousand accounts are kept."""
+
+    async def work() -> int:
+        lists = Listings()
+
+        async def make() -> Listed:
+            return Listed(frozenset(), SERVER, now())
+
+        for account in range(1500):
+            await lists.get(account, now, make)
+        return len(lists._entries)
+
+    assert run(work()) == 1000
+
+
+# -- Creates ----------------------------------------------------------------------------
+
+
+class Dated(Kakao):
+    """Kakao, with the time of creation in each row."""
+
+    def answer(self, asked: Asked, *, stale: bool = False) -> Response:
+        if asked.method == "POST":
+            created = SERVER + KOREA + timedelta(seconds=now())
+            body = asked.body | {"createdDate": created.strftime("%Y-%m-%dT%H:%M:%S")}
+            asked = attrs.evolve(asked, body=body)
+        return super().answer(asked, stale=stale)
+
+    def _list(self, account: int, stale: bool) -> Response:
+        rows = list(self.of(account).values())[: -1 if stale else None]
+        shown = ("id", "name", "type", "createdDate")
+        content = [{name: row[name] for name in shown} for row in rows]
+        return said({"content": content})
+
+
+@attrs.define(eq=False)
+class Counted(Truth):
+    """A transport that counts requests. Answers have a Date header, if *dated*."""
+
+    requests: int = 0
+    dated: bool = True
+
+    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
+        self.requests += 1
+        response = await super().send(request, token, attempt)
+        if not self.dated:
+            return response
+        date = format_datetime(SERVER + timedelta(seconds=now()), usegmt=True)
+        return response._replace(headers={**response.headers, "date": date})
+
+
+def moment(*, dated: bool = True) -> tuple[kmoment.AsyncClient, Counted]:
+    client = kmoment.AsyncClient(TOKEN)
+    truth = Counted(lambda: 0.01, Dated(), dated=dated)
+    under(client, truth)
+    return client, truth
+
+
+def draft(number: int) -> kmoment.AudienceDraft:
+    return kmoment.AudienceDraft.display(f"audience {number}")
+
+
+async def at_once(create: Callable[[int], "asyncio.Future[object]"]) -> None:
+    await asyncio.gather(*(create(number) for number in range(100)))
+
+
+async def in_turn(create: Callable[[int], "asyncio.Future[object]"]) -> None:
+    for number in range(100):
+        await create(number)
+
+
+@pytest.mark.parametrize("way", [at_once, in_turn])
+def test_a_hundred_creates_share_their_lists(way: Callable[..., "asyncio.Future[None]"]) -> None:
+    """100 creates of one account, at once or in turn, take 107 requests at most."""
+
+    async def work() -> int:
+        client, truth = moment()
+        create = client.account(1).audiences.create
+        await way(lambda number: create(draft(number)))
+        assert truth.kakao.changes == 100
+        return truth.requests
+
+    assert run(work()) <= 107
+
+
+async def lost_after_a_foreign_one(truth: Counted, client: kmoment.AsyncClient) -> None:
+    """A create makes a list; another program creates "audience 7"; our create of it is lost."""
+    audiences = client.account(1).audiences
+    await audiences.create(draft(1))
+    await asyncio.sleep(1)
+    body = truth.kakao.of(1)[truth.kakao.last_id] | {"name": "audience 7"}
+    truth.kakao.answer(Asked("POST", AUDIENCES, {}, 1, body))
+    await asyncio.sleep(6)
+    with writing(*([] if truth.dated else ["fine"]), "reset before"):
+        await audiences.create(draft(7))
+
+
+@pytest.mark.parametrize("dated", [True, False], ids=["Date", "no Date"])
+def test_a_foreign_create_in_between_is_not_adopted(dated: bool) -> None:
+    """If another program has created the name since the shared list, and our create was lost, the
+    other's audience is not taken for ours."""
+
+    async def work() -> None:
+        client, truth = moment(dated=dated)
+        with pytest.raises(kmoment.OutcomeUnknownError) as caught:
+            await lost_after_a_foreign_one(truth, client)
+        assert caught.value.candidates == ()
+        assert len(truth.kakao.named(1, "audience 7")) == 1
+
+    run(work())
+
+
+def test_a_lost_create_is_found_with_a_shared_list() -> None:
+    """Of 100 creates at once, of which the answer of each tenth is lost, each one is found."""
+
+    async def work() -> None:
+        client, truth = moment()
+
+        async def create(number: int) -> kmoment.Audience:
+            with writing(*(["reset after"] if number % 10 == 5 else [])):
+                return await client.account(1).audiences.create(draft(number))
+
+        made = await asyncio.gather(*(create(number) for number in range(100)))
+        assert [row.name for row in made] == [draft(number).name for number in range(100)]
+        assert sum(row.reconciled for row in made) == 10
+        assert truth.kakao.changes == 100
+
+    run(work())
+
+
+def test_the_create_that_lists_is_cancelled() -> None:
+    """If it is cancelled while it lists, the others list once more, and each creates one."""
+
+    async def work() -> int:
+        client, truth = moment()
+        create = client.account(1).audiences.create
+        tasks = [asyncio.ensure_future(create(draft(number))) for number in range(20)]
+        await asyncio.sleep(0.015)
+        tasks[0].cancel()
+        await asyncio.gather(*tasks[1:])
+        assert truth.kakao.changes == 19
+        return truth.requests
+
+    assert run(work()) <= 19 + 2
