@@ -180,9 +180,9 @@ class Counted(Truth):
     requests: int = 0
     dated: bool = True
 
-    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
+    async def send(self, request: Request, _: Secret, attempt: AttemptState) -> Response:
         self.requests += 1
-        response = await super().send(request, token, attempt)
+        response = await super().send(request, _, attempt)
         if not self.dated:
             return response
         date = format_datetime(SERVER + timedelta(seconds=now()), usegmt=True)

@@ -197,6 +197,15 @@ def test_an_outage_where_there_is_no_limit() -> None:
     check(runs(limit, Load(workers=4)), Goal(0.35, 0.55))
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_quiet_time_proves_nothing(kind: str) -> None:
+    """If only one slow worker calls for 10 s, the rate that was learnt is still held after it: 4 %
+    of the calls are rejected at most."""
+    make = MAKERS[kind]
+    load = Load(latency=0.2, quiet=(10.0, 20.0))
+    check(runs(lambda: make(20), load), Goal(rejected=0.04))
+
+
 # -- Limits of another sort -------------------------------------------------------------
 
 

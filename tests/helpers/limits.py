@@ -182,6 +182,8 @@ class Load:
     """Programs that do not know of each other, under one limit."""
     retry_after: bool = False
     """Whether the server says how long to wait, in whole seconds."""
+    quiet: tuple[float, float] = (math.inf, math.inf)
+    """From when to when, in seconds, only one worker calls."""
     calls: int | None = None
     """Calls in all; ``None`` for as many as there is time for."""
 
@@ -308,7 +310,14 @@ class _Simulation:
 
     def possible(self, begin: float, end: float) -> float:
         """How many calls the limits allow, and the workers can make."""
-        most = (end - begin) * self.load.workers / self.load.latency
+        times = sorted({begin, end, *(at for at in self.load.quiet if begin < at < end)})
+        return sum(map(self._possible, times, times[1:]))
+
+    def _possible(self, begin: float, end: float) -> float:
+        """The same, for a time in which equally many workers call."""
+        first, last = self.load.quiet
+        workers = 1 if first <= begin < last else self.load.workers
+        most = (end - begin) * workers / self.load.latency
         return min(most, sum(limit.allowed(begin, end) for limit in self._limits))
 
     def _at(self, when: float, event: Callable[..., None], *args: Any) -> None:
@@ -317,6 +326,10 @@ class _Simulation:
     def _begin(self, worker: int) -> None:
         """A worker makes its next call."""
         if self._calls == self.load.calls:
+            return
+        first, last = self.load.quiet
+        if worker and first <= self.now < last:
+            self._at(last, self._begin, worker)
             return
         account = self._calls % self.load.accounts
         self._calls += 1
