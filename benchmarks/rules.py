@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import attrs
 
-from kmoment._engine import admission
+from kmoment._engine import rate_limiters
 from kmoment._policies import rate_limit
 from kmoment._policies.rate_limit import Mode, RateLimiter, Sent
 from kmoment._policies.shared_limit import SharedLimitDetector
@@ -150,13 +150,13 @@ class Aimd(RateLimiter):
 
     def sent(self, now: float) -> Sent:
         self.last_used = now
-        self._cycle = now if self._cycle is None else self._cycle
+        self._cycle.began = now if self._cycle.began is None else self._cycle.began
         if self.limited:
             self._due = max(self._due, now - 0.01) + 1 / self.rate
         return Sent(now, self._epoch, on_time=True, probe=False)
 
     def accepted(self, now: float, sent: Sent) -> None:
-        self._accepted += 1
+        self._cycle.accepted += 1
         self._latency = now - sent.at
         if self.limited:
             self.rate *= 1 + 0.02 / self.rate
@@ -170,8 +170,8 @@ class Aimd(RateLimiter):
         pass
 
     def dry(self, now: float) -> None:
-        began = now - 0.05 if self._cycle is None else min(self._cycle, now - 0.05)
-        first = max(1, self._accepted) / (now - began)
+        began = now - 0.05 if self._cycle.began is None else min(self._cycle.began, now - 0.05)
+        first = max(1, self._cycle.accepted) / (now - began)
         self.rate = max(0.05, 0.7 * self.rate) if self.limited else first
         self.mode, self._epoch = Mode.HOLD, self._epoch + 1
         self._due = now + 1 / self.rate
@@ -273,8 +273,8 @@ class Variant:
     @contextmanager
     def used(self) -> Iterator[None]:
         with ExitStack() as stack:
-            stack.enter_context(patch.object(admission, "RateLimiter", self.limiter))
-            stack.enter_context(patch.object(admission, "SharedLimitDetector", self.detector))
+            stack.enter_context(patch.object(rate_limiters, "RateLimiter", self.limiter))
+            stack.enter_context(patch.object(rate_limiters, "SharedLimitDetector", self.detector))
             for name, value in self.constants.items():
                 stack.enter_context(patch.object(rate_limit, name, value))
             yield

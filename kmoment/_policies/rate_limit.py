@@ -349,8 +349,7 @@ class RateLimiter:
     def _measure(self, now: float, probe: float) -> None:
         """A drought is over: what did the limit allow since the one before?"""
         before, rate_before = self._before
-        low, high = self._cycle.bounds(probe, self._latency, after_pause=self._failed_probe)
-        self._size = max(1, self._cycle.accepted - 1)
+        low, high = self._bounds(probe)
         self._high = min(high, self._ceiling, rate_before)
         self._low = min(low, self._high)
         self._probing, self._in_a_row = False, 0
@@ -361,3 +360,7 @@ class RateLimiter:
         if before is Mode.AGAIN:
             self._former, self._former_tries, self._held = self._held, 0, 0.0
         self._bracket(now)
+
+    def _bounds(self, probe: float) -> tuple[float, float]:
+        self._size = max(1, self._cycle.accepted - 1)  # without the probe
+        return self._cycle.bounds(probe, self._latency, after_pause=self._failed_probe)
