@@ -115,7 +115,10 @@ class Dispatcher:
         try:
             context.attempt.phase = "listing what is there already"
             listed = await state.listings.get(
-                call.account, state.clock, partial(self._list, context)
+                call.account,
+                state.clock,
+                partial(self._list, context),
+                partial(context.queued, "create", "waiting for a list of what is there already"),
             )
             # Others than those that are listed may be there too: a list may be old.
             context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)

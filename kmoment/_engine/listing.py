@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,18 +57,25 @@ class Listings:
         account: int | None,
         clock: Callable[[], float],
         make: Callable[[], Awaitable[Listed]],
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Listed:
         """A fresh list of *account*. Who comes while *make* makes one waits for it.
 
         If *make* fails or is cancelled, the next who waits makes one.
+
+        :param waiting: Is entered while the call waits for the list of another.
         """
         began = clock()
         entry = self._entries.setdefault(account, _Entry())
         self._entries.move_to_end(account)
         if len(self._entries) > _ACCOUNTS:
             self._entries.popitem(last=False)
-        async with entry.lock:
+        with waiting():
+            await entry.lock.acquire()
+        try:
             if entry.listed is None or not entry.listed.serves(began, clock()):
                 entry.listed = None
                 entry.listed = await make()
             return entry.listed
+        finally:
+            entry.lock.release()
