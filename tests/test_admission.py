@@ -19,7 +19,6 @@ from helpers.limits import (
     Limit,
     LimitedHost,
     Sliding,
-    Window,
     limited as on_host,
 )
 from helpers.scripted import ok, scripted
@@ -380,7 +379,6 @@ async def gathered(client: kmoment.AsyncClient, count: int, accounts: int = 1) -
 
 LIMITS_OF_50: dict[str, Callable[[], Limit]] = {
     "gap": lambda: Gap(0.02),
-    "window": lambda: Window(50, 1.0),
     "sliding": lambda: Sliding(50, 1.0),
     "bucket": lambda: Bucket(50.0, 50),
 }

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import attrs
 import pytest
@@ -189,8 +190,8 @@ class Counted(Truth):
         return response._replace(headers={**response.headers, "date": date})
 
 
-def moment(*, dated: bool = True) -> tuple[kmoment.AsyncClient, Counted]:
-    client = kmoment.AsyncClient(TOKEN)
+def moment(*, dated: bool = True, **settings: Any) -> tuple[kmoment.AsyncClient, Counted]:
+    client = kmoment.AsyncClient(TOKEN, **settings)
     truth = Counted(lambda: 0.01, Dated(), dated=dated)
     under(client, truth)
     return client, truth
@@ -282,3 +283,20 @@ def test_the_create_that_lists_is_cancelled() -> None:
         return truth.requests
 
     assert run(work()) <= 19 + 2
+
+
+def test_the_wait_for_a_list_is_not_counted() -> None:
+    """If the list that ten creates share waits 100 s for its turn, all of them still succeed: the
+    deadline of a call does not count the time in which it waits for the list of another."""
+
+    async def work() -> float:
+        client, truth = moment(periods={"audiences": 1.0}, deadline=10)
+        audiences = client.account(1).audiences
+        flood = [asyncio.ensure_future(audiences.list()) for _ in range(100)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*(audiences.create(draft(number)) for number in range(10)))
+        await asyncio.gather(*flood)
+        assert truth.kakao.changes == 10
+        return now()
+
+    assert run(work()) > 100

@@ -237,7 +237,7 @@ def test_a_limit_that_counts_rejected_calls(name: str) -> None:
 @pytest.mark.parametrize(("latency", "workers"), [(0.02, 32), (0.1, 8), (0.2, 8)])
 def test_rejections_by_chance_are_no_limit(share: float, latency: float, workers: int) -> None:
     """Without a limit, 0.1 % of rejected calls leave 80 % of the speed, and 1 % leave 70 %."""
-    load = Load(latency=latency, workers=workers, seconds=10)
+    load = Load(latency=latency, workers=workers, seconds=6)
     speed = 0.8 if share < 0.01 else 0.7
     results = [simulate(lambda s=seed: Stray(share, s), load, seed) for seed in (1, 2, 3)]  # type: ignore[misc]
     check(results, Goal(speed, speed))
@@ -246,7 +246,7 @@ def test_rejections_by_chance_are_no_limit(share: float, latency: float, workers
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_first_rejections_leave_no_trace(count: int) -> None:
     """One or two 429s at the beginning, without a limit, leave 80 % of the speed."""
-    check(runs(lambda: First(count), Load(latency=0.02, seconds=10)), Goal(0.8, 0.8))
+    check(runs(lambda: First(count), Load(latency=0.02, seconds=6)), Goal(0.8, 0.8))
 
 
 def test_two_rejections_and_then_twenty_calls() -> None:
