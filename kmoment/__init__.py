@@ -67,7 +67,14 @@ if _TYPE_CHECKING:
         WrongLoopError as WrongLoopError,
     )
     from .models import (
+        AdAccount as AdAccount,
+        AdAccountBalance as AdAccountBalance,
+        AdAccountConfig as AdAccountConfig,
+        AdAccountPage as AdAccountPage,
+        AdGroup as AdGroup,
+        AdGroupConfig as AdGroupConfig,
         AdGroupStatus as AdGroupStatus,
+        AdGroupSystemConfig as AdGroupSystemConfig,
         AdGroupType as AdGroupType,
         Age as Age,
         AgeType as AgeType,
@@ -89,6 +96,9 @@ if _TYPE_CHECKING:
         CohortAvailable as CohortAvailable,
         CohortStatus as CohortStatus,
         CohortTargeting as CohortTargeting,
+        CustomerData as CustomerData,
+        CustomerDataFileType as CustomerDataFileType,
+        CustomerDataType as CustomerDataType,
         CustomerFile as CustomerFile,
         CustomerFileStatus as CustomerFileStatus,
         CustomerFileTargeting as CustomerFileTargeting,
@@ -105,6 +115,7 @@ if _TYPE_CHECKING:
         Indicator as Indicator,
         Location as Location,
         LocationType as LocationType,
+        MemberType as MemberType,
         NetworkPlacement as NetworkPlacement,
         PixelAndSdkEvent as PixelAndSdkEvent,
         SectionCategory as SectionCategory,
@@ -113,7 +124,10 @@ if _TYPE_CHECKING:
         TalkChannelGroupFile as TalkChannelGroupFile,
         TalkChannelGroupTargeting as TalkChannelGroupTargeting,
         TalkChannelTargeting as TalkChannelTargeting,
+        Tracker as Tracker,
+        TrackerEventStatus as TrackerEventStatus,
         TrackerTargeting as TrackerTargeting,
+        TrackRight as TrackRight,
         TrackRule as TrackRule,
     )
     from .outcomes import (
@@ -147,16 +161,18 @@ _NAMES = {
         Violation WrongLoopError
     """,
     "models": """
-        AdGroupStatus AdGroupType Age AgeType Audience AudienceAdGroup AudienceDraft
-        AudienceStatus AudienceSummary AudienceType BaseAd BaseAdCampaign BaseAdGroup
-        BaseAdOperation BulkDeleteResult CampaignType CampaignTypeGoal CategoryData
-        ChannelProfile CohortAvailable CohortStatus CohortTargeting CustomerFile
+        AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
+        AdGroupStatus AdGroupSystemConfig AdGroupType Age AgeType Audience
+        AudienceAdGroup AudienceDraft AudienceStatus AudienceSummary AudienceType BaseAd
+        BaseAdCampaign BaseAdGroup BaseAdOperation BulkDeleteResult CampaignType
+        CampaignTypeGoal CategoryData ChannelProfile CohortAvailable CohortStatus
+        CohortTargeting CustomerData CustomerDataFileType CustomerDataType CustomerFile
         CustomerFileStatus CustomerFileTargeting DeleteOutcome DeleteStatus
         Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
-        GenderType Goal InclusionType Indicator Location LocationType NetworkPlacement
-        PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
-        TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRule
-        TrackerTargeting
+        GenderType Goal InclusionType Indicator Location LocationType MemberType
+        NetworkPlacement PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
+        TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRight
+        TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
     "sync.batch": "Batch",

@@ -1,5 +1,14 @@
 """Frozen values: what Kakao answers, and what is sent to Kakao."""
 
+from .accounts import (
+    AdAccount,
+    AdAccountBalance,
+    AdAccountPage,
+    AdGroup,
+    CustomerData,
+    Tracker,
+    TrackRight,
+)
 from .audience import (
     Audience,
     AudienceAdGroup,
@@ -18,7 +27,10 @@ from .entries import (
     TrackerTargeting,
 )
 from .enums import (
+    AdAccountConfig,
+    AdGroupConfig,
     AdGroupStatus,
+    AdGroupSystemConfig,
     AdGroupType,
     Age,
     AgeType,
@@ -27,6 +39,8 @@ from .enums import (
     BaseAdOperation,
     CampaignType,
     CohortStatus,
+    CustomerDataFileType,
+    CustomerDataType,
     CustomerFileStatus,
     FriendGroupFileType,
     FriendGroupStatus,
@@ -36,6 +50,8 @@ from .enums import (
     InclusionType,
     Indicator,
     LocationType,
+    MemberType,
+    TrackerEventStatus,
 )
 from .locations import Depth2Location, Depth3Location, Location
 from .targeting import (
@@ -56,7 +72,14 @@ from .targeting import (
 )
 
 __all__ = [
+    "AdAccount",
+    "AdAccountBalance",
+    "AdAccountConfig",
+    "AdAccountPage",
+    "AdGroup",
+    "AdGroupConfig",
     "AdGroupStatus",
+    "AdGroupSystemConfig",
     "AdGroupType",
     "Age",
     "AgeType",
@@ -78,6 +101,9 @@ __all__ = [
     "CohortAvailable",
     "CohortStatus",
     "CohortTargeting",
+    "CustomerData",
+    "CustomerDataFileType",
+    "CustomerDataType",
     "CustomerFile",
     "CustomerFileStatus",
     "CustomerFileTargeting",
@@ -94,6 +120,7 @@ __all__ = [
     "Indicator",
     "Location",
     "LocationType",
+    "MemberType",
     "NetworkPlacement",
     "PixelAndSdkEvent",
     "SectionCategory",
@@ -102,6 +129,9 @@ __all__ = [
     "TalkChannelGroupFile",
     "TalkChannelGroupTargeting",
     "TalkChannelTargeting",
+    "TrackRight",
     "TrackRule",
+    "Tracker",
+    "TrackerEventStatus",
     "TrackerTargeting",
 ]

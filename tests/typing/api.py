@@ -36,6 +36,16 @@ async def async_api(client: kmoment.AsyncClient) -> None:
     assert_type(await targeting.talk_channels(), list[kmoment.ChannelProfile])
     assert_type(await targeting.sync_profiles(), list[kmoment.SyncProfile])
     assert_type(await targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+    assert_type(await client.accounts.list(config="ON"), list[kmoment.AdAccount])
+    assert_type(await client.accounts.pages(), kmoment.AdAccountPage)
+    assert_type(await client.accounts.get(1), kmoment.AdAccount)
+    assert_type(await client.accounts.balance(1), kmoment.AdAccountBalance)
+    assert_type(await account.trackers.list(), list[kmoment.Tracker])
+    assert_type(await account.trackers.rights(), list[kmoment.TrackRight])
+    assert_type(await account.ad_groups.list(1), list[kmoment.AdGroup])
+    assert_type(await account.ad_groups.get(1), kmoment.AdGroup)
+    assert_type(await account.channel_profiles(), list[kmoment.ChannelProfile])
+    assert_type(await account.customer_data(), list[kmoment.CustomerData])
 
 
 def sync_api(client: kmoment.Client) -> None:
@@ -69,6 +79,16 @@ def sync_api(client: kmoment.Client) -> None:
     assert_type(targeting.talk_channels(), list[kmoment.ChannelProfile])
     assert_type(targeting.sync_profiles(), list[kmoment.SyncProfile])
     assert_type(targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+    assert_type(client.accounts.list(config="ON"), list[kmoment.AdAccount])
+    assert_type(client.accounts.pages(), kmoment.AdAccountPage)
+    assert_type(client.accounts.get(1), kmoment.AdAccount)
+    assert_type(client.accounts.balance(1), kmoment.AdAccountBalance)
+    assert_type(account.trackers.list(), list[kmoment.Tracker])
+    assert_type(account.trackers.rights(), list[kmoment.TrackRight])
+    assert_type(account.ad_groups.list(1), list[kmoment.AdGroup])
+    assert_type(account.ad_groups.get(1), kmoment.AdGroup)
+    assert_type(account.channel_profiles(), list[kmoment.ChannelProfile])
+    assert_type(account.customer_data(), list[kmoment.CustomerData])
 
 
 async def count(account: kmoment.AsyncAccount) -> int:
