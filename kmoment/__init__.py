@@ -38,19 +38,25 @@ if _TYPE_CHECKING:
     )
     from .errors import (
         AddressNotAllowedError as AddressNotAllowedError,
+        AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
+        AmbiguousPlaceError as AmbiguousPlaceError,
         APIConnectionError as APIConnectionError,
         APIError as APIError,
         AttemptRecord as AttemptRecord,
+        AudienceInUseError as AudienceInUseError,
+        AudienceNotUsableError as AudienceNotUsableError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
         ClientClosedError as ClientClosedError,
+        ConflictError as ConflictError,
         ConsentRequiredError as ConsentRequiredError,
         DeadlineExceededError as DeadlineExceededError,
         DecodeError as DecodeError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
         KmomentError as KmomentError,
+        LinkRefusedError as LinkRefusedError,
         MaintenanceError as MaintenanceError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
@@ -64,6 +70,7 @@ if _TYPE_CHECKING:
         ServerError as ServerError,
         UsageError as UsageError,
         Violation as Violation,
+        WriteMismatchError as WriteMismatchError,
         WrongLoopError as WrongLoopError,
     )
     from .models import (
@@ -103,6 +110,7 @@ if _TYPE_CHECKING:
         CustomerFileStatus as CustomerFileStatus,
         CustomerFileTargeting as CustomerFileTargeting,
         DeleteOutcome as DeleteOutcome,
+        DeletePlanRow as DeletePlanRow,
         DeleteStatus as DeleteStatus,
         Depth2Location as Depth2Location,
         Depth3Location as Depth3Location,
@@ -113,6 +121,7 @@ if _TYPE_CHECKING:
         Goal as Goal,
         InclusionType as InclusionType,
         Indicator as Indicator,
+        LinkResult as LinkResult,
         Location as Location,
         LocationType as LocationType,
         MemberType as MemberType,
@@ -136,11 +145,13 @@ if _TYPE_CHECKING:
         OutcomeStatus as OutcomeStatus,
         Progress as Progress,
     )
+    from .resources.plans import AsyncDeletePlan as AsyncDeletePlan
     from .sync.batch import Batch as Batch
     from .sync.client import (
         Account as Account,
         Client as Client,
     )
+    from .sync.resources.plans import DeletePlan as DeletePlan
     from .tree import (
         LocationFields as LocationFields,
         LocationTree as LocationTree,
@@ -152,13 +163,15 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncAccount AsyncClient",
     "errors": """
-        APIConnectionError APIError AddressNotAllowedError AmbiguousLocationError
-        AttemptRecord AuthenticationError BadRequestError ClientClosedError
-        ConsentRequiredError DeadlineExceededError DecodeError InvalidArgumentError
-        InvalidDraftError KmomentError MaintenanceError NotFoundError
-        OutcomeUnknownError PartialListError PermissionDeniedError Problem ProtocolError
-        QuotaExceededError RateLimitedError RouteNotFoundError ServerError UsageError
-        Violation WrongLoopError
+        APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
+        AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
+        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
+        ConflictError ConsentRequiredError DeadlineExceededError DecodeError
+        InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
+        MaintenanceError NotFoundError OutcomeUnknownError PartialListError
+        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
+        RouteNotFoundError ServerError UsageError Violation WriteMismatchError
+        WrongLoopError
     """,
     "models": """
         AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
@@ -167,16 +180,18 @@ _NAMES = {
         BaseAdCampaign BaseAdGroup BaseAdOperation BulkDeleteResult CampaignType
         CampaignTypeGoal CategoryData ChannelProfile CohortAvailable CohortStatus
         CohortTargeting CustomerData CustomerDataFileType CustomerDataType CustomerFile
-        CustomerFileStatus CustomerFileTargeting DeleteOutcome DeleteStatus
+        CustomerFileStatus CustomerFileTargeting DeleteOutcome DeletePlanRow DeleteStatus
         Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
-        GenderType Goal InclusionType Indicator Location LocationType MemberType
+        GenderType Goal InclusionType Indicator LinkResult Location LocationType MemberType
         NetworkPlacement PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
         TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRight
         TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
+    "resources.plans": "AsyncDeletePlan",
     "sync.batch": "Batch",
     "sync.client": "Account Client",
+    "sync.resources.plans": "DeletePlan",
     "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -15,7 +15,9 @@ from .audience import (
     AudienceSummary,
     BulkDeleteResult,
     DeleteOutcome,
+    DeletePlanRow,
     DeleteStatus,
+    LinkResult,
 )
 from .draft import AudienceDraft
 from .entries import (
@@ -108,6 +110,7 @@ __all__ = [
     "CustomerFileStatus",
     "CustomerFileTargeting",
     "DeleteOutcome",
+    "DeletePlanRow",
     "DeleteStatus",
     "Depth2Location",
     "Depth3Location",
@@ -118,6 +121,7 @@ __all__ = [
     "Goal",
     "InclusionType",
     "Indicator",
+    "LinkResult",
     "Location",
     "LocationType",
     "MemberType",

@@ -161,3 +161,20 @@ class BulkDeleteResult(Model):
     """Kakao's messages, mostly Korean. Kakao does not say which id a message is about."""
     outcomes: tuple[DeleteOutcome, ...] = attrs.field(default=(), metadata={"wire": False})
     """One for each id, in the given order. kmoment sets it. It is not in Kakao's answers."""
+
+
+class DeletePlanRow(NamedTuple):
+    """One audience that a plan would delete."""
+
+    audience: AudienceSummary
+    ad_groups: tuple[AudienceAdGroup, ...]
+    """The ad groups that use it."""
+
+
+class LinkResult(NamedTuple):
+    """What ``plan_link(...).apply()`` did, as reading both sides back shows it."""
+
+    audience_id: int
+    ad_group_id: int
+    changed: bool
+    """False: the ad group had used the audience already, and nothing was written."""
