@@ -76,12 +76,23 @@ async def _wait(
         tick = watch.tick
         waiter.see(watch.shown())
         for audience_id in waiter.missing:
-            waiter.found(await calls.send(get_call(watch.account, audience_id)))
+            if found := await _get(calls, watch.account, audience_id):
+                waiter.found(found)
         if not waiter.open:
             return [waiter.rows[one] for one in ids]
         if watch.slept - began >= waiter.seconds:  # a test may have taken the pauses out
             raise TimeoutError
         await watch.after(calls, tick)
+
+
+async def _get(calls: Dispatcher, account: int, audience_id: int) -> Audience | None:
+    """An audience that is not listed; ``None`` if the call failed in a way that may pass."""
+    try:
+        return await calls.send(get_call(account, audience_id))
+    except APIError as error:
+        if not error.can_retry:
+            raise
+    return None
 
 
 @attrs.define(eq=False)
@@ -93,7 +104,7 @@ class Watch:
     """Lists made so far."""
     slept: float = 0.0
     """Seconds of all pauses so far."""
-    _rows: dict[int, AudienceSummary] = attrs.Factory(dict)
+    _rows: dict[int, AudienceSummary] | None = None
     _failure: Exception | None = None
     _at: float = -inf
     _pause: float = FIRST_PAUSE
@@ -115,8 +126,8 @@ class Watch:
                 if self.tick == tick:
                     await self._list(calls)
 
-    def shown(self) -> dict[int, AudienceSummary]:
-        """The rows of the last list. If it failed for good, its error is raised."""
+    def shown(self) -> dict[int, AudienceSummary] | None:
+        """The last list; ``None`` if it failed. If it failed for good, its error is raised."""
         if self._failure is not None:
             raise copy(self._failure)
         return self._rows
@@ -133,9 +144,9 @@ class Watch:
             left -= step
 
     async def _list(self, calls: Dispatcher) -> None:
+        self._rows = self._failure = None
         try:
             self._rows = {row.id: row for row in await calls.send(list_call(self.account))}
-            self._failure = None
         except APIError as error:  # one that may pass is no reason to stop waiting
             self._failure = None if error.can_retry else error
         except (ClientClosedError, WrongLoopError) as error:
@@ -165,10 +176,10 @@ class _Waiter:
         """Those that the last lists do not show."""
         return [one for one, times in self._unseen.items() if times >= _MISSING_TWICE]
 
-    def see(self, shown: dict[int, AudienceSummary]) -> None:
+    def see(self, shown: dict[int, AudienceSummary] | None) -> None:
         """Take a list. Raise if one of the audiences is in a state that it will not leave."""
-        for one in self.open:
-            if row := shown.get(one):
+        for one in self.open if shown is not None else ():
+            if row := (shown or {}).get(one):
                 self._take(row)
             else:
                 self._unseen[one] = self._unseen.get(one, 0) + 1
