@@ -145,13 +145,19 @@ if _TYPE_CHECKING:
         OutcomeStatus as OutcomeStatus,
         Progress as Progress,
     )
-    from .resources.plans import AsyncDeletePlan as AsyncDeletePlan
+    from .resources.plans import (
+        AsyncDeletePlan as AsyncDeletePlan,
+        AsyncLinkPlan as AsyncLinkPlan,
+    )
     from .sync.batch import Batch as Batch
     from .sync.client import (
         Account as Account,
         Client as Client,
     )
-    from .sync.resources.plans import DeletePlan as DeletePlan
+    from .sync.resources.plans import (
+        DeletePlan as DeletePlan,
+        LinkPlan as LinkPlan,
+    )
     from .tree import (
         LocationFields as LocationFields,
         LocationTree as LocationTree,
@@ -188,10 +194,10 @@ _NAMES = {
         TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
-    "resources.plans": "AsyncDeletePlan",
+    "resources.plans": "AsyncDeletePlan AsyncLinkPlan",
     "sync.batch": "Batch",
     "sync.client": "Account Client",
-    "sync.resources.plans": "DeletePlan",
+    "sync.resources.plans": "DeletePlan LinkPlan",
     "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -28,8 +28,8 @@ NAMES = {
     "trackers": "list rights",
     "ad_groups": "get list",
     "audiences": (
-        "ad_groups create delete delete_many edit find get list plan_delete unlink update wait "
-        "wait_each"
+        "ad_groups create delete delete_many edit find get list plan_delete plan_link unlink "
+        "update wait wait_each"
     ),
     "targeting": ("cohorts customer_files friend_groups pixel_events sync_profiles talk_channels"),
     "locations": "depth1 depth2 depth2_each depth3 depth3_each tree",
