@@ -75,11 +75,11 @@ class Count:
     """How often a place was seen."""
 
     found: int
+    """Linked ad groups in which it holds every audience that they use."""
     linked: int
-    """Pairs of an audience and an ad group that uses it."""
     found_unlinked: int
+    """Others in which it holds an audience that they do not use."""
     unlinked: int
-    """Pairs of an audience and an ad group that does not use it."""
 
     @property
     def holds(self) -> bool:
@@ -219,14 +219,18 @@ def learn(
 
 
 def _count(place: Place, samples: Sequence[AdGroupSample]) -> Count:
-    linked = [(one, sample) for sample in samples for one in sample.uses]
-    unlinked = [(one, sample) for sample in samples for one in sample.unused]
+    linked = [sample for sample in samples if sample.uses]
+    others = [sample for sample in samples if not sample.uses]
     return Count(
-        sum(place in places_of(sample.object, one) for one, sample in linked),
+        sum(all(_holds(sample, place, one) for one in sample.uses) for sample in linked),
         len(linked),
-        sum(place in places_of(sample.object, one) for one, sample in unlinked),
-        len(unlinked),
+        sum(any(_holds(sample, place, one) for one in sample.unused) for sample in others),
+        len(others),
     )
+
+
+def _holds(sample: AdGroupSample, place: Place, audience_id: int) -> bool:
+    return place in places_of(sample.object, audience_id)
 
 
 def _fault(
