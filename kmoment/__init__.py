@@ -19,6 +19,7 @@ Modules, each with its rules in its help
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.tree            all places of Korea as one LocationTree
+    kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.testing         scripted answers for the tests of your program
@@ -158,6 +159,10 @@ if _TYPE_CHECKING:
         DeletePlan as DeletePlan,
         LinkPlan as LinkPlan,
     )
+    from .tables import (
+        rows as rows,
+        write as write,
+    )
     from .tree import (
         LocationFields as LocationFields,
         LocationTree as LocationTree,
@@ -198,10 +203,22 @@ _NAMES = {
     "sync.batch": "Batch",
     "sync.client": "Account Client",
     "sync.resources.plans": "DeletePlan LinkPlan",
+    "tables": "rows write",
     "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = ("batch", "errors", "hooks", "models", "outcomes", "sandbox", "sync", "testing", "tree")
+_MODULES = (
+    "batch",
+    "errors",
+    "hooks",
+    "models",
+    "outcomes",
+    "sandbox",
+    "sync",
+    "tables",
+    "testing",
+    "tree",
+)
 
 
 def __getattr__(name: str) -> _Any:

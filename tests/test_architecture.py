@@ -30,6 +30,7 @@ _engine
 _batch
 tree
 batch
+tables
 resources
 client
 sync
@@ -178,6 +179,8 @@ def test_public_names() -> None:
         "LocationFields",
         "LocationTree",
         "TreeChanges",
+        "rows",
+        "write",
     } - {"Facts"}
 
 
