@@ -8,8 +8,12 @@ Not yet tried against the live API; every endpoint carries the grade of its evid
 
 Clients
     Client, AsyncClient     the same methods; each has account(id), with_options(...), each(...)
-    account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink
+    account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink,
+                            find, edit, wait, wait_each, plan_delete, plan_link
     account.targeting       cohorts, pixel_events, customer_files, talk_channels, ...
+    account.trackers        list, rights
+    account.ad_groups       list, get
+    client.accounts         list, pages, get, balance
     client.locations        depth1, depth2, depth3, depth2_each, depth3_each, tree
     client.placements       network_categories, section_categories
     client.categories       interests, business_types

@@ -272,10 +272,7 @@ class AsyncClient(Viewable):
     ) -> Any:
         """Call an endpoint that kmoment does not know. Retries and errors are as for any call.
 
-            pages = await moment.request("GET", "/openapi/v4/adAccounts/pages")
-
-        Kakao has no call that links an audience to an ad group. An ad group names its audiences
-        when it is created or edited (``/openapi/v4/adGroups``): this reaches it.
+            files = await moment.request("GET", "/openapi/v4/customerFiles", account=1234)
 
         :param method: GET, POST, PUT or DELETE. Anything but a GET is sent again only if the
             server provably did nothing.

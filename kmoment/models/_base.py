@@ -94,7 +94,8 @@ class Model:
             else:
                 own = value.to_row() if value is not None else _empty_row(inner)
                 row |= {f"{field.name}_{name}": it for name, it in own.items()}
-        return {**row, "extra": row["extra"] if self.extra else None}
+        del row["extra"]
+        return {**row, "extra": cell(dict(self.extra)) if self.extra else None}
 
     def _in_set(self) -> str:
         """This value as one of a joined set."""
@@ -138,7 +139,8 @@ def _empty_row(model: type[Model]) -> dict[str, None]:
         inner = _model_in(field.type)
         names = [""] if inner is None else [f"_{name}" for name in _empty_row(inner)]
         row |= {f"{field.name}{name}": None for name in names}
-    return row
+    del row["extra"]
+    return {**row, "extra": None}
 
 
 def cell(value: Any) -> Any:
