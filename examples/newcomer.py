@@ -18,9 +18,9 @@ NAME = "Came to our site in the last 30 days"
 
 
 async def in_asyncio(moment: kmoment.AsyncClient, sandbox: Sandbox) -> None:
-    for row in await moment.accounts.list():
-        print("account", row.id, row.name, row.config)
-    account = moment.account(row.id)
+    (own, *_) = await moment.accounts.list()
+    print("account", own.id, own.name, own.config)
+    account = moment.account(own.id)
 
     (tracker, *_) = await account.trackers.list()
     (event, *_) = await account.targeting.pixel_events(tracker.id, term=30)
@@ -48,9 +48,9 @@ async def in_asyncio(moment: kmoment.AsyncClient, sandbox: Sandbox) -> None:
 
 
 def in_blocking_code(moment: kmoment.Client, sandbox: Sandbox) -> None:
-    for row in moment.accounts.list():
-        print("account", row.id, row.name, row.config)
-    account = moment.account(row.id)
+    (own, *_) = moment.accounts.list()
+    print("account", own.id, own.name, own.config)
+    account = moment.account(own.id)
 
     (tracker, *_) = account.trackers.list()
     (event, *_) = account.targeting.pixel_events(tracker.id, term=30)

@@ -137,7 +137,7 @@ async def refusal(sandbox: Sandbox, **how: Any) -> kmoment.LinkRefusedError:
     """The error of a plan. Nothing may have been written."""
     before = objects(sandbox)
     async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-        given = {"audience_id": AUDIENCE, "ad_group_id": TARGET, "like": 1} | how
+        given: Json = {"audience_id": AUDIENCE, "ad_group_id": TARGET, "like": 1} | how
         with pytest.raises(kmoment.LinkRefusedError) as caught:
             await moment.account(1234).audiences.plan_link(**given)
     assert edits(sandbox) == []
