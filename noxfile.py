@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "resources"]
-PUBLIC_MODULES += ["sandbox", "sync", "testing", "tree"]
+PUBLIC_MODULES += ["sandbox", "sync", "tables", "testing", "tree"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

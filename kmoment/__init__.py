@@ -8,8 +8,12 @@ Not yet tried against the live API; every endpoint carries the grade of its evid
 
 Clients
     Client, AsyncClient     the same methods; each has account(id), with_options(...), each(...)
-    account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink
+    account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink,
+                            find, edit, wait, wait_each, plan_delete, plan_link
     account.targeting       cohorts, pixel_events, customer_files, talk_channels, ...
+    account.trackers        list, rights
+    account.ad_groups       list, get
+    client.accounts         list, pages, get, balance
     client.locations        depth1, depth2, depth3, depth2_each, depth3_each, tree
     client.placements       network_categories, section_categories
     client.categories       interests, business_types
@@ -19,6 +23,7 @@ Modules, each with its rules in its help
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.tree            all places of Korea as one LocationTree
+    kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
     kmoment.hooks           listening to calls, for logs and metrics
@@ -39,19 +44,25 @@ if _TYPE_CHECKING:
     )
     from .errors import (
         AddressNotAllowedError as AddressNotAllowedError,
+        AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
+        AmbiguousPlaceError as AmbiguousPlaceError,
         APIConnectionError as APIConnectionError,
         APIError as APIError,
         AttemptRecord as AttemptRecord,
+        AudienceInUseError as AudienceInUseError,
+        AudienceNotUsableError as AudienceNotUsableError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
         ClientClosedError as ClientClosedError,
+        ConflictError as ConflictError,
         ConsentRequiredError as ConsentRequiredError,
         DeadlineExceededError as DeadlineExceededError,
         DecodeError as DecodeError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
         KmomentError as KmomentError,
+        LinkRefusedError as LinkRefusedError,
         MaintenanceError as MaintenanceError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
@@ -65,10 +76,18 @@ if _TYPE_CHECKING:
         ServerError as ServerError,
         UsageError as UsageError,
         Violation as Violation,
+        WriteMismatchError as WriteMismatchError,
         WrongLoopError as WrongLoopError,
     )
     from .models import (
+        AdAccount as AdAccount,
+        AdAccountBalance as AdAccountBalance,
+        AdAccountConfig as AdAccountConfig,
+        AdAccountPage as AdAccountPage,
+        AdGroup as AdGroup,
+        AdGroupConfig as AdGroupConfig,
         AdGroupStatus as AdGroupStatus,
+        AdGroupSystemConfig as AdGroupSystemConfig,
         AdGroupType as AdGroupType,
         Age as Age,
         AgeType as AgeType,
@@ -90,9 +109,13 @@ if _TYPE_CHECKING:
         CohortAvailable as CohortAvailable,
         CohortStatus as CohortStatus,
         CohortTargeting as CohortTargeting,
+        CustomerData as CustomerData,
+        CustomerDataFileType as CustomerDataFileType,
+        CustomerDataType as CustomerDataType,
         CustomerFile as CustomerFile,
         CustomerFileStatus as CustomerFileStatus,
         CustomerFileTargeting as CustomerFileTargeting,
+        DeletePlanRow as DeletePlanRow,
         DeleteStatus as DeleteStatus,
         Depth2Location as Depth2Location,
         Depth3Location as Depth3Location,
@@ -103,8 +126,10 @@ if _TYPE_CHECKING:
         Goal as Goal,
         InclusionType as InclusionType,
         Indicator as Indicator,
+        LinkResult as LinkResult,
         Location as Location,
         LocationType as LocationType,
+        MemberType as MemberType,
         NetworkPlacement as NetworkPlacement,
         PixelAndSdkEvent as PixelAndSdkEvent,
         SectionCategory as SectionCategory,
@@ -113,7 +138,10 @@ if _TYPE_CHECKING:
         TalkChannelGroupFile as TalkChannelGroupFile,
         TalkChannelGroupTargeting as TalkChannelGroupTargeting,
         TalkChannelTargeting as TalkChannelTargeting,
+        Tracker as Tracker,
+        TrackerEventStatus as TrackerEventStatus,
         TrackerTargeting as TrackerTargeting,
+        TrackRight as TrackRight,
         TrackRule as TrackRule,
     )
     from .outcomes import (
@@ -122,10 +150,22 @@ if _TYPE_CHECKING:
         OutcomeStatus as OutcomeStatus,
         Progress as Progress,
     )
+    from .resources.plans import (
+        AsyncDeletePlan as AsyncDeletePlan,
+        AsyncLinkPlan as AsyncLinkPlan,
+    )
     from .sync.batch import Batch as Batch
     from .sync.client import (
         Account as Account,
         Client as Client,
+    )
+    from .sync.resources.plans import (
+        DeletePlan as DeletePlan,
+        LinkPlan as LinkPlan,
+    )
+    from .tables import (
+        rows as rows,
+        write as write,
     )
     from .tree import (
         LocationFields as LocationFields,
@@ -138,33 +178,51 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncAccount AsyncClient",
     "errors": """
-        APIConnectionError APIError AddressNotAllowedError AmbiguousLocationError
-        AttemptRecord AuthenticationError BadRequestError ClientClosedError
-        ConsentRequiredError DeadlineExceededError DecodeError InvalidArgumentError
-        InvalidDraftError KmomentError MaintenanceError NotFoundError
-        OutcomeUnknownError PartialListError PermissionDeniedError Problem ProtocolError
-        QuotaExceededError RateLimitedError RouteNotFoundError ServerError UsageError
-        Violation WrongLoopError
+        APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
+        AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
+        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
+        ConflictError ConsentRequiredError DeadlineExceededError DecodeError
+        InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
+        MaintenanceError NotFoundError OutcomeUnknownError PartialListError
+        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
+        RouteNotFoundError ServerError UsageError Violation WriteMismatchError
+        WrongLoopError
     """,
     "models": """
-        AdGroupStatus AdGroupType Age AgeType Audience AudienceAdGroup AudienceDraft
-        AudienceStatus AudienceSummary AudienceType BaseAd BaseAdCampaign BaseAdGroup
-        BaseAdOperation BulkDeleteResult CampaignType CampaignTypeGoal CategoryData
-        ChannelProfile CohortAvailable CohortStatus CohortTargeting CustomerFile
-        CustomerFileStatus CustomerFileTargeting DeleteStatus
+        AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
+        AdGroupStatus AdGroupSystemConfig AdGroupType Age AgeType Audience
+        AudienceAdGroup AudienceDraft AudienceStatus AudienceSummary AudienceType BaseAd
+        BaseAdCampaign BaseAdGroup BaseAdOperation BulkDeleteResult CampaignType
+        CampaignTypeGoal CategoryData ChannelProfile CohortAvailable CohortStatus
+        CohortTargeting CustomerData CustomerDataFileType CustomerDataType CustomerFile
+        CustomerFileStatus CustomerFileTargeting DeletePlanRow DeleteStatus
         Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
-        GenderType Goal InclusionType Indicator Location LocationType NetworkPlacement
-        PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
-        TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRule
-        TrackerTargeting
+        GenderType Goal InclusionType Indicator LinkResult Location LocationType MemberType
+        NetworkPlacement PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
+        TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRight
+        TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
+    "resources.plans": "AsyncDeletePlan AsyncLinkPlan",
     "sync.batch": "Batch",
     "sync.client": "Account Client",
+    "sync.resources.plans": "DeletePlan LinkPlan",
+    "tables": "rows write",
     "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = ("batch", "errors", "hooks", "models", "outcomes", "sandbox", "sync", "testing", "tree")
+_MODULES = (
+    "batch",
+    "errors",
+    "hooks",
+    "models",
+    "outcomes",
+    "sandbox",
+    "sync",
+    "tables",
+    "testing",
+    "tree",
+)
 
 
 def __getattr__(name: str) -> _Any:

@@ -65,6 +65,7 @@ class Facts(TypedDict, total=False):
     partial: list[Any] | None
     unread: tuple[Any, ...]
     total: int | None
+    differences: tuple[str, ...]
     draft: Any
     candidates: tuple[Any, ...]
     known_ids: frozenset[int] | None

@@ -1,10 +1,11 @@
 """What a resource needs: something that sends calls."""
 
-from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ._protocol.call import Call
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -13,6 +14,15 @@ class AsyncSender(Protocol):
 
     def send(self, call: Call[T]) -> Awaitable[T]:
         """Make *call*."""
+        ...
+
+    def run(
+        self,
+        job: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Awaitable[T]:
+        """Run *job*, which makes several calls. It is given what makes them, and the rest."""
         ...
 
     def waiting_for(self) -> str | None:

@@ -24,6 +24,7 @@ _SHOWN: Final = 80
 _DEEPEST: Final = 100
 """Levels of JSON in a body: Kakao's have five, and Python's parser stops at about 1,000."""
 _DIGITS: Final = re.compile(r"\s*[0-9]{1,19}\s*")
+_WORD: Final = re.compile(r"[A-Za-z0-9_]+")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 _TRACK_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -160,6 +161,20 @@ def count(argument: str, value: Any) -> int:
     if type(value) is not int or value < 1:
         refuse(argument, "a positive whole number", value)
     return value
+
+
+def number(argument: str, value: Any) -> int:
+    """A whole number, 0 or more."""
+    if type(value) is not int or value < 0:
+        refuse(argument, "a whole number, 0 or more", value)
+    return value
+
+
+def word(argument: str, value: Any) -> str:
+    """One of Kakao's words, known or not: letters, digits and underscores."""
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        refuse(argument, "one word, such as ON", value)
+    return str(value)
 
 
 def base_url(argument: str, value: Any, *, insecure: bool = False) -> str:

@@ -18,7 +18,7 @@ from ._engine.state import ClientState
 from ._engine.token import TokenProvider
 from ._engine.views import Viewable
 from ._protocol.call import Call
-from ._protocol.endpoints import unlisted
+from ._protocol.endpoints import CHANNEL_PROFILES, CUSTOMER_DATA, unlisted
 from ._protocol.routes import Reading
 from ._secret import Secret
 from ._sender import AsyncSender
@@ -26,12 +26,15 @@ from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
 from .limits import LimitStatus
-from .models import Audience
+from .models import Audience, ChannelProfile, CustomerData
+from .resources.accounts import AsyncAccounts
+from .resources.ad_groups import AsyncAdGroups
 from .resources.audiences import AsyncAudiences
 from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
 from .resources.placements import AsyncPlacements
 from .resources.targeting import AsyncTargeting
+from .resources.trackers import AsyncTrackers
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -135,6 +138,11 @@ class AsyncClient(Viewable):
     def base_url(self) -> str:
         """Where the API is."""
         return self._dispatcher.settings.base_url
+
+    @property
+    def accounts(self) -> AsyncAccounts:
+        """The ad accounts that the token may use."""
+        return AsyncAccounts(self._dispatcher)
 
     @property
     def locations(self) -> AsyncLocations:
@@ -264,10 +272,7 @@ class AsyncClient(Viewable):
     ) -> Any:
         """Call an endpoint that kmoment does not know. Retries and errors are as for any call.
 
-            pages = await moment.request("GET", "/openapi/v4/adAccounts/pages")
-
-        Kakao has no call that links an audience to an ad group. An ad group names its audiences
-        when it is created or edited (``/openapi/v4/adGroups``): this reaches it.
+            files = await moment.request("GET", "/openapi/v4/customerFiles", account=1234)
 
         :param method: GET, POST, PUT or DELETE. Anything but a GET is sent again only if the
             server provably did nothing.
@@ -362,6 +367,32 @@ class AsyncAccount:
     targeting: AsyncTargeting = attrs.field(
         init=False, default=attrs.Factory(lambda it: AsyncTargeting(*it._parts), takes_self=True)
     )
+    trackers: AsyncTrackers = attrs.field(
+        init=False, default=attrs.Factory(lambda it: AsyncTrackers(*it._parts), takes_self=True)
+    )
+    ad_groups: AsyncAdGroups = attrs.field(
+        init=False, default=attrs.Factory(lambda it: AsyncAdGroups(*it._parts), takes_self=True)
+    )
+
+    async def channel_profiles(self) -> list[ChannelProfile]:
+        """List the Kakao Talk Channels that the account may use.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/reference
+        """
+        return await self._sender.send(
+            Call(CHANNEL_PROFILES, list[ChannelProfile], self.ad_account_id)
+        )
+
+    async def customer_data(self) -> list[CustomerData]:
+        """List the customer data, which takes the place of customer files.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/customer-data
+        """
+        return await self._sender.send(Call(CUSTOMER_DATA, list[CustomerData], self.ad_account_id))
 
     @property
     def _parts(self) -> tuple[AsyncSender, int]:

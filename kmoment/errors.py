@@ -9,7 +9,12 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
     │   │   └── AmbiguousLocationError
+    │   ├── AmbiguousAudienceError, AmbiguousPlaceError          `candidates`; `places`
+    │   ├── AudienceInUseError     ad groups use it: `ad_groups`. Nothing was deleted
+    │   ├── ConflictError          it has changed since it was read. Nothing was written
+    │   ├── LinkRefusedError       a link cannot be learnt, or not made. Nothing was written
     │   └── ClientClosedError, WrongLoopError
+    ├── AudienceNotUsableError     `audiences.wait`: it will not become what was waited for
     └── APIError                   a call failed
         ├── BadRequestError, NotFoundError, RouteNotFoundError   refused; no such thing, or route
         ├── AuthenticationError                the token is wrong or revoked
@@ -20,6 +25,7 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
         ├── ServerError, with MaintenanceError         Kakao failed inside
         ├── APIConnectionError                 no answer: refused, DNS, TLS, reset, silent
         ├── OutcomeUnknownError                a write may have been done: `draft`, `candidates`
+        ├── WriteMismatchError                 written, but something else is there: `differences`
         ├── DeadlineExceededError              also a TimeoutError: `phase`
         ├── DecodeError, with PartialListError         not as documented; more rows than came
         └── ProtocolError                      the answer is not Kakao's at all
@@ -54,13 +60,15 @@ from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
 
 # fmt: off
 __all__ = [
-    "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousLocationError",
-    "AttemptRecord", "AuthenticationError", "BadRequestError", "ClientClosedError",
-    "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
-    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "MaintenanceError",
-    "NotFoundError", "OutcomeUnknownError", "PartialListError", "PermissionDeniedError",
-    "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
-    "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WrongLoopError",
+    "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousAudienceError",
+    "AmbiguousLocationError", "AmbiguousPlaceError", "AttemptRecord", "AudienceInUseError",
+    "AudienceNotUsableError", "AuthenticationError", "BadRequestError", "ClientClosedError",
+    "ConflictError", "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
+    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "LinkRefusedError",
+    "MaintenanceError", "NotFoundError", "OutcomeUnknownError", "PartialListError",
+    "PermissionDeniedError", "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
+    "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WriteMismatchError",
+    "WrongLoopError",
 ]
 # fmt: on
 
@@ -122,6 +130,83 @@ class AmbiguousLocationError(InvalidArgumentError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
+
+
+class AmbiguousAudienceError(InvalidArgumentError):
+    """Several audiences have this name. Choose one by its id, or give the type as well."""
+
+    candidates: tuple[Any, ...]
+    """The audiences that have the name, as they are listed."""
+
+    def __init__(self, name: str, candidates: Sequence[Any]) -> None:
+        some = ", ".join(str(row.id) for row in candidates[:5]) + ", …" * (len(candidates) > 5)
+        rule = f"must name one audience; {name!r} names {len(candidates)}: {some}"
+        super().__init__("name", rule)
+        self.candidates = tuple(candidates)
+        self._made_of = (name, self.candidates)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+
+class AudienceInUseError(UsageError):
+    """Ad groups use the audience. Nothing was deleted."""
+
+    ad_groups: tuple[Any, ...]
+    """The ad groups that use it."""
+
+    def __init__(self, audience_ids: Sequence[int], ad_groups: Sequence[Any]) -> None:
+        some = ", ".join(str(row.ad_group_id) for row in ad_groups[:5])
+        some += ", …" * (len(ad_groups) > 5)
+        which = ", ".join(map(str, audience_ids))
+        super().__init__(f"audience {which}: in use by ad groups {some}; nothing was deleted")
+        self.ad_groups = tuple(ad_groups)
+        self._made_of = (tuple(audience_ids), self.ad_groups)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+
+class ConflictError(UsageError):
+    """What was read has changed in the meantime. Nothing was written: read again, then decide."""
+
+
+class LinkRefusedError(UsageError):
+    """A link cannot be learnt from other ad groups, or this one cannot be made.
+
+    Nothing was written. The message says why.
+    """
+
+
+class AmbiguousPlaceError(LinkRefusedError):
+    """An ad group may name its audiences in several places. Choose one with ``at``."""
+
+    places: tuple[str, ...]
+    """Each place, as ``at`` takes it."""
+
+    def __init__(self, reason: str, places: Sequence[str]) -> None:
+        super().__init__(reason, tuple(places))
+        self.places = tuple(places)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class AudienceNotUsableError(KmomentError):
+    """An audience has ended in a state that is not the one waited for."""
+
+    audience: Any
+    """The audience, as it is listed."""
+    audience_status: str
+    """Such as ``SEED_NOT_ENOUGH`` or ``ERROR``."""
+
+    def __init__(self, audience: Any) -> None:
+        super().__init__(audience)
+        self.audience = audience
+        self.audience_status = audience.audience_status
+
+    def __str__(self) -> str:
+        return f"audience {self.audience.id} is {self.audience_status}"
 
 
 class ClientClosedError(UsageError, RuntimeError):
@@ -314,6 +399,16 @@ class OutcomeUnknownError(APIError):
     """Ids that were there before the create; ``None`` if they are not all known."""
     created_after: datetime | None = None
     """The server's time before the create: what is older is not the new one."""
+
+
+class WriteMismatchError(APIError):
+    """A write was done, and reading it back shows something else than what was planned."""
+
+    hint = "Look at what is there now, and correct it if needed."
+    hint_ko = "현재 값을 확인하고 필요하면 바로잡으세요."
+
+    differences: tuple[str, ...] = ()
+    """Paths of the members that are not as planned."""
 
 
 class DecodeError(APIError):

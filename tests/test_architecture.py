@@ -31,6 +31,7 @@ _engine
 _batch
 tree
 batch
+tables
 resources
 client
 sync
@@ -171,10 +172,16 @@ def test_public_names() -> None:
         "AsyncBatch",
         "AsyncClient",
         "Batch",
+        "AsyncDeletePlan",
+        "AsyncLinkPlan",
         "Client",
+        "DeletePlan",
+        "LinkPlan",
         "LocationFields",
         "LocationTree",
         "TreeChanges",
+        "rows",
+        "write",
     } - {"Facts"}
 
 

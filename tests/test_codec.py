@@ -426,11 +426,13 @@ def test_any_bytes_give_a_value_or_an_error_of_ours(body: bytes, status: int) ->
 
 def test_endpoints() -> None:
     """Every endpoint is in the table once, with the URL of Kakao's page."""
-    assert len({(e.method, e.path) for e in ENDPOINTS}) == len(ENDPOINTS) == 20
-    assert len({e.name for e in ENDPOINTS}) == 20
+    assert len({(e.method, e.path) for e in ENDPOINTS}) == len(ENDPOINTS) == 30
+    assert len({e.name for e in ENDPOINTS}) == 30
     for endpoint in ENDPOINTS:
         assert endpoint.documentation.startswith("https://developers.kakao.com/docs/")
-        assert endpoint.account == (endpoint.name.split(".")[0] in ("audiences", "targeting"))
+        shared = ("locations", "placements", "categories")
+        for_all = endpoint.name in ("accounts.pages", "accounts.get")
+        assert endpoint.account != (endpoint.name.split(".")[0] in shared or for_all)
     assert CREATE_AUDIENCE.replay == "create"
     assert attrs.evolve(DEPTH1) == DEPTH1
 

@@ -22,7 +22,7 @@ PAIRS = [
 BY_HAND = (
     (r"(?:collections\.abc\.)?Awaitable\[([^\]]+)\]", r"\1"),
     (
-        r"kmoment\.(?=(client\.Account|client\.Client|batch\.Batch|_sender\.Sender)\b)",
+        r"kmoment\.(?=(client\.Account|client\.Client|batch\.Batch|resources|_sender\.Sender)\b)",
         "kmoment.sync.",
     ),
 )

@@ -11,8 +11,8 @@ from helpers import TOKEN
 from kmoment._policies.options import CallOptions
 
 CLIENT = (
-    "account base_url categories close each each_account limits locations placements reconcile "
-    "request with_options"
+    "account accounts base_url categories close each each_account limits locations placements "
+    "reconcile request with_options"
 )
 ERROR = (
     "ad_account_id add_note args attempts can_retry code detail_code detail_message hint hint_ko "
@@ -21,8 +21,16 @@ ERROR = (
 )
 NAMES = {
     "client": CLIENT,
-    "account": "ad_account_id audiences targeting",
-    "audiences": "ad_groups create delete delete_many get list unlink update",
+    "account": (
+        "ad_account_id ad_groups audiences channel_profiles customer_data targeting trackers"
+    ),
+    "accounts": "balance get list pages",
+    "trackers": "list rights",
+    "ad_groups": "get list",
+    "audiences": (
+        "ad_groups create delete delete_many edit find get list plan_delete plan_link unlink "
+        "update wait wait_each"
+    ),
     "targeting": ("cohorts customer_files friend_groups pixel_events sync_profiles talk_channels"),
     "locations": "depth1 depth2 depth2_each depth3 depth3_each tree",
     "placements": "network_categories section_categories",
@@ -48,6 +56,9 @@ def things(client: Any) -> dict[str, Any]:
         "account": account,
         "audiences": account.audiences,
         "targeting": account.targeting,
+        "accounts": client.accounts,
+        "trackers": account.trackers,
+        "ad_groups": account.ad_groups,
         "locations": client.locations,
         "placements": client.placements,
         "categories": client.categories,

@@ -93,20 +93,27 @@ def test_a_part_of_outcomes_has_their_methods() -> None:
     assert outcomes[0].value == 0
 
 
+ROW = kmoment.AudienceSummary(id=1, name="a")
+MADE_OF: dict[str, tuple[Any, ...]] = {
+    "InvalidDraftError": ("audience", [kmoment.Violation("a", "b")]),
+    "AmbiguousLocationError": ("중구", [1, 2], ["a 중구", "b 중구"]),
+    "AmbiguousAudienceError": ("a", [ROW]),
+    "AmbiguousPlaceError": ("reason", ["a.b"]),
+    "AudienceInUseError": ([1], [kmoment.AudienceAdGroup(campaign_id=1, ad_group_id=2)]),
+    "AudienceNotUsableError": (ROW,),
+}
+
+
 @pytest.mark.parametrize("name", [name for name in dir(kmoment) if name.endswith("Error")])
 def test_errors_travel_with_their_notes(name: str) -> None:
     """Through a pickle, as process pools send them, and through copies."""
     kind = getattr(kmoment, name)
     if issubclass(kind, kmoment.APIError):
         error = kind("reason", {"status": 400, "message": "said"})
-    elif kind is kmoment.InvalidDraftError:
-        error = kind("audience", [kmoment.Violation("a", "b")])
-    elif kind is kmoment.AmbiguousLocationError:
-        error = kind("중구", [1, 2], ["a 중구", "b 중구"])
     elif issubclass(kind, kmoment.InvalidArgumentError):
-        error = kind("argument", "rule")
+        error = kind(*MADE_OF.get(name, ("argument", "rule")))
     else:
-        error = kind("reason")
+        error = kind(*MADE_OF.get(name, ("reason",)))
     error.add_note("input 3: 'x'")
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is kind

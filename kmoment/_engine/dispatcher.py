@@ -8,10 +8,10 @@ request on the transport.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from .._policies.failure import Effect, looks_like_outage
 from .._policies.retry import Action
@@ -35,8 +35,9 @@ from .requests import patience, send_request
 from .settings import ClientSettings
 from .state import ClientState
 from .timeouts import TimeoutKind
-from .write_tracker import report_write
+from .write_tracker import CURRENT, WriteTracker, report_write
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _log: Final = logging.getLogger("kmoment")
@@ -71,6 +72,19 @@ class Dispatcher:
         looks = bool(self.settings.options.reconcile_delays)
         ask = cast("Ask", partial(self._send, of_many=True))
         return delete_in_parts(ask, call, looks=looks)
+
+    async def run(
+        self,
+        job: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run *job*, which makes several calls. They wait for the host as those of a batch do."""
+        outer = CURRENT.set(WriteTracker(CURRENT.get()))
+        try:
+            return await job(self, *args, **kwargs)
+        finally:
+            CURRENT.reset(outer)
 
     def waiting_for(self) -> str | None:
         """What most calls wait for now, in a few words."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from .._policies.circuit_breaker import CircuitBreakers
@@ -56,6 +56,8 @@ class ClientState:
         self.breakers: CircuitBreakers = CircuitBreakers()
         self.budget: Budget = Budget(PER_CONNECTION * settings.max_connections)
         self.listings: Listings = Listings()
+        self.shared: dict[Any, Any] = {}
+        """What jobs of several calls share, by keys of their own."""
         self.idents: Iterator[int] = count(1)
         self.transport: Sends | None = None
         self.live: int = 0

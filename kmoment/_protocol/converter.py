@@ -10,7 +10,7 @@ Reading:
 * Dates come in four forms, all without a zone. They are in Seoul's time.
 * Words that kmoment does not know are kept (open enums), and so are members that it does not
   know (``extra``).
-* A list may come by itself, or inside ``content`` or ``data``.
+* A list may come by itself, or inside ``content``, ``data`` or ``trackRights``.
 
 Writing:
 
@@ -45,7 +45,7 @@ _MISSPELT: Final[Mapping[str, str]] = {
     "description": "desrciption",
     "depth2Locations": "depth2locations",
 }
-_WRAPPERS: Final = ("content", "data")
+_WRAPPERS: Final = ("content", "data", "trackRights")
 
 
 class StructureError(ValueError):

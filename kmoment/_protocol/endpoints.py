@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from .call import Endpoint, Evidence, Replay
+from .call import Endpoint, Evidence, LimitScope, Replay
 
 _DOCS: Final = "https://developers.kakao.com/docs/latest/en/kakaomoment"
 _AUDIENCE_PAGE: Final = f"{_DOCS}/audience"
 _TARGETING_PAGE: Final = f"{_DOCS}/targeting"
 _CATEGORY_PAGE: Final = f"{_DOCS}/target-custom"
+_ACCOUNT_PAGE: Final = f"{_DOCS}/ad-account"
+_AD_GROUP_PAGE: Final = f"{_DOCS}/ad-group"
+_REFERENCE_PAGE: Final = f"{_DOCS}/reference"
 
 _API: Final = "/openapi/v4"
 _FLAT: Final = f"{_API}/targetings"
@@ -48,7 +51,14 @@ def _audience(
 
 
 def _look_up(
-    name: str, path: str, *, account: bool = False, documentation: str = _TARGETING_PAGE
+    name: str,
+    path: str,
+    *,
+    account: bool = False,
+    documentation: str = _TARGETING_PAGE,
+    evidence: Evidence = Evidence.DOCUMENTED,
+    period: float = 0.0,
+    limit_scope: LimitScope = LimitScope.ACCOUNT,
 ) -> Endpoint:
     return Endpoint(
         name=name,
@@ -57,8 +67,10 @@ def _look_up(
         account=account,
         replay=Replay.SAFE,
         quota=name,
-        evidence=Evidence.DOCUMENTED,
+        evidence=evidence,
         documentation=documentation,
+        period=period,
+        limit_scope=limit_scope,
     )
 
 
@@ -108,6 +120,66 @@ FRIEND_GROUPS: Final = _look_up(
     "targeting.friend_groups",
     "/adGroups/targetings/talkChannelGroupFiles/availables",
     account=True,
+)
+
+ACCOUNT_PAGES: Final = _look_up("accounts.pages", "/adAccounts/pages", documentation=_ACCOUNT_PAGE)
+# The reference page names the next four. Which of them take the adAccountId header is inferred:
+# all that have no account in the path.
+GET_ACCOUNT: Final = _look_up("accounts.get", "/adAccounts/{id}", documentation=_REFERENCE_PAGE)
+ACCOUNT_BALANCE: Final = _look_up(
+    "accounts.balance", "/adAccounts/balance", account=True, documentation=_REFERENCE_PAGE
+)
+CHANNEL_PROFILES: Final = _look_up(
+    "account.channel_profiles",
+    "/adAccounts/channel/profiles",
+    account=True,
+    documentation=_REFERENCE_PAGE,
+)
+TRACKERS: Final = _look_up(
+    "trackers.list", "/adAccounts/trackers", account=True, documentation=_REFERENCE_PAGE
+)
+# Documented: one call per 5 seconds and user.
+TRACKER_RIGHTS: Final = _look_up(
+    "trackers.rights",
+    "/trackers/rights",
+    account=True,
+    documentation=_REFERENCE_PAGE,
+    period=5.0,
+    limit_scope=LimitScope.APP,
+)
+CUSTOMER_DATA: Final = _look_up(
+    "account.customer_data",
+    "/customerData",
+    account=True,
+    documentation=f"{_DOCS}/customer-data",
+)
+# Both are read in third-party code. The query `campaignId` is inferred from the answers' member.
+AD_GROUPS: Final = _look_up(
+    "ad_groups.list",
+    "/adGroups",
+    account=True,
+    documentation=_AD_GROUP_PAGE,
+    evidence=Evidence.QUOTED,
+)
+GET_AD_GROUP: Final = _look_up(
+    "ad_groups.get",
+    "/adGroups/{id}",
+    account=True,
+    documentation=_AD_GROUP_PAGE,
+    evidence=Evidence.QUOTED,
+)
+# Documented, with one call per 5 seconds. The body is quoted. It is never sent again by itself:
+# who sends it reads the ad group back. ``client.request`` counts against the same limit.
+UPDATE_AD_GROUP: Final = Endpoint(
+    name="ad_groups.update",
+    method="PUT",
+    path=f"{_API}/adGroups",
+    account=True,
+    replay=Replay.ONCE,
+    quota=f"PUT {_API}/adGroups",
+    evidence=Evidence.DOCUMENTED,
+    documentation=_AD_GROUP_PAGE,
+    period=5.0,
 )
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(

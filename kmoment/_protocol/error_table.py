@@ -125,6 +125,7 @@ _BY_DETAIL_CODE: Final[Mapping[int, type[APIError]]] = {
     21006: NotFoundError,
     31001: NotFoundError,
     32001: NotFoundError,
+    32026: NotFoundError,  # the ad group is deleted
     33003: NotFoundError,
     75014: NotFoundError,
     75303: PermissionDeniedError,

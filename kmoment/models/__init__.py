@@ -1,11 +1,22 @@
 """Frozen values: what Kakao answers, and what is sent to Kakao."""
 
+from .accounts import (
+    AdAccount,
+    AdAccountBalance,
+    AdAccountPage,
+    AdGroup,
+    CustomerData,
+    Tracker,
+    TrackRight,
+)
 from .audience import (
     Audience,
     AudienceAdGroup,
     AudienceSummary,
     BulkDeleteResult,
+    DeletePlanRow,
     DeleteStatus,
+    LinkResult,
 )
 from .draft import AudienceDraft
 from .entries import (
@@ -17,7 +28,10 @@ from .entries import (
     TrackerTargeting,
 )
 from .enums import (
+    AdAccountConfig,
+    AdGroupConfig,
     AdGroupStatus,
+    AdGroupSystemConfig,
     AdGroupType,
     Age,
     AgeType,
@@ -26,6 +40,8 @@ from .enums import (
     BaseAdOperation,
     CampaignType,
     CohortStatus,
+    CustomerDataFileType,
+    CustomerDataType,
     CustomerFileStatus,
     FriendGroupFileType,
     FriendGroupStatus,
@@ -35,6 +51,8 @@ from .enums import (
     InclusionType,
     Indicator,
     LocationType,
+    MemberType,
+    TrackerEventStatus,
 )
 from .locations import Depth2Location, Depth3Location, Location
 from .targeting import (
@@ -55,7 +73,14 @@ from .targeting import (
 )
 
 __all__ = [
+    "AdAccount",
+    "AdAccountBalance",
+    "AdAccountConfig",
+    "AdAccountPage",
+    "AdGroup",
+    "AdGroupConfig",
     "AdGroupStatus",
+    "AdGroupSystemConfig",
     "AdGroupType",
     "Age",
     "AgeType",
@@ -77,9 +102,13 @@ __all__ = [
     "CohortAvailable",
     "CohortStatus",
     "CohortTargeting",
+    "CustomerData",
+    "CustomerDataFileType",
+    "CustomerDataType",
     "CustomerFile",
     "CustomerFileStatus",
     "CustomerFileTargeting",
+    "DeletePlanRow",
     "DeleteStatus",
     "Depth2Location",
     "Depth3Location",
@@ -90,8 +119,10 @@ __all__ = [
     "Goal",
     "InclusionType",
     "Indicator",
+    "LinkResult",
     "Location",
     "LocationType",
+    "MemberType",
     "NetworkPlacement",
     "PixelAndSdkEvent",
     "SectionCategory",
@@ -100,6 +131,9 @@ __all__ = [
     "TalkChannelGroupFile",
     "TalkChannelGroupTargeting",
     "TalkChannelTargeting",
+    "TrackRight",
     "TrackRule",
+    "Tracker",
+    "TrackerEventStatus",
     "TrackerTargeting",
 ]

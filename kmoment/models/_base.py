@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self, get_args, get_origin
 
 import attrs
 
@@ -79,6 +79,29 @@ class Model:
         extra = json.dumps(dict(self.extra), ensure_ascii=False) if self.extra else None
         return {**own, "extra": extra}
 
+    def to_row(self) -> dict[str, Any]:
+        """All members as one flat row, for a table: text, numbers, true and false, or ``None``.
+
+        A set is joined by ", ", places by their names. The members of an object have its name
+        before theirs: ``campaign_type_goal_goal``. What is deeper is JSON text. Dates are ISO text
+        with Seoul's offset. Each row of a class has the same columns.
+        """
+        row: dict[str, Any] = {}
+        for field in attrs.fields(type(self)):
+            value, inner = getattr(self, field.name), _model_in(field.type)
+            if inner is None:
+                row[field.name] = cell(value)
+            else:
+                own = value.to_row() if value is not None else _empty_row(inner)
+                row |= {f"{field.name}_{name}": it for name, it in own.items()}
+        del row["extra"]
+        return {**row, "extra": cell(dict(self.extra)) if self.extra else None}
+
+    def _in_set(self) -> str:
+        """This value as one of a joined set."""
+        own = {name: it for name, it in self.to_dict().items() if it is not None}
+        return json.dumps(own, ensure_ascii=False)
+
     def __repr__(self) -> str:
         """Show the members that are set, at most :data:`SHOWN` characters."""
         fields = attrs.fields(type(self))
@@ -99,6 +122,42 @@ class Model:
         for field in attrs.fields(type(self)):
             default = None if field.default is attrs.NOTHING else field.default
             object.__setattr__(self, field.name, state.get(field.name, default))
+
+
+def _model_in(type_: Any) -> type[Model] | None:
+    """The class of a field that holds one model."""
+    if get_origin(type_) is tuple:
+        return None
+    found = (it for it in (type_, *get_args(type_)) if isinstance(it, type))
+    return next((it for it in found if issubclass(it, Model)), None)
+
+
+def _empty_row(model: type[Model]) -> dict[str, None]:
+    """The columns of an object that is missing."""
+    row: dict[str, None] = {}
+    for field in attrs.fields(model):
+        inner = _model_in(field.type)
+        names = [""] if inner is None else [f"_{name}" for name in _empty_row(inner)]
+        row |= {f"{field.name}{name}": None for name in names}
+    del row["extra"]
+    return {**row, "extra": None}
+
+
+def cell(value: Any) -> Any:
+    """*value* as a table has it: text, a number, true or false, or ``None``."""
+    if isinstance(value, tuple | list) and not any(isinstance(it, tuple | list) for it in value):
+        return ", ".join(map(_joinable, value))
+    if isinstance(value, Model):
+        return value._in_set()
+    value = plain(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _joinable(value: Any) -> str:
+    found = cell(value)
+    return "" if found is None else str(found)
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -156,3 +156,20 @@ class BulkDeleteResult(Model):
     )
     """One for each id, in the given order. ``failed``: it is still there. ``unknown``: it may be
     gone, and may be deleted again. kmoment sets it. It is not in Kakao's answers."""
+
+
+class DeletePlanRow(NamedTuple):
+    """One audience that a plan would delete."""
+
+    audience: AudienceSummary
+    ad_groups: tuple[AudienceAdGroup, ...]
+    """The ad groups that use it."""
+
+
+class LinkResult(NamedTuple):
+    """What ``plan_link(...).apply()`` did, as reading both sides back shows it."""
+
+    audience_id: int
+    ad_group_id: int
+    changed: bool
+    """False: the ad group had used the audience already, and nothing was written."""

@@ -206,3 +206,55 @@ class FriendGroupStatus(OpenEnum):
     COMPLETE = "COMPLETE"
     DELETE = "DELETE"
     ERROR = "ERROR"
+
+
+class AdAccountConfig(OpenEnum):
+    """Whether an ad account is switched on."""
+
+    ON = "ON"
+    OFF = "OFF"
+    DEL = "DEL"
+    """Deleted."""
+
+
+class AdGroupConfig(OpenEnum):
+    """Whether an ad group is switched on."""
+
+    ON = "ON"
+    OFF = "OFF"
+    DEL = "DEL"
+    """Deleted."""
+
+
+class AdGroupSystemConfig(OpenEnum):
+    """Whether Kakao has stopped an ad group."""
+
+    ON = "ON"
+    ADMIN_STOP = "ADMIN_STOP"
+    EXTERNAL_SERVICE_STOP = "EXTERNAL_SERVICE_STOP"
+
+
+class MemberType(OpenEnum):
+    """The role of the token's user in an ad account."""
+
+    MASTER = "MASTER"
+    MEMBER = "MEMBER"
+
+
+class TrackerEventStatus(OpenEnum):
+    """Whether a tracker has collected events."""
+
+    PRE_COLLECTION = "PRE_COLLECTION"
+    COLLECTION = "COLLECTION"
+
+
+class CustomerDataFileType(OpenEnum):
+    """What customer data was made from. Kakao's page shows one word."""
+
+    ADID = "ADID"
+
+
+class CustomerDataType(OpenEnum):
+    """How customer data came to Kakao. Kakao's page shows one word."""
+
+    URL = "URL"

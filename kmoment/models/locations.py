@@ -14,6 +14,9 @@ class Location(Model):
     description: str
     depth1_name: str
 
+    def _in_set(self) -> str:
+        return self.depth1_name
+
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Depth2Location(Model):
@@ -25,6 +28,9 @@ class Depth2Location(Model):
     """For people to read. Its form varies: do not parse it."""
     depth1_name: str
     depth2_name: str
+
+    def _in_set(self) -> str:
+        return f"{self.depth1_name} {self.depth2_name}"
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
@@ -38,3 +44,6 @@ class Depth3Location(Model):
     depth1_name: str
     depth2_name: str
     depth3_name: str
+
+    def _in_set(self) -> str:
+        return f"{self.depth1_name} {self.depth2_name} {self.depth3_name}"

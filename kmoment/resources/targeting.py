@@ -46,8 +46,7 @@ class AsyncTargeting:
     async def pixel_events(self, track_id: str, *, term: int) -> list[PixelAndSdkEvent]:
         """List the events of one Pixel or SDK, for a draft's ``tracker_targetings``.
 
-        :param track_id: The tracker's id, from ``GET /openapi/v4/adAccounts/trackers`` (which
-            ``client.request`` reaches).
+        :param track_id: The tracker's id, from ``account.trackers.list()``.
         :param term: The targeting period in days, 1 to 180.
         :raises InvalidArgumentError: An argument breaks its rule. Nothing was sent.
         :raises APIError: The call failed. It only reads, so it may be repeated.

@@ -68,6 +68,11 @@ def _unlink(control: Control, sent: Any) -> Json:
     return {"linked": False}
 
 
+def _set_ad_group(control: Control, sent: Any) -> Json:
+    control.set_ad_group(sent["adGroupId"], sent["members"])
+    return {"set": True}
+
+
 def _clock(control: Control, _: Any) -> Json:
     return {"now": control.now().isoformat()}
 
@@ -113,6 +118,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/state"): lambda control, _: control.state(),
     ("POST", "/links"): _link,
     ("DELETE", "/links"): _unlink,
+    ("PUT", "/adGroups"): _set_ad_group,
     ("GET", "/requests"): lambda control, _: {"requests": control.requests()},
     ("GET", "/clock"): _clock,
     ("PUT", "/clock"): _set_clock,

@@ -66,6 +66,13 @@ class Control:
                 raise ValueError(f"ad group {ad_group_id} does not use audience {audience_id}")
             del links[audience_id, ad_group_id]
 
+    def set_ad_group(self, ad_group_id: int, members: Json) -> None:
+        """Give an ad group other members, known or not, or take one away with None."""
+        with self._core.lock:
+            settings = self._core.world.owner_of_group(ad_group_id).settings
+            body = {**settings[ad_group_id], **members}
+            settings[ad_group_id] = {name: it for name, it in body.items() if it is not None}
+
     def now(self) -> datetime:
         """The sandbox's current time, in the Korean time zone."""
         with self._core.lock:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from threading import RLock
 
 from . import _errors
+from ._ad_groups import LinkField
 from ._errors import RefusedError
 from ._faults import Fault, Faults
 from ._handlers import long
@@ -29,6 +30,7 @@ class Options:
     layout: Layout
     quirks: bool
     accounts: tuple[int, ...]
+    link_field: LinkField
 
     def __post_init__(self) -> None:
         if self.layout not in ("nested", "flat"):
@@ -53,7 +55,10 @@ class Core:
 
     def start_over(self) -> None:
         seed = self.options.seed
-        self.world: World = World(seed, self.options.accounts, quirks=self.options.quirks)
+        options = self.options
+        self.world: World = World(
+            seed, options.accounts, quirks=options.quirks, link_field=options.link_field
+        )
         self.faults: Faults = Faults(seed)
         self.quotas: Quotas = Quotas(self.options.quotas)
         self.log: Log = new_log()

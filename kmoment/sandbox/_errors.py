@@ -1,8 +1,7 @@
 """Kakao's error envelopes.
 
 Codes and messages that Kakao has published are used word for word. Other messages begin with
-"[sandbox]". NOT_FOUND_CODE and FOREIGN_ACCOUNT_CODE are the only detailCodes that Kakao has not
-published.
+"[sandbox]". The detailCodes that Kakao has not published are named below, with their source.
 https://developers.kakao.com/docs/latest/en/kakaomoment/error-code
 """
 
@@ -22,6 +21,10 @@ ALREADY_DELETED = "이미 삭제된 오디언스입니다."
 # found". They got the second, with HTTP 403, for ad accounts that their token may not use.
 NOT_FOUND_CODE = 75014
 FOREIGN_ACCOUNT_CODE = 9004
+# Kakao's page shows the first of these. The others are quoted from third-party clients.
+NO_ACCOUNT_CODE = 21006
+NO_AD_GROUP_CODE = 32001
+DELETED_AD_GROUP_CODE = 32026
 
 
 class RefusedError(Exception):
@@ -67,6 +70,18 @@ def unauthorized() -> RefusedError:
 def foreign_account(account_id: int) -> RefusedError:
     text = f"{OURS}the token has no permission for ad account {account_id}"
     return RefusedError(moment(text, FOREIGN_ACCOUNT_CODE, status=403))
+
+
+def no_account(account_id: int) -> RefusedError:
+    return RefusedError(moment(f"{OURS}does not exist: ad account {account_id}", NO_ACCOUNT_CODE))
+
+
+def no_ad_group(ad_group_id: int) -> RefusedError:
+    return RefusedError(moment(f"{OURS}there is no ad group {ad_group_id}", NO_AD_GROUP_CODE))
+
+
+def deleted_ad_group(ad_group_id: int) -> RefusedError:
+    return RefusedError(moment(f"{OURS}ad group {ad_group_id} is deleted", DELETED_AD_GROUP_CODE))
 
 
 def not_found(text: str) -> RefusedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from . import _errors, _regions, _rules
+from . import _ad_groups, _errors, _regions, _rules
 from ._audience import Audience
 from ._reply import Ask, Reply, json_reply
 from ._world import Account, World
@@ -82,6 +82,78 @@ def unlink_ad_group(world: World, ask: Ask) -> Reply:
     return Reply()
 
 
+def list_accounts(world: World, ask: Ask) -> Reply:
+    config, page = ask.query.get("config"), long(ask.query.get("page", "0"), "page")
+    size = long(ask.query.get("size", "10"), "size")
+    if config not in (None, "ON", "OFF", "DEL") or not size:
+        raise _errors.parameter("config must be one of ON, OFF, DEL; size must be 1 or more")
+    rows = [_account_row(one) for one in world.accounts] if config in (None, "ON") else []
+    part = rows[page * size : (page + 1) * size]
+    pages = -(-len(rows) // size)
+    counts = {"number": page, "size": size, "totalElements": len(rows), "totalPages": pages}
+    return json_reply({"content": part, **counts})
+
+
+def get_account(world: World, ask: Ask) -> Reply:
+    account_id = _id(ask)
+    if account_id not in world.accounts:
+        raise _errors.no_account(account_id)
+    row = _account_row(account_id)
+    return json_reply({name: row[name] for name in ("id", "name", "config")})
+
+
+def balance(_: World, ask: Ask) -> Reply:
+    ours = {"bizWalletId": ask.account_id, "cash": 1_000_000, "freeCash": 0}
+    return json_reply({"id": ask.account_id, **ours})
+
+
+def channel_profiles(world: World, ask: Ask) -> Reply:
+    rows = _account(world, ask).lookups["talkChannels"]
+    return json_reply([{"id": row["id"], "name": row["name"]} for row in rows])
+
+
+def trackers(world: World, ask: Ask) -> Reply:
+    rows = _account(world, ask).lookups["pixelEvents"]
+    return json_reply([{"id": track_id} for track_id in rows])
+
+
+def tracker_rights(world: World, ask: Ask) -> Reply:
+    rows = _account(world, ask).lookups["pixelEvents"]
+    dates = {"createdDate": "2024-01-02T09:00:00.000", "lastEventDate": "2024-01-03T09:00:00.000Z"}
+    return json_reply({"trackRights": [_right(track_id) | dates for track_id in rows]})
+
+
+def customer_data(world: World, ask: Ask) -> Reply:
+    rows = _account(world, ask).lookups["customerFiles"]
+    ours = {"fileType": "ADID", "type": "URL", "renewable": False}
+    renamed = [
+        {"kuidListKey" if name == "adidListKey" else name: it for name, it in row.items()}
+        for row in rows
+    ]
+    return json_reply([row | ours for row in renamed])
+
+
+def list_campaign(world: World, ask: Ask) -> Reply:
+    campaign_id = long(ask.query.get("campaignId"), "campaignId")
+    found = [
+        body
+        for body in _account(world, ask).settings.values()
+        if body["campaign"]["id"] == campaign_id and body["config"] != "DEL"
+    ]
+    return json_reply({"content": [_ad_groups.summary(body) for body in found]})
+
+
+def get_ad_group(world: World, ask: Ask) -> Reply:
+    return json_reply(_account(world, ask).ad_group(_id(ask)))
+
+
+def update_ad_group(world: World, ask: Ask) -> Reply:
+    sent = _body(ask)
+    if type(sent.get("id")) is not int:
+        raise _errors.parameter("id must be a number")
+    return json_reply(_account(world, ask).replace_ad_group(sent, world.clock.now()))
+
+
 def provinces(_: World, __: Ask) -> Reply:
     return _regions.depth1()
 
@@ -131,6 +203,17 @@ def friend_groups(world: World, ask: Ask) -> Reply:
         raise _errors.parameter("missing: profileId")
     groups = _account(world, ask).lookups["friendGroups"]
     return json_reply([group for group in groups if group["profileId"] == profile_id])
+
+
+def _account_row(account_id: int) -> dict[str, object]:
+    name = f"sandbox_account_{account_id}"
+    return {"id": account_id, "name": name, "memberType": "MASTER", "config": "ON"}
+
+
+def _right(track_id: str) -> dict[str, object]:
+    name, status = f"sandbox_tracker_{track_id}", "COLLECTION"
+    ours = {"trackId": track_id, "trackName": name, "eventStatus": status, "population": 100}
+    return {**ours, "role": "MASTER"}
 
 
 def _body(ask: Ask) -> dict[str, object]:

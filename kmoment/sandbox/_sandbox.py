@@ -10,6 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
+from ._ad_groups import DEFAULT_FIELD, LinkField
 from ._app import application
 from ._control import Control
 from ._core import Core, Options
@@ -28,6 +29,9 @@ class Sandbox(Control):
     sandbox` runs it in a daemon thread. `layout` chooses between the two readings of the audience
     routes. With `quirks` it answers in the spelling of Kakao's samples (`desrciption`,
     `depth2locations`). With `quota=False` no quota applies, not even the platform's monthly one.
+    `link_field` says where an ad group names its audiences, which nobody has published:
+    "targeting.a[number]" is a list of ids, "targeting.a[text]" one of ids as text, and
+    "targeting.a[member]" one of objects with the id in a member.
     """
 
     def __init__(
@@ -40,9 +44,12 @@ class Sandbox(Control):
         layout: Layout = "nested",
         quirks: bool = False,
         accounts: Iterable[int] = (1234,),
+        link_field: str = DEFAULT_FIELD,
     ) -> None:
         known = tuple(dict.fromkeys(accounts))
-        super().__init__(Core(Options(seed, quota, layout, quirks, known)))
+        super().__init__(
+            Core(Options(seed, quota, layout, quirks, known, LinkField.parse(link_field)))
+        )
         self._host = host
         self._port = port
         self._url: str | None = None

@@ -143,6 +143,28 @@ ENDPOINTS = (
         do.friend_groups,
         account=True,
     ),
+    _lookup("accounts.pages", "/adAccounts/pages", do.list_accounts, account=False),
+    # Kakao's reference page has the paths. The forms of these answers are inferred.
+    _lookup("accounts.balance", "/adAccounts/balance", do.balance, account=True),
+    _lookup("trackers.list", "/adAccounts/trackers", do.trackers, account=True),
+    _lookup(
+        "account.channel_profiles",
+        "/adAccounts/channel/profiles",
+        do.channel_profiles,
+        account=True,
+    ),
+    _lookup("accounts.get", "/adAccounts/{id}", do.get_account, account=False),
+    _lookup("trackers.rights", "/trackers/rights", do.tracker_rights, account=True),
+    _lookup("account.customer_data", "/customerData", do.customer_data, account=True),
+    _lookup("ad_groups.list", "/adGroups", do.list_campaign, account=True, fidelity="quoted"),
+    _lookup("ad_groups.get", "/adGroups/{id}", do.get_ad_group, account=True, fidelity="quoted"),
+    Endpoint(
+        "ad_groups.update",
+        "PUT",
+        Route("/adGroups", "inferred"),
+        Route("/adGroups", "inferred"),
+        do.update_ad_group,
+    ),
 )
 
 

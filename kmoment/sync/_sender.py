@@ -6,9 +6,10 @@ import os
 import threading
 import warnings
 import weakref
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
 
@@ -24,6 +25,7 @@ from . import _executor  # noqa: F401 - cannot be imported once the interpreter 
 if TYPE_CHECKING:
     from ._portal import LoopThread
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _PACKAGE: Final = str(Path(__file__).parents[1])
@@ -87,6 +89,21 @@ class Sender:
         """Make *call*."""
         thread = self.open()
         return thread.call(self.dispatcher(thread).send, call)
+
+    def run(
+        self,
+        job: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run *job*, which makes several calls, on the loop."""
+        thread = self.open()
+        dispatcher = self.dispatcher(thread)
+
+        async def work() -> T:
+            return await dispatcher.run(job, *args, **kwargs)
+
+        return thread.call(work)
 
     def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Search once for the audience that a create may have made."""

@@ -265,14 +265,15 @@ def _counterpart(
 ) -> Callable[[Any], Awaitable[Any]] | None:
     """The async method that a resource's method mirrors, with its options and at its account.
 
-    ``None`` for any other function, also for a method of another client.
+    ``None`` for any other function, also for a method of another client, and for one whose plan
+    would be bound to the loop.
     """
     resource = getattr(method, "__self__", None)
     kind = type(resource)
     if not kind.__module__.startswith(f"{__package__}.resources."):
         return None
     own: Sender = resource._sender  # type: ignore[union-attr]
-    if own.owner is not sender.owner:
+    if own.owner is not sender.owner or _gives_a_plan(method):
         return None
     mirrored = getattr(
         import_module(kind.__module__.replace(".sync.", ".")), f"Async{kind.__name__}"
@@ -282,3 +283,9 @@ def _counterpart(
     made = mirrored(dispatcher) if account is None else mirrored(dispatcher, account)
     counterpart: Callable[[Any], Awaitable[Any]] = getattr(made, method.__name__)
     return counterpart
+
+
+def _gives_a_plan(method: Callable[[Any], Any]) -> bool:
+    """Whether *method* returns an object with calls of its own: they must be blocking ones."""
+    returned = method.__annotations__.get("return")
+    return getattr(returned, "__module__", "").startswith(f"{__package__}.resources.")

@@ -12,21 +12,24 @@ from .._engine.settings import ClientSettings
 from .._engine.token import TokenProvider
 from .._engine.views import Viewable
 from .._protocol.call import Call
-from .._protocol.endpoints import unlisted
+from .._protocol.endpoints import CHANNEL_PROFILES, CUSTOMER_DATA, unlisted
 from .._protocol.routes import Reading
 from .._secret import Secret
 from ..batch import OnProgress
 from ..errors import OutcomeUnknownError
 from ..hooks import Hook
 from ..limits import LimitStatus
-from ..models import Audience
+from ..models import Audience, ChannelProfile, CustomerData
 from ._sender import Sender, ThreadOwner
 from .batch import Batch
+from .resources.accounts import Accounts
+from .resources.ad_groups import AdGroups
 from .resources.audiences import Audiences
 from .resources.categories import Categories
 from .resources.locations import Locations
 from .resources.placements import Placements
 from .resources.targeting import Targeting
+from .resources.trackers import Trackers
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -131,6 +134,11 @@ class Client(Viewable):
     def base_url(self) -> str:
         """Where the API is."""
         return self._sender.settings.base_url
+
+    @property
+    def accounts(self) -> Accounts:
+        """The ad accounts that the token may use."""
+        return Accounts(self._sender)
 
     @property
     def locations(self) -> Locations:
@@ -260,10 +268,7 @@ class Client(Viewable):
     ) -> Any:
         """Call an endpoint that kmoment does not know. Retries and errors are as for any call.
 
-            pages = moment.request("GET", "/openapi/v4/adAccounts/pages")
-
-        Kakao has no call that links an audience to an ad group. An ad group names its audiences
-        when it is created or edited (``/openapi/v4/adGroups``): this reaches it.
+            files = moment.request("GET", "/openapi/v4/customerFiles", account=1234)
 
         :param method: GET, POST, PUT or DELETE. Anything but a GET is sent again only if the
             server provably did nothing.
@@ -357,6 +362,30 @@ class Account:
     targeting: Targeting = attrs.field(
         init=False, default=attrs.Factory(lambda it: Targeting(*it._parts), takes_self=True)
     )
+    trackers: Trackers = attrs.field(
+        init=False, default=attrs.Factory(lambda it: Trackers(*it._parts), takes_self=True)
+    )
+    ad_groups: AdGroups = attrs.field(
+        init=False, default=attrs.Factory(lambda it: AdGroups(*it._parts), takes_self=True)
+    )
+
+    def channel_profiles(self) -> list[ChannelProfile]:
+        """List the Kakao Talk Channels that the account may use.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/reference
+        """
+        return self._sender.send(Call(CHANNEL_PROFILES, list[ChannelProfile], self.ad_account_id))
+
+    def customer_data(self) -> list[CustomerData]:
+        """List the customer data, which takes the place of customer files.
+
+        :raises APIError: The call failed. It only reads, so it may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/customer-data
+        """
+        return self._sender.send(Call(CUSTOMER_DATA, list[CustomerData], self.ad_account_id))
 
     @property
     def _parts(self) -> tuple[Sender, int]:

@@ -4,7 +4,7 @@ Each row runs with both clients, on a scripted transport and against the sandbox
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
@@ -26,6 +26,18 @@ DRAFT_BODY: Final = {
     "locationType": "ALL",
 }
 STORED: Final = {k: v for k, v in DRAFT_BODY.items() if k != "locationType"} | {"id": 9}
+PAGE: Final = {
+    "content": [{"id": 1234, "name": "mine", "memberType": "MASTER", "config": "ON"}],
+    "number": 0,
+    "size": 5,
+    "totalElements": 1,
+    "totalPages": 1,
+}
+RIGHT_DATES: Final = {
+    "createdDate": "2024-01-02T09:00:00.000",
+    "lastEventDate": "2024-01-03T09:00:00.000+00:00",
+}
+C1: Final = {"id": 1}
 
 
 @attrs.frozen
@@ -297,6 +309,107 @@ ROWS: Final = (
         ),
         query={"profileId": "_Xxju"},
     ),
+    Row(
+        "accounts.pages",
+        lambda c: c.accounts.list(),
+        "GET",
+        f"{V4}/adAccounts/pages",
+        PAGE,
+        first(
+            id=1234,
+            member_type=kmoment.MemberType.MASTER,
+            config=kmoment.AdAccountConfig.ON,
+        ),
+        query={"page": "0", "size": "100"},
+    ),
+    Row(
+        "accounts.pages",
+        lambda c: c.accounts.pages(0, config="ON", size=5),
+        "GET",
+        f"{V4}/adAccounts/pages",
+        PAGE,
+        has(number=0, size=5, total_elements=1, total_pages=1),
+        query={"config": "ON", "page": "0", "size": "5"},
+    ),
+    Row(
+        "accounts.get",
+        lambda c: c.accounts.get(1234),
+        "GET",
+        f"{V4}/adAccounts/1234",
+        {"id": 1234, "name": "mine", "config": "ON", "businessName": "kept"},
+        has(id=1234, config="ON"),
+    ),
+    account_row(
+        "accounts.balance",
+        lambda c: c.accounts.balance(1234),
+        "GET",
+        f"{V4}/adAccounts/balance",
+        {"id": 1234, "bizWalletId": 1234, "cash": 1000000, "freeCash": 0},
+        has(id=1234, biz_wallet_id=1234, cash=1_000_000, free_cash=0),
+    ),
+    account_row(
+        "account.channel_profiles",
+        lambda c: c.account(1234).channel_profiles(),
+        "GET",
+        f"{V4}/adAccounts/channel/profiles",
+        [{"id": "_xbHxd", "name": "first_friend"}],
+        first(id="_xbHxd", name="first_friend"),
+    ),
+    account_row(
+        "account.customer_data",
+        lambda c: c.account(1234).customer_data(),
+        "GET",
+        f"{V4}/customerData",
+        [{"id": 1, "kuidListKey": "123456789abcdefghijklmn", "fileType": "ADID", "type": "URL"}],
+        first(id=1, kuid_list_key="123456789abcdefghijklmn", type=kmoment.CustomerDataType.URL),
+    ),
+    account_row(
+        "trackers.list",
+        lambda c: c.account(1234).trackers.list(),
+        "GET",
+        f"{V4}/adAccounts/trackers",
+        [{"id": 3830610710806837838, "unknown": 1}],
+        first(id="3830610710806837838"),
+    ),
+    account_row(
+        "trackers.rights",
+        lambda c: c.account(1234).trackers.rights(),
+        "GET",
+        f"{V4}/trackers/rights",
+        {"trackRights": [{"trackId": "3830610710806837838", "population": "100"} | RIGHT_DATES]},
+        first(
+            track_id="3830610710806837838",
+            population=100,
+            created_date=datetime(2024, 1, 2, 9, tzinfo=SEOUL),
+            last_event_date=datetime(2024, 1, 3, 9, tzinfo=UTC),
+        ),
+    ),
+    account_row(
+        "ad_groups.list",
+        lambda c: c.account(1234).ad_groups.list(1),
+        "GET",
+        f"{V4}/adGroups",
+        {"content": [{"id": 1, "name": "first_ad_group", "config": "ON"}]},
+        first(id=1, name="first_ad_group", config=kmoment.AdGroupConfig.ON),
+        query={"campaignId": "1"},
+    ),
+    account_row(
+        "ad_groups.get",
+        lambda c: c.account(1234).ad_groups.get(1),
+        "GET",
+        f"{V4}/adGroups/1",
+        {"id": 1, "systemConfig": "ON", "pacing": "QUICK"},
+        has(id=1, system_config=kmoment.AdGroupSystemConfig.ON),
+    ),
+    account_row(  # sent by plan_link(...).apply() only, among reads
+        "ad_groups.update",
+        lambda c: c.request("PUT", f"{V4}/adGroups", json={"id": 1, "campaign": C1}, account=1234),
+        "PUT",
+        f"{V4}/adGroups",
+        {"id": 1},
+        lambda it: it["id"] == 1,
+        body={"id": 1, "campaign": C1},
+    ),
 )
 
 REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
@@ -328,6 +441,13 @@ REFUSED: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
     ("term", lambda c: c.account(1).targeting.pixel_events("1", term=181)),
     ("term", lambda c: c.account(1).targeting.pixel_events("1", term="a month")),
     ("profile_id", lambda c: c.account(1).targeting.friend_groups(" ")),
+    ("page", lambda c: c.accounts.pages(-1)),
+    ("size", lambda c: c.accounts.list(size=0)),
+    ("config", lambda c: c.accounts.list(config="ON,OFF")),
+    ("ad_account_id", lambda c: c.accounts.get("x")),
+    ("ad_account_id", lambda c: c.accounts.balance(0)),
+    ("campaign_id", lambda c: c.account(1).ad_groups.list(None)),
+    ("ad_group_id", lambda c: c.account(1).ad_groups.get("1/2")),
     ("method", lambda c: c.request("get", "/x")),
     ("path", lambda c: c.request("GET", "x")),
     ("path", lambda c: c.request("GET", "/x?y=1")),

@@ -36,6 +36,27 @@ async def async_api(client: kmoment.AsyncClient) -> None:
     assert_type(await targeting.talk_channels(), list[kmoment.ChannelProfile])
     assert_type(await targeting.sync_profiles(), list[kmoment.SyncProfile])
     assert_type(await targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+    assert_type(await account.audiences.find("x"), kmoment.AudienceSummary)
+    assert_type(await account.audiences.edit(1, name="x"), kmoment.Audience)
+    assert_type(await account.audiences.wait(1, 2), list[kmoment.AudienceSummary])
+    outcomes = await account.audiences.wait_each(1)
+    assert_type(outcomes, kmoment.Outcomes[int, kmoment.AudienceSummary])
+    deleting = await account.audiences.plan_delete([1])
+    assert_type(deleting, kmoment.AsyncDeletePlan)
+    assert_type(await deleting.apply(unlink=True), kmoment.BulkDeleteResult)
+    linking = await account.audiences.plan_link(1, 2, like=3)
+    assert_type(linking, kmoment.AsyncLinkPlan)
+    assert_type(await linking.apply(), kmoment.LinkResult)
+    assert_type(await client.accounts.list(config="ON"), list[kmoment.AdAccount])
+    assert_type(await client.accounts.pages(), kmoment.AdAccountPage)
+    assert_type(await client.accounts.get(1), kmoment.AdAccount)
+    assert_type(await client.accounts.balance(1), kmoment.AdAccountBalance)
+    assert_type(await account.trackers.list(), list[kmoment.Tracker])
+    assert_type(await account.trackers.rights(), list[kmoment.TrackRight])
+    assert_type(await account.ad_groups.list(1), list[kmoment.AdGroup])
+    assert_type(await account.ad_groups.get(1), kmoment.AdGroup)
+    assert_type(await account.channel_profiles(), list[kmoment.ChannelProfile])
+    assert_type(await account.customer_data(), list[kmoment.CustomerData])
 
 
 def sync_api(client: kmoment.Client) -> None:
@@ -69,6 +90,27 @@ def sync_api(client: kmoment.Client) -> None:
     assert_type(targeting.talk_channels(), list[kmoment.ChannelProfile])
     assert_type(targeting.sync_profiles(), list[kmoment.SyncProfile])
     assert_type(targeting.friend_groups("_x"), list[kmoment.TalkChannelGroupFile])
+    assert_type(account.audiences.find("x"), kmoment.AudienceSummary)
+    assert_type(account.audiences.edit(1, name="x"), kmoment.Audience)
+    assert_type(account.audiences.wait(1, 2), list[kmoment.AudienceSummary])
+    outcomes = account.audiences.wait_each(1)
+    assert_type(outcomes, kmoment.Outcomes[int, kmoment.AudienceSummary])
+    deleting = account.audiences.plan_delete([1])
+    assert_type(deleting, kmoment.DeletePlan)
+    assert_type(deleting.apply(unlink=True), kmoment.BulkDeleteResult)
+    linking = account.audiences.plan_link(1, 2, like=3)
+    assert_type(linking, kmoment.LinkPlan)
+    assert_type(linking.apply(), kmoment.LinkResult)
+    assert_type(client.accounts.list(config="ON"), list[kmoment.AdAccount])
+    assert_type(client.accounts.pages(), kmoment.AdAccountPage)
+    assert_type(client.accounts.get(1), kmoment.AdAccount)
+    assert_type(client.accounts.balance(1), kmoment.AdAccountBalance)
+    assert_type(account.trackers.list(), list[kmoment.Tracker])
+    assert_type(account.trackers.rights(), list[kmoment.TrackRight])
+    assert_type(account.ad_groups.list(1), list[kmoment.AdGroup])
+    assert_type(account.ad_groups.get(1), kmoment.AdGroup)
+    assert_type(account.channel_profiles(), list[kmoment.ChannelProfile])
+    assert_type(account.customer_data(), list[kmoment.CustomerData])
 
 
 async def count(account: kmoment.AsyncAccount) -> int:
@@ -123,6 +165,12 @@ def models(audience: kmoment.Audience, cohort: kmoment.CohortAvailable) -> None:
     assert_type(kmoment.AudienceDraft("x", "DISPLAY").violations(), tuple[kmoment.Violation, ...])
     kmoment.AudienceDraft.message("x", talk_channel_group_targetings=[])
     kmoment.AudienceDraft.display("x", ages=("20", kmoment.Age.AGE_25), genders=["M"])
+
+
+def tables(audience: kmoment.Audience) -> None:
+    assert_type(kmoment.rows([audience]), list[dict[str, Any]])
+    assert_type(kmoment.write({1: [audience]}, "x.csv"), int)
+    assert_type(audience.to_row(), dict[str, Any])
 
 
 def errors(error: kmoment.APIError, consent: kmoment.ConsentRequiredError) -> None:
