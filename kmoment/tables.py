@@ -125,6 +125,9 @@ def _all_rows(items: Any, account: int | None, inputs: str) -> Iterator[Row]:
             yield _row(item, account, f"items[{index}]")
 
 
+_PLAIN: Final = (str, int, float, bool)
+
+
 def _of_outcome(outcome: Outcome[Any, Any], account: int | None, inputs: str) -> Iterator[Row]:
     head = {inputs: cell(outcome.input)}
     if not outcome.ok:
@@ -133,6 +136,7 @@ def _of_outcome(outcome: Outcome[Any, Any], account: int | None, inputs: str) ->
     value = outcome.value
     values = value if isinstance(value, list | tuple) and not hasattr(value, "_asdict") else [value]
     for index, item in enumerate(values):
+        item = {"value": item} if isinstance(item, _PLAIN) else item
         own = _row(item, account, f"items[{outcome.index}].value[{index}]")
         yield {**head, **own, **({inputs: head[inputs]} if own.get(inputs) is None else {})}
 

@@ -99,8 +99,10 @@ def test_rows_have_one_set_of_columns() -> None:
     by_account = kmoment.rows({1: [SUMMARY], "2": [SUMMARY, audience(ad_account_id=9)]})
     assert [row["ad_account_id"] for row in by_account] == [1, 2, 9]
     assert kmoment.rows([]) == []
-    deleted = kmoment.DeleteOutcome(1, kmoment.DeleteStatus.DELETED)
-    assert kmoment.rows([deleted]) == [{"audience_id": 1, "status": "deleted", "error": None}]
+    deleted = kmoment.Outcome(
+        index=0, input=1, status=kmoment.OutcomeStatus.OK, value=kmoment.DeleteStatus.DELETED
+    )
+    assert kmoment.rows([deleted], inputs="audience_id") == [{"audience_id": 1, "value": "deleted"}]
 
 
 def test_outcomes_become_rows() -> None:
