@@ -10,9 +10,9 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
-BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
+BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "models", "outcomes", "resources"]
-PUBLIC_MODULES += ["sandbox", "sync", "testing", "tree"]
+PUBLIC_MODULES += ["places", "sandbox", "sync", "testing"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -18,7 +18,7 @@ Modules, each with its rules in its help
     kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
-    kmoment.tree            all places of Korea as one LocationTree
+    kmoment.places          all places of Korea as one LocationTree; reading names as people write
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.testing         scripted answers for the tests of your program
@@ -51,6 +51,7 @@ if _TYPE_CHECKING:
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
         KmomentError as KmomentError,
+        LocationNotFoundError as LocationNotFoundError,
         MaintenanceError as MaintenanceError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
@@ -122,15 +123,15 @@ if _TYPE_CHECKING:
         OutcomeStatus as OutcomeStatus,
         Progress as Progress,
     )
+    from .places import (
+        LocationFields as LocationFields,
+        LocationTree as LocationTree,
+        TreeChanges as TreeChanges,
+    )
     from .sync.batch import Batch as Batch
     from .sync.client import (
         Account as Account,
         Client as Client,
-    )
-    from .tree import (
-        LocationFields as LocationFields,
-        LocationTree as LocationTree,
-        TreeChanges as TreeChanges,
     )
 
 # No `__all__`: with it, help(kmoment) prints every class, which is 15,000 lines.
@@ -141,7 +142,7 @@ _NAMES = {
         APIConnectionError APIError AddressNotAllowedError AmbiguousLocationError
         AttemptRecord AuthenticationError BadRequestError ClientClosedError
         ConsentRequiredError DeadlineExceededError DecodeError InvalidArgumentError
-        InvalidDraftError KmomentError MaintenanceError NotFoundError
+        InvalidDraftError KmomentError LocationNotFoundError MaintenanceError NotFoundError
         OutcomeUnknownError PartialListError PermissionDeniedError Problem ProtocolError
         QuotaExceededError RateLimitedError RouteNotFoundError ServerError UsageError
         Violation WrongLoopError
@@ -159,12 +160,22 @@ _NAMES = {
         TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
+    "places": "LocationFields LocationTree TreeChanges",
     "sync.batch": "Batch",
     "sync.client": "Account Client",
-    "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = ("batch", "errors", "hooks", "models", "outcomes", "sandbox", "sync", "testing", "tree")
+_MODULES = (
+    "batch",
+    "errors",
+    "hooks",
+    "models",
+    "outcomes",
+    "places",
+    "sandbox",
+    "sync",
+    "testing",
+)
 
 
 def __getattr__(name: str) -> _Any:

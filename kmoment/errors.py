@@ -8,7 +8,7 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     ├── UsageError                 the call cannot be made as asked; nothing was sent
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
-    │   │   └── AmbiguousLocationError
+    │   │   └── AmbiguousLocationError, LocationNotFoundError
     │   └── ClientClosedError, WrongLoopError
     └── APIError                   a call failed
         ├── BadRequestError, NotFoundError, RouteNotFoundError   refused; no such thing, or route
@@ -55,9 +55,9 @@ __all__ = [
     "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousLocationError",
     "AttemptRecord", "AuthenticationError", "BadRequestError", "ClientClosedError",
     "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
-    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "MaintenanceError",
-    "NotFoundError", "OutcomeUnknownError", "PartialListError", "PermissionDeniedError",
-    "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
+    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "LocationNotFoundError",
+    "MaintenanceError", "NotFoundError", "OutcomeUnknownError", "PartialListError",
+    "PermissionDeniedError", "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
     "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WrongLoopError",
 ]
 # fmt: on
@@ -107,19 +107,56 @@ class InvalidDraftError(InvalidArgumentError):
 
 
 class AmbiguousLocationError(InvalidArgumentError):
-    """Several places have this name. Choose one, or add the name of what it lies in."""
+    """Several places have this name. Choose one, or write it as :attr:`writings` says."""
 
     candidates: tuple[Any, ...]
     """The places that have the name."""
+    writings: tuple[str, ...]
+    """For each candidate, in order: what names it and nothing else."""
 
-    def __init__(self, name: str, candidates: Sequence[Any], full_names: Sequence[str]) -> None:
-        some = ", ".join(full_names[:5]) + ", …" * (len(full_names) > 5)
-        super().__init__("name", f"must name one place; {name!r} names {len(candidates)}: {some}")
+    def __init__(self, name: str, candidates: Sequence[Any], writings: Sequence[str]) -> None:
+        found = f"{name!r} names {len(candidates)}: {_some(writings)}"
+        super().__init__("name", f"must name one place; {found}")
         self.candidates = tuple(candidates)
-        self._made_of = (name, self.candidates, tuple(full_names))
+        self.writings = tuple(writings)
+        self._made_of = (name, self.candidates, self.writings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
+
+
+class LocationNotFoundError(InvalidArgumentError):
+    """No place has this name."""
+
+    near: tuple[Any, ...]
+    """Places whose names are written nearly like it, the nearest first."""
+    successors: tuple[Any, ...]
+    """What to name instead, where a place was merged, divided or moved."""
+    since: str | None
+    """The day on which it was, such as ``2014-07-01``."""
+
+    def __init__(
+        self,
+        name: str,
+        near: Sequence[Any] = (),
+        successors: Sequence[Any] = (),
+        since: str | None = None,
+    ) -> None:
+        changed = f"; changed {since}, see {_some(successors)}" if successors else ""
+        like = f"; near names: {_some(near)}" if near else ""
+        super().__init__("name", f"must be a place's code or name, not {name!r}{changed}{like}")
+        self.near = tuple(near)
+        self.successors = tuple(successors)
+        self.since = since
+        self._made_of = (name, self.near, self.successors, since)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+
+def _some(places: Sequence[Any]) -> str:
+    """The first five, by their full names."""
+    return ", ".join(map(str, places[:5])) + ", …" * (len(places) > 5)
 
 
 class ClientClosedError(UsageError, RuntimeError):

@@ -28,7 +28,7 @@ hooks outcomes
 _sender
 _engine
 _batch
-tree
+places
 batch
 resources
 client

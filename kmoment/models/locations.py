@@ -14,6 +14,14 @@ class Location(Model):
     description: str
     depth1_name: str
 
+    @property
+    def full_name(self) -> str:
+        """The name."""
+        return self.depth1_name
+
+    def __str__(self) -> str:
+        return self.full_name
+
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
 class Depth2Location(Model):
@@ -25,6 +33,14 @@ class Depth2Location(Model):
     """For people to read. Its form varies: do not parse it."""
     depth1_name: str
     depth2_name: str
+
+    @property
+    def full_name(self) -> str:
+        """The names of all that it lies in, and its own: ``서울특별시 강남구``."""
+        return f"{self.depth1_name} {self.depth2_name}"
+
+    def __str__(self) -> str:
+        return self.full_name
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
@@ -38,3 +54,11 @@ class Depth3Location(Model):
     depth1_name: str
     depth2_name: str
     depth3_name: str
+
+    @property
+    def full_name(self) -> str:
+        """The names of all that it lies in, and its own: ``서울특별시 강남구 논현1동``."""
+        return f"{self.depth1_name} {self.depth2_name} {self.depth3_name}"
+
+    def __str__(self) -> str:
+        return self.full_name

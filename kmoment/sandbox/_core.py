@@ -17,6 +17,7 @@ from ._faults import Fault, Faults
 from ._handlers import long
 from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
+from ._regions import LOOKUP, Lookup
 from ._reply import Ask, Reply
 from ._table import Endpoint, Layout
 from ._world import World
@@ -29,6 +30,8 @@ class Options:
     layout: Layout
     quirks: bool
     accounts: tuple[int, ...]
+    districts: Lookup = LOOKUP
+    neighbourhoods: Lookup = LOOKUP
 
     def __post_init__(self) -> None:
         if self.layout not in ("nested", "flat"):
@@ -53,7 +56,10 @@ class Core:
 
     def start_over(self) -> None:
         seed = self.options.seed
-        self.world: World = World(seed, self.options.accounts, quirks=self.options.quirks)
+        lookups = {2: self.options.districts, 3: self.options.neighbourhoods}
+        self.world: World = World(
+            seed, self.options.accounts, quirks=self.options.quirks, lookups=lookups
+        )
         self.faults: Faults = Faults(seed)
         self.quotas: Quotas = Quotas(self.options.quotas)
         self.log: Log = new_log()

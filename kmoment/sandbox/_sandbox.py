@@ -14,6 +14,7 @@ from ._app import application
 from ._control import Control
 from ._core import Core, Options
 from ._lenient import LenientRunner
+from ._regions import LOOKUP, Lookup
 from ._table import Layout
 
 # Seconds that stopping waits. An answer that is ready is still sent. One that hangs is cut off.
@@ -28,6 +29,7 @@ class Sandbox(Control):
     sandbox` runs it in a daemon thread. `layout` chooses between the two readings of the audience
     routes. With `quirks` it answers in the spelling of Kakao's samples (`desrciption`,
     `depth2locations`). With `quota=False` no quota applies, not even the platform's monthly one.
+    `districts` and `neighbourhoods` say what `keyword` means in the look-ups of places.
     """
 
     def __init__(
@@ -40,9 +42,12 @@ class Sandbox(Control):
         layout: Layout = "nested",
         quirks: bool = False,
         accounts: Iterable[int] = (1234,),
+        districts: Lookup = LOOKUP,
+        neighbourhoods: Lookup = LOOKUP,
     ) -> None:
         known = tuple(dict.fromkeys(accounts))
-        super().__init__(Core(Options(seed, quota, layout, quirks, known)))
+        options = Options(seed, quota, layout, quirks, known, districts, neighbourhoods)
+        super().__init__(Core(options))
         self._host = host
         self._port = port
         self._url: str | None = None

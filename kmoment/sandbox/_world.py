@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from . import _errors, _seed
 from ._audience import Audience, written_now
 from ._clock import Clock, aware
+from ._regions import Lookup
 from ._reply import Json
 from ._rules import is_object
 
@@ -77,8 +78,16 @@ class Account:
 
 
 class World:
-    def __init__(self, seed: int, account_ids: Iterable[int], *, quirks: bool) -> None:
+    def __init__(
+        self,
+        seed: int,
+        account_ids: Iterable[int],
+        *,
+        quirks: bool,
+        lookups: Mapping[int, Lookup],
+    ) -> None:
         self.seed = seed
+        self.lookups = lookups
         self.quirks = quirks
         self.clock: Clock = Clock()
         self.accounts: dict[int, Account] = {
