@@ -11,8 +11,8 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
-PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "resources"]
-PUBLIC_MODULES += ["sandbox", "sync", "tables", "testing", "tree"]
+PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "places"]
+PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

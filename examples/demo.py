@@ -16,7 +16,6 @@ from rich.table import Table
 import kmoment
 from kmoment.batch import progress_bar
 from kmoment.sandbox import Sandbox
-from kmoment.tree import full_name
 
 ACCOUNT = 1234
 AT_ONCE = 32
@@ -44,8 +43,8 @@ async def load(moment: kmoment.AsyncClient) -> kmoment.LocationTree:
     with progress_bar("districts") as bar:
         tree = await moment.locations.tree(concurrency=AT_ONCE, on_progress=bar)
     console.print(tree)
-    for name in ("고성군", "강원 고성군", "논현"):
-        found = (f"{full_name(place)} ({place.value})" for place in tree.find(name))
+    for name in ("고성군", "강원 고성군", "역삼동"):
+        found = (f"{place} ({place.value})" for place in tree.find(name))
         console.print(f"  {name}: {', '.join(found)}")
     return tree
 

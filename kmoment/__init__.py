@@ -22,7 +22,7 @@ Modules, each with its rules in its help
     kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
-    kmoment.tree            all places of Korea as one LocationTree
+    kmoment.places          all places of Korea as one LocationTree; reading names as people write
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
@@ -63,6 +63,7 @@ if _TYPE_CHECKING:
         InvalidDraftError as InvalidDraftError,
         KmomentError as KmomentError,
         LinkRefusedError as LinkRefusedError,
+        LocationNotFoundError as LocationNotFoundError,
         MaintenanceError as MaintenanceError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
@@ -150,6 +151,11 @@ if _TYPE_CHECKING:
         OutcomeStatus as OutcomeStatus,
         Progress as Progress,
     )
+    from .places import (
+        LocationFields as LocationFields,
+        LocationTree as LocationTree,
+        TreeChanges as TreeChanges,
+    )
     from .resources.plans import (
         AsyncDeletePlan as AsyncDeletePlan,
         AsyncLinkPlan as AsyncLinkPlan,
@@ -167,11 +173,6 @@ if _TYPE_CHECKING:
         rows as rows,
         write as write,
     )
-    from .tree import (
-        LocationFields as LocationFields,
-        LocationTree as LocationTree,
-        TreeChanges as TreeChanges,
-    )
 
 # No `__all__`: with it, help(kmoment) prints every class, which is 15,000 lines.
 _NAMES = {
@@ -183,7 +184,7 @@ _NAMES = {
         AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
         ConflictError ConsentRequiredError DeadlineExceededError DecodeError
         InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
-        MaintenanceError NotFoundError OutcomeUnknownError PartialListError
+        LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError PartialListError
         PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
         RouteNotFoundError ServerError UsageError Violation WriteMismatchError
         WrongLoopError
@@ -203,12 +204,12 @@ _NAMES = {
         TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
+    "places": "LocationFields LocationTree TreeChanges",
     "resources.plans": "AsyncDeletePlan AsyncLinkPlan",
     "sync.batch": "Batch",
     "sync.client": "Account Client",
     "sync.resources.plans": "DeletePlan LinkPlan",
     "tables": "rows write",
-    "tree": "LocationFields LocationTree TreeChanges",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = (
@@ -217,11 +218,11 @@ _MODULES = (
     "hooks",
     "models",
     "outcomes",
+    "places",
     "sandbox",
     "sync",
     "tables",
     "testing",
-    "tree",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from yarl import URL
 
 from ._secret import Secret
+from ._text import normalised
 from .errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -91,11 +92,23 @@ def encodable(value: str) -> bool:
     return True
 
 
+def string(argument: str, value: Any) -> str:
+    """Text, blank or not."""
+    if not isinstance(value, str):
+        refuse(argument, "text", value)
+    return value
+
+
 def text(argument: str, value: Any) -> str:
     """Text that is not blank, without the blanks around it."""
     if not isinstance(value, str) or not value.strip() or not encodable(value):
         refuse(argument, "text that is not empty", value)
     return value.strip()
+
+
+def keyword(argument: str, value: Any) -> str:
+    """A keyword as Kakao stores names: normalised (``_text``), and not blank."""
+    return text(argument, normalised(text(argument, value)))
 
 
 def term(argument: str, value: Any) -> int:

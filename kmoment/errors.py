@@ -8,7 +8,7 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     ├── UsageError                 the call cannot be made as asked; nothing was sent
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
-    │   │   └── AmbiguousLocationError
+    │   │   └── AmbiguousLocationError, LocationNotFoundError
     │   ├── AmbiguousAudienceError, AmbiguousPlaceError          `candidates`; `places`
     │   ├── AudienceInUseError     ad groups use it: `ad_groups`. Nothing was deleted
     │   ├── ConflictError          it has changed since it was read. Nothing was written
@@ -65,6 +65,7 @@ __all__ = [
     "AudienceNotUsableError", "AuthenticationError", "BadRequestError", "ClientClosedError",
     "ConflictError", "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
     "InvalidArgumentError", "InvalidDraftError", "KmomentError", "LinkRefusedError",
+    "LocationNotFoundError",
     "MaintenanceError", "NotFoundError", "OutcomeUnknownError", "PartialListError",
     "PermissionDeniedError", "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
     "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WriteMismatchError",
@@ -117,16 +118,19 @@ class InvalidDraftError(InvalidArgumentError):
 
 
 class AmbiguousLocationError(InvalidArgumentError):
-    """Several places have this name. Choose one, or add the name of what it lies in."""
+    """Several places have this name. Choose one, or write it as :attr:`writings` says."""
 
     candidates: tuple[Any, ...]
     """The places that have the name."""
+    writings: tuple[str, ...]
+    """For each candidate, in order: what names it and nothing else."""
 
-    def __init__(self, name: str, candidates: Sequence[Any], full_names: Sequence[str]) -> None:
-        some = ", ".join(full_names[:5]) + ", …" * (len(full_names) > 5)
-        super().__init__("name", f"must name one place; {name!r} names {len(candidates)}: {some}")
+    def __init__(self, name: str, candidates: Sequence[Any], writings: Sequence[str]) -> None:
+        found = f"{name!r} names {len(candidates)}: {_some(writings)}"
+        super().__init__("name", f"must name one place; {found}")
         self.candidates = tuple(candidates)
-        self._made_of = (name, self.candidates, tuple(full_names))
+        self.writings = tuple(writings)
+        self._made_of = (name, self.candidates, self.writings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
@@ -144,6 +148,32 @@ class AmbiguousAudienceError(InvalidArgumentError):
         super().__init__("name", rule)
         self.candidates = tuple(candidates)
         self._made_of = (name, self.candidates)
+
+
+class LocationNotFoundError(InvalidArgumentError):
+    """No place has this name."""
+
+    near: tuple[Any, ...]
+    """Places whose names are written nearly like it, the nearest first."""
+    successors: tuple[Any, ...]
+    """What to name instead, where a place was merged, divided or moved."""
+    since: str | None
+    """The day on which it was, such as ``2014-07-01``."""
+
+    def __init__(
+        self,
+        name: str,
+        near: Sequence[Any] = (),
+        successors: Sequence[Any] = (),
+        since: str | None = None,
+    ) -> None:
+        changed = f"; changed {since}, see {_some(successors)}" if successors else ""
+        like = f"; near names: {_some(near)}" if near else ""
+        super().__init__("name", f"must be a place's code or name, not {name!r}{changed}{like}")
+        self.near = tuple(near)
+        self.successors = tuple(successors)
+        self.since = since
+        self._made_of = (name, self.near, self.successors, since)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
@@ -207,6 +237,11 @@ class AudienceNotUsableError(KmomentError):
 
     def __str__(self) -> str:
         return f"audience {self.audience.id} is {self.audience_status}"
+
+
+def _some(places: Sequence[Any]) -> str:
+    """The first five, by their full names."""
+    return ", ".join(map(str, places[:5])) + ", …" * (len(places) > 5)
 
 
 class ClientClosedError(UsageError, RuntimeError):

@@ -29,7 +29,7 @@ hooks limits
 _sender
 _engine
 _batch
-tree
+places
 batch
 tables
 resources

@@ -100,7 +100,8 @@ def test_the_code_is_found() -> None:
         "kmoment.sync.client.Client",
         "kmoment.sync.resources.audiences.Audiences.create",
         "kmoment.testing",
-        "kmoment.tree",
+        "kmoment.places",
+        "kmoment.places.tree.LocationTree.resolve",
     } <= found
     assert len(SYNC) > 12
     assert len(ASYNC) > 18
@@ -141,7 +142,7 @@ async def test_async_docstrings(key: tuple[str, int], place: Sandbox) -> None:
     """Each example that awaits runs as it stands."""
     async with kmoment.AsyncClient() as moment:
         space = names(place, moment)
-        tree = await moment.locations.tree() if ".tree.LocationTree" in key[0] else None
+        tree = await moment.locations.tree() if ".places." in key[0] else None
         space |= {"tree": tree, "audience": await moment.account(1234).audiences.get(1)}
         exec(compile(wrapped(EXAMPLES[key]), str(key), "exec"), space)
         try:
@@ -155,7 +156,7 @@ def test_blocking_docstrings(key: tuple[str, int], place: Sandbox) -> None:
     """Each example that awaits nothing runs as it stands."""
     with kmoment.Client() as moment:
         space = names(place, moment)
-        space |= {"tree": moment.locations.tree() if ".tree.LocationTree" in key[0] else None}
+        space |= {"tree": moment.locations.tree() if ".places." in key[0] else None}
         space |= {"audience": moment.account(1234).audiences.get(1)}
         try:
             exec(compile(EXAMPLES[key], str(key), "exec"), space)

@@ -1,48 +1,25 @@
-"""The tree of places: it is complete, needs one call per node, and is searched without calls."""
+"""The tree of places: walking, selecting, comparing, and the file it is saved in."""
 
-import csv
-import gzip
 import json
 import os
 import pickle
-from collections.abc import Iterator
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from importlib.resources import files
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import kmoment
+from helpers.places import whole_tree
 from kmoment import LocationTree
-from kmoment.sandbox import Fault, Sandbox
-from kmoment.tree import full_name
-
-
-def listed() -> set[tuple[str, ...]]:
-    """The names of all places in the file of regions."""
-    packed = files("kmoment._data").joinpath("regions.csv.gz").read_bytes()
-    rows = [tuple(row) for row in csv.reader(gzip.decompress(packed).decode().splitlines()[1:])]
-    return {row[:depth] for row in rows for depth in (1, 2, 3)}
+from kmoment.places import Missing, korea
 
 
 @pytest.fixture(scope="module")
-def tree() -> Iterator[LocationTree]:
-    with Sandbox() as sandbox, kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
-        yield moment.locations.tree()
-
-
-def calls(sandbox: Sandbox) -> int:
-    return len(sandbox.requests())
-
-
-def test_the_tree_is_complete(tree: LocationTree) -> None:
-    """The tree has every province, district and neighbourhood of the file, each once."""
-    names = {full_name(place) for place in tree}
-    assert {" ".join(name) for name in listed()} <= names
-    assert len(listed()) == 17 + 252 + 3557
-    assert len({place.value for place in tree}) == len(tree) == len(list(tree))
+def tree() -> LocationTree:
+    return whole_tree()
 
 
 def test_a_code_on_two_levels_is_one_place() -> None:
@@ -52,50 +29,6 @@ def test_a_code_on_two_levels_is_one_place() -> None:
     tree = LocationTree(locations=[province], depth2_locations=[district], depth3_locations=[])
     assert list(tree) == [district]
     assert len(tree) == 1
-
-
-@pytest.mark.anyio
-async def test_at_most_one_call_per_node_and_none_the_second_time(tmp_path: Path) -> None:
-    """Loading makes one call, plus one per province and per district. The file saves them all."""
-    file = tmp_path / "places.json"
-    async with (
-        Sandbox() as sandbox,
-        kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment,
-    ):
-        first = await moment.locations.tree(file=file)
-        assert calls(sandbox) == 1 + len(first.locations) + len(first.depth2_locations)
-        second = await moment.locations.tree(file=file)
-        assert calls(sandbox) == 1 + 19 + 252
-        assert not first.compare(second)
-        assert second.date == first.date
-        await moment.locations.tree(file=file, max_age=timedelta(0))
-        assert calls(sandbox) == 2 * (1 + 19 + 252)
-
-
-def test_the_sync_client_keeps_the_tree_too(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The sync client loads the same tree, and reads it from the file the second time."""
-    file = tmp_path / "places.json"
-    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
-        first = moment.locations.tree(file=file)
-        before = calls(sandbox)
-        assert not first.compare(moment.locations.tree(file=file))
-        assert calls(sandbox) == before
-
-
-@pytest.mark.anyio
-async def test_a_failing_call_fails_the_tree(tmp_path: Path) -> None:
-    """If one call fails, the tree is neither returned nor written."""
-    file = tmp_path / "places.json"
-    async with Sandbox() as sandbox:
-        sandbox.add_fault(
-            Fault(
-                "locations.depth3", "status", nth=(200,), status=400, body={"code": -2, "msg": "x"}
-            )
-        )
-        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
-            with pytest.raises(kmoment.BadRequestError):
-                await moment.locations.tree(file=file)
-    assert not file.exists()
 
 
 def test_walking(tree: LocationTree) -> None:
@@ -112,29 +45,6 @@ def test_walking(tree: LocationTree) -> None:
         tree["X"]
 
 
-FOUND = {
-    "강남구 논현1동": ["서울특별시 강남구 논현1동"],
-    "서울특별시": ["서울특별시"],
-    "장안구": ["경기도 수원시 장안구"],
-    "강원 고성군": ["강원특별자치도 고성군"],
-    " 강원   고성군 ": ["강원특별자치도 고성군"],
-    "고성군": ["강원특별자치도 고성군", "경상남도 고성군"],
-    "서울 논현": ["서울특별시 강남구 논현1동", "서울특별시 강남구 논현2동"],
-    "없는곳": [],
-    "": [],
-    "구": [],
-}
-
-
-@pytest.mark.parametrize("name", FOUND)
-def test_finding(tree: LocationTree, name: str) -> None:
-    """Exact names are found first, then an exact last word, then names with all words."""
-    if name == "구":  # part of hundreds of names, but not a name itself
-        assert len(tree.find(name)) > 100
-    else:
-        assert [full_name(place) for place in tree.find(name)] == FOUND[name]
-
-
 @pytest.mark.parametrize(("name", "count"), [("고성군", 2), ("중구", 6), ("중앙동", 31)])
 def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int) -> None:
     """The error for a shared name has the number and all places, and can be pickled."""
@@ -145,18 +55,78 @@ def test_a_shared_name_is_told_as_such(tree: LocationTree, name: str, count: int
     assert (str(again), again.candidates) == (str(caught.value), caught.value.candidates)
 
 
+def test_the_tree_is_complete(tree: LocationTree) -> None:
+    """The tree has every official place, each once, and prints each by its full name."""
+    names = {str(place) for place in tree}
+    assert {place.full_name for place in korea().places} <= names
+    assert len({place.value for place in tree}) == len(tree) == len(list(tree))
+    assert tree.missing == ()
+    assert tree.is_whole
+
+
+def test_searching(tree: LocationTree) -> None:
+    """``search`` takes parts of names, in any number; nothing else does."""
+    assert {place.full_name for place in tree.search("서울 논현")} == {
+        "서울특별시 강남구 논현1동",
+        "서울특별시 강남구 논현2동",
+    }
+    assert len(tree.search("구")) > 100
+    assert tree.search(" ") == tree.find("") == tree.find("구") == ()
+    with pytest.raises(kmoment.InvalidArgumentError, match="text"):
+        tree.search(None)  # type: ignore[arg-type]
+
+
 def test_a_selection_is_a_drafts_fields(tree: LocationTree) -> None:
     """A selection of codes, names and rows gives the draft's fields, without violations."""
-    fields = tree.select("부산광역시", "I1000", "강남구 논현1동", tree["I1000"])
+    fields = tree.select("부산광역시", "I1000", "송파구 잠실본동", tree["I1000"])
     assert {name: len(rows) for name, rows in fields.items()} == {  # type: ignore[arg-type]
         "locations": 1,
         "depth2_locations": 1,
         "depth3_locations": 1,
     }
     assert kmoment.AudienceDraft.display("South", **fields).violations() == ()
-    assert tree.select() == {}
-    with pytest.raises(kmoment.InvalidArgumentError, match="없는곳"):
+    with pytest.raises(kmoment.LocationNotFoundError, match="없는곳"):
         tree.select("I", "없는곳")
+
+
+def test_a_replaced_selection_keeps_no_old_place(tree: LocationTree) -> None:
+    """All three levels are in a selection, so that a draft's places are all replaced."""
+    draft = kmoment.AudienceDraft.display("x", **tree.select("강남구"))
+    replaced = draft.replace(**tree.select("부산광역시"))
+    assert [place.full_name for place in replaced.locations or ()] == ["부산광역시"]
+    assert replaced.depth2_locations is None
+    none = draft.replace(**tree.select(nothing=True))
+    assert (none.locations, none.depth2_locations, none.depth3_locations) == (None, None, None)
+
+
+@pytest.mark.parametrize("wanted", [(), (" ",), ("",), (("", None),), ("서울 제외",), ("중구",)])
+def test_what_is_not_settled_is_refused(tree: LocationTree, wanted: tuple[Any, ...]) -> None:
+    """No name, a blank one, one that excludes, and a shared one are refused."""
+    with pytest.raises(kmoment.InvalidArgumentError):
+        tree.select(*wanted)
+
+
+@pytest.mark.parametrize("wanted", ["강남/서초", "전국 빼고 서울", " ", None])
+def test_one_takes_one(tree: LocationTree, wanted: Any) -> None:
+    """``one`` refuses a list, and says what reads one."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        tree.one(wanted)
+    assert ("select" in str(caught.value)) == (wanted == "강남/서초")
+
+
+def test_lists_and_columns_are_selected(tree: LocationTree) -> None:
+    """``select`` reads lists, columns, cities and groups."""
+    chosen = tree.select("부산 중구, 동구", ("전북", "전주시", None), "수도권 ")
+    assert [len(rows or ()) for rows in chosen.values()] == [3, 4, 0]  # type: ignore[arg-type]
+
+
+def test_a_place_in_a_chosen_place_is_a_warning(tree: LocationTree) -> None:
+    """A province together with a district in it warns, and names both."""
+    with pytest.warns(UserWarning, match="서울특별시 강남구 lies in 서울특별시"):
+        tree.select("서울", "강남구")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree.select("부산", "강남구")
 
 
 def test_saved_and_loaded_it_is_the_same(tree: LocationTree, tmp_path: Path) -> None:
@@ -201,7 +171,7 @@ def test_two_dates_are_compared(tree: LocationTree, tmp_path: Path) -> None:
     assert [place.value for place in changes.added] == ["Y"]
     assert [place.value for place in changes.removed] == [gone["value"]]
     ((old, new),) = changes.renamed
-    assert (full_name(old), full_name(new)) == ("강원특별자치도", "강원도")
+    assert (old.full_name, new.full_name) == ("강원특별자치도", "강원도")
     assert changes
 
 
@@ -212,16 +182,60 @@ def test_a_selection_of_something_else_is_refused(tree: LocationTree, wanted: An
         tree.select(wanted)
 
 
-def test_a_date_without_a_zone_is_seouls(tree: LocationTree, tmp_path: Path) -> None:
+def test_a_date_without_a_zone_is_seouls(tree: LocationTree) -> None:
     """A date without a zone is Seoul time, so that its age can be computed."""
     bare = LocationTree(
-        date=datetime(2024, 1, 1),
-        locations=tree.locations,
-        depth2_locations=(),
-        depth3_locations=(),
+        date=datetime(2024, 1, 1), locations=(), depth2_locations=(), depth3_locations=()
     )
-    bare.save(tmp_path / "places.json")
-    assert LocationTree.kept(tmp_path / "places.json", timedelta(days=1)) is None
+    assert bare.date.utcoffset() == tree.date.utcoffset()
+
+
+def test_what_is_missing_is_saved_and_compared(tree: LocationTree, tmp_path: Path) -> None:
+    """``missing`` is in the file, in the repr, and in a comparison."""
+    lacking = LocationTree(
+        locations=tree.locations,
+        depth2_locations=tree.depth2_locations,
+        depth3_locations=tree.depth3_locations,
+        missing=[Missing("서울특별시 강남구", "cut")],
+    )
+    lacking.save(tmp_path / "places.json")
+    again = LocationTree.load(tmp_path / "places.json")
+    assert again.missing == lacking.missing
+    assert "1 missing" in repr(again)
+    assert tree.compare(again).newly_missing == lacking.missing
+    assert again.compare(tree).no_longer_missing == lacking.missing
+    assert not lacking.compare(again)
+
+
+def test_an_old_file_is_read(tree: LocationTree, tmp_path: Path) -> None:
+    """A file of the version without ``missing`` is read."""
+    file = tmp_path / "places.json"
+    tree.save(file)
+    data = json.loads(file.read_text(encoding="utf-8"))
+    del data["missing"]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert LocationTree.load(file).missing == ()
+
+
+def test_a_poor_tree_is_not_written_over_a_whole_one(tree: LocationTree, tmp_path: Path) -> None:
+    """A tree that is not whole does not replace a file with one that is."""
+    file = tmp_path / "places.json"
+    tree.save(file)
+    poor = LocationTree(locations=tree.locations, depth2_locations=(), depth3_locations=())
+    with pytest.raises(kmoment.InvalidArgumentError, match="whole"):
+        poor.save(file)
+    assert LocationTree.load(file).is_whole
+
+
+def test_old_and_new_names_of_a_province_are_one() -> None:
+    """Kakao's samples have 강원특별자치도 and, in another row, 강원도: the tree joins them."""
+    province = kmoment.Location(value="A", description="", depth1_name="강원특별자치도")
+    district = kmoment.Depth2Location(
+        value="A7005", description="", depth1_name="강원도", depth2_name="삼척시"
+    )
+    tree = LocationTree(locations=[province], depth2_locations=[district], depth3_locations=[])
+    assert tree.parent(district) == province
+    assert tree.one("강원 삼척시") == tree.one("강원특별자치도 삼척시") == district
 
 
 def test_threads_may_save_at_once(tree: LocationTree, tmp_path: Path) -> None:

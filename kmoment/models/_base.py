@@ -99,6 +99,8 @@ class Model:
 
     def _in_set(self) -> str:
         """This value as one of a joined set."""
+        if (name := getattr(self, "full_name", None)) is not None:
+            return str(name)
         own = {name: it for name, it in self.to_dict().items() if it is not None}
         return json.dumps(own, ensure_ascii=False)
 

@@ -14,8 +14,13 @@ class Location(Model):
     description: str
     depth1_name: str
 
-    def _in_set(self) -> str:
+    @property
+    def full_name(self) -> str:
+        """The name."""
         return self.depth1_name
+
+    def __str__(self) -> str:
+        return self.full_name
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
@@ -29,8 +34,13 @@ class Depth2Location(Model):
     depth1_name: str
     depth2_name: str
 
-    def _in_set(self) -> str:
+    @property
+    def full_name(self) -> str:
+        """The names of all that it lies in, and its own: ``서울특별시 강남구``."""
         return f"{self.depth1_name} {self.depth2_name}"
+
+    def __str__(self) -> str:
+        return self.full_name
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
@@ -45,5 +55,10 @@ class Depth3Location(Model):
     depth2_name: str
     depth3_name: str
 
-    def _in_set(self) -> str:
+    @property
+    def full_name(self) -> str:
+        """The names of all that it lies in, and its own: ``서울특별시 강남구 논현1동``."""
         return f"{self.depth1_name} {self.depth2_name} {self.depth3_name}"
+
+    def __str__(self) -> str:
+        return self.full_name

@@ -17,6 +17,7 @@ fails if the client misreads those pages.
 
 from ._faults import Fault
 from ._quota import Quota
+from ._regions import Lookup
 from ._sandbox import Sandbox
 
-__all__ = ["Fault", "Quota", "Sandbox"]
+__all__ = ["Fault", "Lookup", "Quota", "Sandbox"]

@@ -18,6 +18,7 @@ from ._faults import Fault, Faults
 from ._handlers import long
 from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
+from ._regions import LOOKUP, Lookup
 from ._reply import Ask, Reply
 from ._table import Endpoint, Layout
 from ._world import World
@@ -31,6 +32,8 @@ class Options:
     quirks: bool
     accounts: tuple[int, ...]
     link_field: LinkField
+    districts: Lookup = LOOKUP
+    neighbourhoods: Lookup = LOOKUP
 
     def __post_init__(self) -> None:
         if self.layout not in ("nested", "flat"):
@@ -57,7 +60,11 @@ class Core:
         seed = self.options.seed
         options = self.options
         self.world: World = World(
-            seed, options.accounts, quirks=options.quirks, link_field=options.link_field
+            seed,
+            options.accounts,
+            quirks=options.quirks,
+            link_field=options.link_field,
+            lookups={2: options.districts, 3: options.neighbourhoods},
         )
         self.faults: Faults = Faults(seed)
         self.quotas: Quotas = Quotas(self.options.quotas)

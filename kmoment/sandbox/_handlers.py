@@ -158,12 +158,12 @@ def provinces(_: World, __: Ask) -> Reply:
     return _regions.depth1()
 
 
-def districts(_: World, ask: Ask) -> Reply:
-    return _places(ask, 2, _errors.DEPTH2_KEYWORD)
+def districts(world: World, ask: Ask) -> Reply:
+    return _places(world, ask, 2, _errors.DEPTH2_KEYWORD)
 
 
-def neighbourhoods(_: World, ask: Ask) -> Reply:
-    return _places(ask, 3, _errors.DEPTH3_KEYWORD)
+def neighbourhoods(world: World, ask: Ask) -> Reply:
+    return _places(world, ask, 3, _errors.DEPTH3_KEYWORD)
 
 
 def network_categories(_: World, __: Ask) -> Reply:
@@ -238,11 +238,11 @@ def _deleted(account: Account, audience_id: int) -> str | None:
     return None
 
 
-def _places(ask: Ask, depth: int, unnamed: tuple[int, str]) -> Reply:
+def _places(world: World, ask: Ask, depth: int, unnamed: tuple[int, str]) -> Reply:
     keyword = ask.query.get("keyword", "").strip()
     if not keyword:
         raise _errors.documented(unnamed)
-    return _regions.search(depth, keyword)
+    return _regions.search(depth, keyword, world.lookups[depth])
 
 
 def _category_tree(kind: str) -> list[dict[str, str]]:

@@ -9,15 +9,54 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import count
+from typing import Literal
 
 from ._reply import Json, Reply, json_reply
 
 Name = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What `keyword` means in a look-up of places. Kakao does not say; the default is a guess.
+
+    `text` is what it is compared with: the full name, the row's `description`, the name of the
+    `district` alone, or the `own` name. `match` says how. `cap` is the number of rows after which
+    an answer is cut. `gaps` are keywords that bring nothing.
+    """
+
+    text: Literal["full", "description", "district", "own"] = "full"
+    match: Literal["contains", "prefix", "exact"] = "contains"
+    cap: int | None = None
+    gaps: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.text not in _TEXTS or self.match not in _MATCHES:
+            raise ValueError(f"text and match must be of {[*_TEXTS]} and {[*_MATCHES]}")
+        if self.cap is not None and self.cap < 1:
+            raise ValueError(f"cap must be None or positive, not {self.cap}")
+
+    def matches(self, keyword: str, name: str, row: Json) -> bool:
+        return _MATCHES[self.match](_TEXTS[self.text](name, row), keyword)
+
+
+_TEXTS: dict[str, Callable[[str, Json], str]] = {
+    "full": lambda name, _: name,
+    "description": lambda _, row: str(row["description"]),
+    "district": lambda _, row: str(row["depth2Name"]),
+    "own": lambda _, row: str(row.get("depth3Name", row["depth2Name"])),
+}
+_MATCHES: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda text, keyword: keyword in text,
+    "prefix": str.startswith,
+    "exact": str.__eq__,
+}
+LOOKUP = Lookup()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +99,17 @@ def depth1() -> Reply:
 
 # Answers. The bound is ours: a keyword of one character can match over a thousand places.
 @lru_cache(maxsize=512)
-def search(depth: int, keyword: str) -> Reply:
-    """The look-up's answer: the places whose full name contains the keyword."""
-    return json_reply([row for name, row in _rows(depth) if keyword in name])
+def search(depth: int, keyword: str, lookup: Lookup = LOOKUP) -> Reply:
+    """The look-up's answer: the places that the keyword matches."""
+    return json_reply(found(depth, keyword, lookup))
+
+
+def found(depth: int, keyword: str, lookup: Lookup = LOOKUP) -> list[Json]:
+    """The rows that the keyword matches."""
+    if keyword in lookup.gaps:
+        return []
+    rows = [row for name, row in _rows(depth) if lookup.matches(keyword, name, row)]
+    return rows[: lookup.cap]
 
 
 def describe(value: str) -> Json | None:

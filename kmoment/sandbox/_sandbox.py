@@ -15,6 +15,7 @@ from ._app import application
 from ._control import Control
 from ._core import Core, Options
 from ._lenient import LenientRunner
+from ._regions import LOOKUP, Lookup
 from ._table import Layout
 
 # Seconds that stopping waits. An answer that is ready is still sent. One that hangs is cut off.
@@ -32,6 +33,7 @@ class Sandbox(Control):
     `link_field` says where an ad group names its audiences, which nobody has published:
     "targeting.a[number]" is a list of ids, "targeting.a[text]" one of ids as text, and
     "targeting.a[member]" one of objects with the id in a member.
+    `districts` and `neighbourhoods` say what `keyword` means in the look-ups of places.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Sandbox(Control):
         quirks: bool = False,
         accounts: Iterable[int] = (1234,),
         link_field: str = DEFAULT_FIELD,
+        districts: Lookup = LOOKUP,
+        neighbourhoods: Lookup = LOOKUP,
     ) -> None:
         known = tuple(dict.fromkeys(accounts))
-        super().__init__(
-            Core(Options(seed, quota, layout, quirks, known, LinkField.parse(link_field)))
-        )
+        field = LinkField.parse(link_field)
+        options = Options(seed, quota, layout, quirks, known, field, districts, neighbourhoods)
+        super().__init__(Core(options))
         self._host = host
         self._port = port
         self._url: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from . import _errors, _seed
 from ._ad_groups import SERVER_OWNED, LinkField, settings
 from ._audience import Audience, written_now
 from ._clock import Clock, aware, printed
+from ._regions import Lookup
 from ._reply import Json
 from ._rules import is_object
 
@@ -130,9 +131,16 @@ class Account:
 
 class World:
     def __init__(
-        self, seed: int, account_ids: Iterable[int], *, quirks: bool, link_field: LinkField
+        self,
+        seed: int,
+        account_ids: Iterable[int],
+        *,
+        quirks: bool,
+        link_field: LinkField,
+        lookups: Mapping[int, Lookup],
     ) -> None:
         self.seed = seed
+        self.lookups = lookups
         self.quirks = quirks
         self.clock: Clock = Clock()
         self.accounts: dict[int, Account] = {

@@ -10,8 +10,11 @@ from ..._protocol.call import Call
 from ..._protocol.endpoints import DEPTH1, DEPTH2, DEPTH3
 from .._sender import Sender
 from ..batch import Batch, OnProgress, checked_progress
+from ...errors import APIError
 from ...models import Depth2Location, Depth3Location, Location
-from ...tree import LocationTree, full_name
+from ...places._crawl import Ask, Crawl, Rows
+from ...places._kept import kept_tree
+from ...places.tree import LocationTree
 
 
 class Locations:
@@ -51,7 +54,7 @@ class Locations:
             Call(
                 endpoint=DEPTH2,
                 returns=list[Depth2Location],
-                query={"keyword": _validate.text("keyword", keyword)},
+                query={"keyword": _validate.keyword("keyword", keyword)},
             )
         )
 
@@ -74,7 +77,7 @@ class Locations:
             Call(
                 endpoint=DEPTH3,
                 returns=list[Depth3Location],
-                query={"keyword": _validate.text("keyword", keyword)},
+                query={"keyword": _validate.keyword("keyword", keyword)},
             )
         )
 
@@ -136,41 +139,58 @@ class Locations:
         file: str | os.PathLike[str] | None = None,
         max_age: timedelta = timedelta(days=30),
         concurrency: int = 16,
+        quick: bool = False,
         on_progress: OnProgress | None = None,
     ) -> LocationTree:
         """Get every place there is: provinces, their districts, their neighbourhoods.
 
             tree = moment.locations.tree()
-            print(tree, tree.find("고성군"))
+            print(tree, tree.missing)
+            nonhyeon = tree.select("강남구 논현1동", "강남구 논현2동")
+            draft = kmoment.AudienceDraft.display("20s in Nonhyeon", **nonhyeon)
 
-        One call, one for each province, and one for each district, about 270 in all. That the
-        neighbourhood look-up finds a district's by the district's name is inferred from the
-        samples on Kakao's page, not documented: look at the tree's repr.
+        Kakao does not document what a look-up compares its keyword with, nor whether it cuts long
+        answers. So everything is asked for in two ways, and the answers are compared: about 280
+        calls, at most 1.15 times as many as there are provinces and districts. What is not proven
+        to be whole, by the answers or by the official list of names, is in ``tree.missing``.
 
-        :param file: Where the tree is kept: read from there if it is not older than *max_age*,
-            else asked for and written there.
+        :param file: Where the tree is kept: used if it is not older than *max_age*, else asked for
+            and written. Only a whole tree is written. If Kakao fails, an old one is used. A damaged
+            file is moved aside (``.damaged``).
         :param concurrency: How many calls at once.
-        :param on_progress: Called with a ``Progress`` for each district looked up.
+        :param quick: Make 26 calls only. Nothing proves then that the neighbourhoods are all there,
+            which ``tree.missing`` says, and the tree is not written.
+        :param on_progress: Called with a ``Progress`` for each call of the longest step.
         :raises InvalidArgumentError: An argument breaks its rule; *file* holds something else.
-        :raises OSError: *file* cannot be read or written.
-        :raises APIError: A call failed for good; nothing is written. It may be repeated.
+        :raises OSError: *file* cannot be read or written. Before the first call, if possible.
+        :raises APIError: A call failed for good, and *file* has no tree. It may be repeated.
+        :warns UserWarning: Something is missing; an old tree is used; a file was moved aside.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/targeting
         """
         checked_progress(on_progress)
-        if kept := LocationTree.kept(file, max_age):
-            return kept
-        depth1 = self.depth1()
-        depth2: list[Depth2Location] = []
-        for found2 in self.depth2_each(map(full_name, depth1), concurrency=concurrency):
-            depth2 += found2.result()
-        names = list(dict.fromkeys(map(full_name, depth2)))
-        depth3: list[Depth3Location] = []
-        for found3 in self.depth3_each(
-            names, concurrency=concurrency, on_progress=on_progress
-        ):
-            depth3 += found3.result()
-        tree = LocationTree(locations=depth1, depth2_locations=depth2, depth3_locations=depth3)
-        if file is not None:
-            tree.save(file)
-        return tree
+        kept = kept_tree(file, max_age)
+        if kept.fresh:
+            return kept.fresh
+        try:
+            crawl = Crawl(self.depth1(), quick=quick)
+            while ask := crawl.ask:
+                listener = on_progress if ask.main else None
+                crawl.answer(self._answers(ask, concurrency, listener))
+        except APIError as error:
+            return kept.instead_of(error)
+        return kept.renewed(crawl.tree, quick=quick)
+
+    def _answers(
+        self, ask: Ask, concurrency: int, on_progress: OnProgress | None
+    ) -> dict[str, Rows]:
+        answers: dict[str, Rows] = {}
+        if ask.depth == 2:
+            for found2 in self.depth2_each(ask.keywords, concurrency=concurrency):
+                answers[found2.input] = found2.result()
+        else:
+            for found3 in self.depth3_each(
+                ask.keywords, concurrency=concurrency, on_progress=on_progress
+            ):
+                answers[found3.input] = found3.result()
+        return answers

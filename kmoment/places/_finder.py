@@ -1,0 +1,167 @@
+"""Finds places by name, whether or not they have codes."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from .. import _validate
+from .._text import normalised
+from ..errors import AmbiguousLocationError, InvalidArgumentError, LocationNotFoundError
+from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_place
+from ._matching import Index, Match, Named
+from ._names import key
+from ._near import NearNames
+from .resolution import Resolution, Resolved, ResolveStatus
+
+P = TypeVar("P", bound=Named)
+
+Columns = tuple[str | None, ...]
+"""A row of separate columns, outermost first: 시도, 시군구, 동."""
+
+
+class Finder(Generic[P]):
+    """Answers what names mean. The index is built at the first question."""
+
+    def __init__(self, places: Iterable[P]) -> None:
+        self.places: tuple[P, ...] = tuple(places)
+        codes = (getattr(place, "value", None) for place in self.places)
+        self._codes = {code: i for i, code in enumerate(codes) if code}
+
+    @cached_property
+    def index(self) -> Index:
+        """All names of the places."""
+        return Index(self.places)
+
+    @cached_property
+    def _near(self) -> NearNames:
+        return NearNames(self.index.entries)
+
+    @cached_property
+    def _letters(self) -> tuple[str, ...]:
+        return tuple(key(place.full_name) for place in self.places)
+
+    def find(self, name: str) -> tuple[P, ...]:
+        """The places that *name* means: none, one, or several."""
+        return self._of(read_place(self.index, _validate.string("name", name)).places)
+
+    def search(self, text: str) -> tuple[P, ...]:
+        """The places whose full names contain each word of *text*."""
+        words = [key(word) for word in normalised(_validate.string("text", text)).split()]
+        pairs = zip(self.places, self._letters, strict=True)
+        return tuple(place for place, own in pairs if words and all(word in own for word in words))
+
+    def one(self, name: str) -> P:
+        """The one place that *name*, a name or a code, means."""
+        if name in self._codes:
+            return self.places[self._codes[name]]
+        _refuse_excluding(_validate.string("name", name))
+        found = self.find(name)
+        if not found and is_list(self.index, name):
+            rule = f"must be one place; {name!r} is a list, which select and resolve read"
+            raise InvalidArgumentError("name", rule)
+        if len(found) == 1:
+            return found[0]
+        raise self._error(name, found)
+
+    def resolve(self, lines: Iterable[str | Columns] | str) -> Resolution[P]:
+        """An outcome for each name in *lines*."""
+        cells: Iterable[str | Columns] = lines
+        if isinstance(lines, str):
+            cells = (line for line in lines.splitlines() if line.strip())
+        found = (one for at, cell in enumerate(cells) for one in self.resolved(at, cell))
+        return Resolution(found)
+
+    def resolved(self, line: int, cell: str | Columns) -> Iterator[Resolved[P]]:
+        """The outcome of each name in one cell."""
+        columns = _columns(cell)
+        text = " ".join(columns)
+        refused = _refusal(text)
+        if refused:
+            yield Resolved(line, text, text, ResolveStatus.REFUSED, message=refused)
+            return
+        for reading in self._read(text, columns if isinstance(cell, tuple) else ()):
+            yield self._outcome(line, text, reading)
+
+    def _read(self, text: str, columns: tuple[str, ...]) -> Iterable[Reading]:
+        if (code := text.strip()) in self._codes:
+            return [Reading(code, Match((self._codes[code],)))]
+        return read_columns(self.index, columns) if columns else read_cell(self.index, text)
+
+    def taken(self, cell: str | Columns) -> tuple[P, ...]:
+        """The places of one cell: several only if the cell is a list, or if they are together.
+
+        :raises InvalidArgumentError: A name is ambiguous, unknown, blank, or excludes places.
+        """
+        _refuse_excluding(" ".join(_columns(cell)))
+        outcomes = list(self.resolved(0, cell))
+        for outcome in outcomes:
+            if outcome.status != ResolveStatus.FOUND:
+                ambiguous = outcome.status == ResolveStatus.AMBIGUOUS
+                raise self._error(outcome.name, outcome.candidates if ambiguous else ())
+        return tuple(place for outcome in outcomes for place in outcome.places)
+
+    def _outcome(self, line: int, cell: str, reading: Reading) -> Resolved[P]:
+        name, match = reading
+        places = self._of(match.places)
+        if len(places) == 1 or match.together:
+            return Resolved(line, cell, name, ResolveStatus.FOUND, places)
+        error = self._error(name, places)
+        if isinstance(error, AmbiguousLocationError):
+            status, candidates = ResolveStatus.AMBIGUOUS, places
+        else:
+            status, candidates = ResolveStatus.NOT_FOUND, (*error.successors, *error.near)
+        return Resolved(line, cell, name, status, (), candidates, _told(error))
+
+    def _error(
+        self, name: str, found: tuple[P, ...]
+    ) -> AmbiguousLocationError | LocationNotFoundError:
+        if found:
+            return AmbiguousLocationError(name, found, [self._writing(place) for place in found])
+        instead = self.index.instead(normalised(name))
+        successors = self._of(i for one in instead for i in one.places)
+        near = () if successors else self._of(self._near.near(normalised(name)))
+        since = instead[0].change.since if instead else None
+        return LocationNotFoundError(name, near, successors, since)
+
+    def _writing(self, place: P) -> str:
+        """What names *place* and nothing else: its full name, unless another has it too."""
+        alone = self.find(place.full_name) == (place,)
+        return place.full_name if alone else str(getattr(place, "value", place.full_name))
+
+    def _of(self, indices: Iterable[int]) -> tuple[P, ...]:
+        return tuple(self.places[i] for i in dict.fromkeys(indices))
+
+
+def _columns(cell: str | Columns) -> tuple[str, ...]:
+    """The columns that are not empty. An empty one of a table may be None or NaN."""
+    given = (cell,) if isinstance(cell, str) else cell
+    if not isinstance(given, tuple):
+        _validate.refuse("lines", "text, or tuples of text", cell)
+    kept = [one for one in given if one is not None and one == one]
+    return tuple(_validate.string("lines", one) for one in kept)
+
+
+def _refusal(text: str) -> str:
+    """Why *text* is not read at all."""
+    if not normalised(text):
+        return "it is blank"
+    word = excludes(text)
+    return f"it excludes places ({word}): name those that you want" if word else ""
+
+
+def _refuse_excluding(text: str) -> None:
+    if why := _refusal(text):
+        raise InvalidArgumentError("name", f"must name places; of {text!r}: {why}")
+
+
+def _told(error: AmbiguousLocationError | LocationNotFoundError) -> str:
+    """The error in a table's cell."""
+    if isinstance(error, AmbiguousLocationError):
+        return _some("write one of:", error.writings)
+    if error.successors:
+        return _some(f"changed {error.since}, see:", error.successors)
+    return _some("near names:", error.near) if error.near else "no such place"
+
+
+def _some(label: str, places: tuple[object, ...]) -> str:
+    return f"{label} {', '.join(map(str, places[:5]))}" + ", …" * (len(places) > 5)
