@@ -126,9 +126,10 @@ class WorkerPool:
 
     async def _in_time(self, given: Any) -> Any:
         """The job, stopped by the batch's deadline."""
+        limit = asyncio.timeout_at(self._until)
         try:
             if not self._is_late():
-                async with asyncio.timeout_at(self._until) as limit:
+                async with limit:
                     return await self._unbounded(given)
         except TimeoutError:
             if not limit.expired():

@@ -168,6 +168,11 @@ class RateLimiter:
             return inf
         return max(0.0, self._due - now, self._not_before - now)
 
+    @property
+    def was_accepted(self) -> bool:
+        """Whether a call was accepted since the last drought."""
+        return self._cycle.accepted > 0
+
     def is_present(self, sent: Sent) -> bool:
         """Whether *sent* was sent at the present rate."""
         return sent.epoch == self._epoch
