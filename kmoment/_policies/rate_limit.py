@@ -61,6 +61,7 @@ _LARGE: Final = 64
 _UP: Final = 1.5
 _UP_CHARGED: Final = 1.12
 """The largest step of a bracket. Smaller where each rejection costs a Retry-After."""
+_MOST_UP_CHARGED: Final = 2.0
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
@@ -301,12 +302,16 @@ class RateLimiter:
         self._set(Mode.HOLD, self.rate, now)
 
     def _bracket(self, now: float) -> None:
-        close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
+        close, step = (_CLOSE_CHARGED, self._charged_step()) if self._retry_after else (_CLOSE, _UP)
         self._high = min(self._high, self._ceiling)
         if self._high <= self._low * close:
             self._set(Mode.HOLD, self._low, now)
         else:
             self._set(Mode.BRACKET, min(self._low * step, sqrt(self._low * self._high)), now)
+
+    def _charged_step(self) -> float:
+        """Small where a rejection costs a Retry-After, unless the bounds are far apart."""
+        return max(_UP_CHARGED, min(_MOST_UP_CHARGED, (self._high / self._low) ** 0.25))
 
     def _maybe_climb(self, now: float) -> None:
         calls = max(_HOLD_CALLS, 2 * self._size)
