@@ -113,7 +113,6 @@ class Dispatcher:
         with context.queued("create", "waiting for another create of the same name"):
             await lock.acquire()
         try:
-            context.attempt.phase = "listing what is there already"
             listed = await state.listings.get(
                 call.account,
                 state.clock,
@@ -129,6 +128,7 @@ class Dispatcher:
 
     async def _list(self, context: CallContext[Any]) -> Listed:
         """What is there before a create."""
+        context.attempt.phase = "listing what is there already"
         listing = context.child(list_call(context.call.account))
         ids = await ids_listed(self._run(listing))
         return Listed(ids, listing.server_time, self.state.clock())
