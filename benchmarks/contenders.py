@@ -133,26 +133,30 @@ class Told(_ByHand):
 
 
 class _Aimd:
-    """Additive increase, multiplicative decrease: what the class below does for one account."""
+    """Additive increase, multiplicative decrease, for the calls of one account."""
 
-    START, STEP, DOWN = 10.0, 0.1, 0.7
-    """Calls per second; what each accepted call adds; what a rejection leaves."""
+    START, STEP, DOWN, LEAST = 10.0, 0.1, 0.7, 0.2
+    """Calls per second; what each accepted call adds; what a rejection leaves; calls per second."""
 
     def __init__(self) -> None:
-        self.rate, self.due, self.changed = self.START, 0.0, 0.0
+        self._rate, self._due, self._changed = self.START, 0.0, 0.0
+        self._lock = asyncio.Lock()
+        self._clock = asyncio.get_running_loop().time
 
-    def turn(self, now: float) -> float:
-        at = max(now, self.due)
-        self.due = at + 1 / self.rate
-        return at
+    async def turn(self) -> float:
+        """Wait for a turn. When it came."""
+        async with self._lock:
+            await asyncio.sleep(max(0.0, self._due - self._clock()))
+            now = self._clock()
+            self._due = now + 1 / self._rate
+            return now
 
     def accepted(self) -> None:
-        self.rate += self.STEP / max(1.0, self.rate / self.START)
+        self._rate += self.STEP
 
-    def rejected(self, now: float, sent: float) -> None:
-        if sent >= self.changed:  # older calls tell nothing of the present rate
-            self.rate, self.changed = max(0.2, self.rate * self.DOWN), now
-            self.due = max(self.due, now + 1 / self.rate)
+    def rejected(self, sent: float) -> None:
+        if sent >= self._changed:  # older calls tell nothing of the present rate
+            self._rate, self._changed = max(self.LEAST, self._rate * self.DOWN), self._clock()
 
 
 class Aimd(_ByHand):
@@ -160,19 +164,16 @@ class Aimd(_ByHand):
 
     def __init__(self, url: str, setting: Setting, workers: int) -> None:
         super().__init__(url, setting, workers)
-        self._loop = asyncio.get_running_loop()
         self._limiters: dict[int, _Aimd] = defaultdict(_Aimd)
 
     async def call(self, account: int) -> object:
         limiter = self._limiters[account]
         while True:
-            now = self._loop.time()
-            sent = limiter.turn(now)
-            await asyncio.sleep(sent - now)
+            sent = await limiter.turn()
             if await self._accepted(account):
                 limiter.accepted()
                 return None
-            limiter.rejected(self._loop.time(), sent)
+            limiter.rejected(sent)
 
 
 # -- botocore ---------------------------------------------------------------------------

@@ -189,8 +189,11 @@ def allowed(row: Row, begin: float, end: float) -> float:
 
 def burst(row: Row) -> float:
     """What a bucket allows in addition, at first."""
-    least = row.setting.rate < row.workers / (row.setting.latency + OWN_SECONDS)
-    return row.setting.calls * row.setting.accounts * (row.setting.kind == "bucket") * least
+    if row.setting.kind != "bucket":
+        return 0.0
+    is_met = row.setting.rate < row.workers / (row.setting.latency + OWN_SECONDS)
+    limits = 1 if row.setting.shared else row.setting.accounts
+    return row.setting.calls * limits * is_met
 
 
 def run(row: Row, contender: str) -> Result:
@@ -323,7 +326,8 @@ def main() -> None:
             with options.save.open("a") as file:
                 file.write(json.dumps(attrs.asdict(result)) + "\n")
     table(chosen, results, options.contenders)
-    summary(chosen, results)
+    if KMOMENT in options.contenders:
+        summary(chosen, results)
 
 
 if __name__ == "__main__":

@@ -265,11 +265,12 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(options: argparse.Namespace) -> list[tuple[str, Kind, float]]:
-    found = []
+    found: list[tuple[str, Kind, float]] = []
     for job in options.jobs:
         lengths = options.seconds or (LOOP_SECONDS if job == "loop" else SECONDS)
         found += [(job, kind, seconds) for kind in options.kinds for seconds in lengths]
-    return found * options.runs
+    runs: int = options.runs
+    return found * runs
 
 
 def main() -> None:
