@@ -184,7 +184,8 @@ def allowed(row: Row, begin: float, end: float) -> float:
     limits = 1 if setting.shared else setting.accounts
     most = row.workers / (setting.latency + OWN_SECONDS)
     moments = [begin + step * (n + 0.5) for n in range(round((end - begin) / step))]
-    return sum(min(most, setting.rate * limits * setting.factor(at)) * step for at in moments)
+    found = sum(min(most, setting.rate * limits * setting.factor(at)) * step for at in moments)
+    return round(found, 6)
 
 
 def burst(row: Row) -> float:
