@@ -1,6 +1,7 @@
 """Tasks: ``nox -s demo``, ``nox -s tests``, and what CI runs besides. ``nox -l`` lists them."""
 
 import subprocess
+from itertools import takewhile
 from pathlib import Path
 
 import nox
@@ -136,10 +137,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks, or those named: ``nox -s bench -- sync``."""
+    """The benchmarks, or those named: ``nox -s bench -- sync``, with options after the names."""
     session.install(".", *_group("bench"))
-    for name in session.posargs or BENCHMARKS:
-        session.run("python", f"benchmarks/{name}.py")
+    given = list(session.posargs)
+    names = list(takewhile(lambda name: not name.startswith("-"), given))
+    for name in names or BENCHMARKS:
+        session.run("python", f"benchmarks/{name}.py", *given[len(names) :])
 
 
 @nox.session

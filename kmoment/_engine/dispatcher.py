@@ -130,7 +130,9 @@ class Dispatcher:
         with context.queued("create", "waiting for another create of the same name"):
             await lock.acquire()
         try:
-            waiting = partial(context.queued, "create", "waiting for a list of what is there already")
+            waiting = partial(
+                context.queued, "create", "waiting for a list of what is there already"
+            )
             make = partial(self._list, context)
             listed = await state.listings.get(call.account, state.clock, make, waiting)
             # Others than those that are listed may be there too: a list may be old.

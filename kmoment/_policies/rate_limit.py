@@ -311,7 +311,8 @@ class RateLimiter:
 
     def _charged_step(self) -> float:
         """Small where a rejection costs a Retry-After, unless the bounds are far apart."""
-        return max(_UP_CHARGED, min(_MOST_UP_CHARGED, (self._high / self._low) ** 0.25))
+        apart: float = (self._high / self._low) ** 0.25
+        return max(_UP_CHARGED, min(_MOST_UP_CHARGED, apart))
 
     def _maybe_climb(self, now: float) -> None:
         calls = max(_HOLD_CALLS, 2 * self._size)
