@@ -149,6 +149,9 @@ class AmbiguousAudienceError(InvalidArgumentError):
         self.candidates = tuple(candidates)
         self._made_of = (name, self.candidates)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
 
 class LocationNotFoundError(InvalidArgumentError):
     """No place has this name."""
