@@ -38,6 +38,16 @@ def test_every_page_is_followed(count: int, size: int, counted: bool) -> None:
         assert [row.id for row in moment.accounts.list(size=size)] == list(ids)
 
 
+def test_a_count_without_pages() -> None:
+    """A server that says only how many there are is read to the end, too."""
+    steps = [
+        testing.answer({"content": [{"id": 1}, {"id": 2}], "totalElements": 3}),
+        testing.answer({"content": [{"id": 3}], "totalElements": 3}),
+    ]
+    with testing.Script(*steps).client() as moment:
+        assert [row.id for row in moment.accounts.list(size=2)] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("total", [25, None])
 def test_pages_that_repeat_end_in_an_error(total: int | None) -> None:
     """A server that ignores the page is no endless loop and no short list, but an error."""

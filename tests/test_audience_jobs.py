@@ -395,6 +395,22 @@ def test_plans_of_a_blocking_batch_are_blocking(place: tuple[Sandbox, kmoment.Cl
     assert plan.apply().success_count == 1
 
 
+async def test_a_plan_does_not_believe_an_old_list() -> None:
+    """An audience that the list does not show yet is asked for by itself."""
+    found = testing.answer({"id": 1, "name": "a", "type": "DISPLAY"})
+    steps = [listed(), found, testing.answer({"content": []})]
+    async with testing.Script(*steps).async_client() as moment:
+        audiences = moment.account(1).audiences
+        plan = await audiences.plan_delete([1])
+        assert (str(plan), repr(plan)) == (
+            "delete 1 'a': not used",
+            "<AsyncDeletePlan: 1 audiences, 0 in use>",
+        )
+        assert await audiences.wait() == []
+        assert await audiences.wait_each() == []
+        assert (await audiences.plan_delete([])).rows == ()
+
+
 def test_rows_of_a_plan_are_values() -> None:
     """A row of a plan compares and pickles."""
     row = kmoment.DeletePlanRow(kmoment.AudienceSummary(id=1, name="a"), ())

@@ -7,12 +7,13 @@ from collections import Counter
 from copy import deepcopy
 from typing import Any
 
+import attrs
 import pytest
 
 import kmoment
 from kmoment import testing
-from kmoment._protocol.link_edit import differing
-from kmoment._protocol.link_place import AdGroupSample, learn
+from kmoment._protocol.link_edit import LinkEdit, differing, make_edit
+from kmoment._protocol.link_place import AdGroupSample, Place, learn, places_of
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +127,10 @@ def test_the_same_in_blocking_code() -> None:
         assert isinstance(plan, kmoment.LinkPlan)
         assert plan.notes == ("ad group 1 was chosen to learn from",)
         assert repr(plan).startswith(f"<LinkPlan: audience {AUDIENCE}, ad group {TARGET}, targ")
+        assert (plan.audience_id, plan.ad_group_id) == (AUDIENCE, TARGET)
+        assert (plan.like, plan.entry, plan.already_linked) == (1, AUDIENCE, False)
+        assert "found in 3 of 3" in plan.evidence
+        assert "config" in plan.left_out
         assert plan.apply().changed
         check_one_entry_more(before, objects(sandbox), "targeting.sandboxAudiences[number]")
 
@@ -270,6 +275,154 @@ async def test_something_else_changes_with_the_edit() -> None:
         with pytest.raises(kmoment.WriteMismatchError) as caught:
             await applying
         assert caught.value.differences == ("name",)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "how", "error", "said"),
+    [
+        ("ad_groups.get", {"kind": "drop_before"}, kmoment.OutcomeUnknownError, "back failed"),
+        ("audiences.ad_groups", {}, kmoment.OutcomeUnknownError, "does not list the ad group"),
+    ],
+)
+async def test_a_side_that_cannot_be_read_back(
+    endpoint: str, how: Json, error: type[Exception], said: str
+) -> None:
+    """A link that only one side shows is no success: it may have been done."""
+    async with Sandbox() as sandbox:
+        ready(sandbox)
+        moment = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url, outage_patience=0)
+        testing.no_waiting(moment)
+        async with moment:
+            plan = await moment.account(1234).audiences.plan_link(AUDIENCE, TARGET, like=1)
+            empty = {"kind": "status", "status": 200, "body": {"content": []}}
+            sandbox.add_fault(Fault(endpoint, nth=tuple(range(2, 60)), **(how or empty)))
+            with pytest.raises(error, match=said):
+                await plan.apply()
+        assert (AUDIENCE, TARGET) in links(sandbox)
+
+
+async def test_an_edit_that_was_taken_and_not_made() -> None:
+    """A success whose ad group is as it was is an error; the place is what differs."""
+    async with Sandbox() as sandbox:
+        ready(sandbox)
+        moment = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url, reconcile_delays=())
+        async with moment:
+            plan = await moment.account(1234).audiences.plan_link(AUDIENCE, TARGET, like=1)
+            sandbox.add_fault(Fault("ad_groups.update", "status", status=200, body={"id": 4}))
+            with pytest.raises(kmoment.WriteMismatchError, match="as it was") as caught:
+                await plan.apply()
+        assert caught.value.differences == ("targeting.sandboxAudiences",)
+        assert links(sandbox) == {(1, 1), (1, 2), (1, 3)}
+
+
+async def test_a_refused_edit_is_an_error() -> None:
+    """What Kakao refuses is its error, and nothing was written."""
+    async with Sandbox() as sandbox:
+        ready(sandbox)
+        before = objects(sandbox)
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            plan = await moment.account(1234).audiences.plan_link(AUDIENCE, TARGET, like=1)
+            refused = {"code": -813, "msg": "x", "extras": {"detailCode": 32013}}
+            sandbox.add_fault(Fault("ad_groups.update", "status", status=400, body=refused))
+            with pytest.raises(kmoment.BadRequestError):
+                await plan.apply()
+        assert objects(sandbox) == before
+
+
+async def test_another_answer_is_no_ad_group() -> None:
+    """JSON of something else is not taken for the ad group."""
+    rows = [{"id": 3, "name": "a", "type": "DISPLAY"}]
+    others: list[Any] = [[], {"id": 5}, {"ok": True}]
+    for other in others:
+        steps = [testing.answer(rows), testing.answer(other)]
+        async with testing.Script(*steps).async_client() as moment:
+            with pytest.raises(kmoment.ProtocolError, match="not ad group 4"):
+                await moment.account(1).audiences.plan_link(3, 4, like=1)
+
+
+async def test_an_example_that_is_deleted_is_passed_over() -> None:
+    """Without ``like``, an ad group that cannot be read is not learnt from."""
+    async with Sandbox() as sandbox:
+        ready(sandbox)
+        sandbox.set_ad_group(1, {"config": "DEL"})
+        async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            plan = await moment.account(1234).audiences.plan_link(AUDIENCE, TARGET)
+            assert (plan.like, plan.evidence[:15]) == (2, "found in 2 of 2")
+            assert repr(plan).startswith("<AsyncLinkPlan")
+
+
+async def test_both_sides_of_the_target_must_agree() -> None:
+    """A target whose object names the audience, while the audience does not list it: refused."""
+    async with Sandbox() as sandbox:
+        ready(sandbox)
+        sandbox.link(AUDIENCE, TARGET)
+        empty = Fault("audiences.ad_groups", "status", nth=(1,), status=200, body={"content": []})
+        sandbox.add_fault(empty)
+        error = await refusal(sandbox)
+        assert "does not use" in str(error)
+    place, count = learn([sample(1, {5}, list=[5])], frozenset({5, 6}))
+    row = kmoment.AudienceSummary(id=6, name="b")
+    rows = {5: kmoment.AudienceSummary(id=5, name="a"), 6: row}
+    with pytest.raises(kmoment.LinkRefusedError, match="holds audience 6 already"):
+        make_edit(
+            account=1,
+            audience=row,
+            target=sample(2, set(), list=[6]),
+            samples=[sample(1, {5}, list=[5])],
+            audiences=rows,
+            learnt=(place, count),
+        )
+
+
+def edit_of(field: Json, entry: Any, **place: Any) -> LinkEdit:
+    return LinkEdit(
+        account=1,
+        audience_id=6,
+        ad_group_id=2,
+        before={"id": 2, **field},
+        place=Place(("a", "list"), **place),
+        entry=entry,
+    )
+
+
+def test_what_the_server_makes_of_an_entry() -> None:
+    """A server may add members to the new entry, and order a set. Anything else is a mismatch."""
+    edit = edit_of({"a": {"list": [{"x": {"id": 5}}]}}, {"x": {"id": 6}}, member=("x", "id"))
+    added = [{"x": {"id": 6}, "name": "b"}, {"x": {"id": 5}}]
+    assert edit.is_done({"id": 2, "a": {"list": added}, "lastModifiedDate": "now"})
+    assert edit.mismatch({"id": 2, "a": {"list": [*added, {"x": {"id": 7}}]}}) == ("a.list",)
+    assert edit.mismatch({"id": 2, "a": {"list": "gone"}}) == ("a.list",)
+    assert edit.mismatch({"id": 2, "a": {"list": [{"x": {"id": 6}}]}}) == ("a.list",)
+    assert edit.is_undone({"id": 2, "a": {"list": [{"x": {"id": 5}}]}, "b": None})
+    assert edit_of({"a": None}, 6).after == {"id": 2, "a": {"list": [6]}}
+    assert edit_of({}, 6).after == {"id": 2, "a": {"list": [6]}}
+    nothing = attrs.evolve(edit, place=None)
+    assert nothing.after == nothing.before
+    assert not nothing.is_done(nothing.before)
+    assert nothing.mismatch(nothing.before) == ()
+
+
+def test_a_way_that_is_no_object() -> None:
+    """A place that other ad groups have otherwise is refused, with what is expected there."""
+    first = sample(1, {5}, a={"list": [5]})
+    cases: list[tuple[Any, str]] = [(3, "an object is expected"), ({"list": 3}, "a list is")]
+    for other, said in cases:
+        with pytest.raises(kmoment.LinkRefusedError, match=said):
+            learn([first, sample(2, set(), a=other)], frozenset({5}))
+
+
+def test_ids_in_lists_of_lists_are_seen() -> None:
+    """An id within a list in an entry makes another place, where nothing can be added."""
+    found = places_of({"id": 5, "a": [{"deep": [{"x": 5}, [5]]}, [5]], "b": [{"x": {"y": "5"}}]}, 5)
+    assert {str(it) for it in found} == {
+        "a.deep (not a list)",
+        "a (not a list)",
+        "b[].x.y as text",
+    }
+    twice = sample(1, {5}, a=[{"x": 5, "y": 5}])
+    with pytest.raises(kmoment.AmbiguousPlaceError, match="more than one place: "):
+        learn([twice], frozenset({5}), at="a")
+    assert str(learn([twice], frozenset({5}), at="a[].x")[0]) == "a[].x"
 
 
 # -- Entries that are objects -----------------------------------------------------------

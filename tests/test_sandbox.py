@@ -867,3 +867,71 @@ async def test_a_request_line_with_raw_hangul() -> None:
         await writer.wait_closed()
     assert answer.startswith("HTTP/1.1 200 OK")
     assert "서울특별시 강남구" in answer
+
+
+# Accounts and ad groups
+
+
+async def test_an_ad_group_is_replaced_as_a_whole(call: Caller) -> None:
+    """An edit takes away what it leaves out, but for what only the server changes."""
+    read = (await call("GET", "/adGroups/4")).json
+    sent = {"id": 4, "campaign": read["campaign"], "new": 1, "name": "ignored"}
+    assert (await call("PUT", "/adGroups", sent)).status == 200
+    after = (await call("GET", "/adGroups/4")).json
+    assert "bidAmount" not in after
+    assert (after["new"], after["name"], after["config"]) == (1, read["name"], "ON")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({}, "id must be a number"),
+        ({"id": 99}, "there is no ad group 99"),
+        ({"id": 4, "targeting": {"sandboxAudiences": [2]}}, "another type"),
+        ({"id": 4, "targeting": {"sandboxAudiences": ["x"]}}, "names no audience"),
+        ({"id": 4, "targeting": {"sandboxAudiences": [99]}}, "no audience 99"),
+    ],
+)
+async def test_edits_of_ad_groups_that_are_refused(call: Caller, body: Any, why: str) -> None:
+    """A refused edit says why, and changes nothing."""
+    before = call.sandbox.state()
+    answer = await call("PUT", "/adGroups", body)
+    assert answer.status == 400
+    assert why in answer.why
+    assert call.sandbox.state() == before
+
+
+async def test_the_link_field_is_a_setting() -> None:
+    """An ad group names its audiences where the setting says, and an unlink takes them away."""
+    async with running(link_field="a.b[c.d]") as call:
+        body = (await call("GET", "/adGroups/1")).json
+        assert body["a"]["b"] == [{"c": {"d": 1}}]
+        body["a"]["b"] = [{"c": {"d": 3}, "more": 1}]
+        assert (await call("PUT", "/adGroups", body)).json["a"]["b"] == body["a"]["b"]
+        links = call.sandbox.state()["accounts"]["1234"]["links"]
+        assert {"audienceId": 3, "adGroupId": 1} in links
+        await call("PUT", f"{AUDIENCES}/3/unlink?adGroupId=1")
+        assert "b" not in (await call("GET", "/adGroups/1")).json["a"]
+    for wrong in ("a", "a.b[", "[number]", "a..b[number]"):
+        with pytest.raises(ValueError, match="link_field must be like"):
+            Sandbox(link_field=wrong)
+
+
+async def test_admin_sets_ad_groups(call: Caller) -> None:
+    """A developer can give an ad group other members, and delete it."""
+    sent = {"adGroupId": 1, "members": {"own": [1], "bidAmount": None}}
+    assert (await call("PUT", "/_sandbox/adGroups", sent)).status == 200
+    body = (await call("GET", "/adGroups/1")).json
+    assert body["own"] == [1]
+    assert "bidAmount" not in body
+    await call("PUT", "/_sandbox/adGroups", {"adGroupId": 1, "members": {"config": "DEL"}})
+    answer = await call("GET", "/adGroups/1")
+    assert answer.json["extras"]["detailCode"] == 32026
+    unknown = {"adGroupId": 77, "members": {}}
+    assert (await call("PUT", "/_sandbox/adGroups", unknown)).status == 400
+
+
+@pytest.mark.parametrize("query", ["config=ON,OFF", "size=0", "page=x"])
+async def test_pages_that_are_refused(call: Caller, query: str) -> None:
+    """A page with a wrong query is refused."""
+    assert (await call("GET", f"/adAccounts/pages?{query}")).status == 400

@@ -137,8 +137,9 @@ class _Study:
         same = [row for row in rest if row.type == audience.type]
         for row in [audience, *same][:MOST_AUDIENCES]:
             users = [one for one in await self.users(row.id) if one != target]
-            if users:
-                return users[0]
+            for one in users[:MOST_LINKED]:
+                if await self._is_readable(one):  # it may be deleted
+                    return one
         raise LinkRefusedError("there is nothing to learn from: no ad group uses such an audience")
 
     async def used_by(self, example: int, audience: AudienceSummary) -> frozenset[int]:
@@ -287,16 +288,12 @@ async def _confirm(
     calls: Dispatcher, edit: LinkEdit, call: Call[Any], doubt: APIError | None
 ) -> None:
     """Read both sides back until they show the link; else raise what is known."""
-    failure: APIError | None = None
-    for delay in (0.0, *calls.settings.options.reconcile_delays):
-        if delay:
-            await calls.settings.sleep(delay)
-        try:
-            failure = await _look(calls, edit, call, doubt)
-        except APIError as error:
-            failure = _unknown(call, doubt, f"reading it back failed ({error.reason})")
+    failure = await _look(calls, edit, call, doubt)
+    for delay in calls.settings.options.reconcile_delays:
         if failure is None:
             return
+        await calls.settings.sleep(delay)
+        failure = await _look(calls, edit, call, doubt)
     if failure is not None:
         raise failure
 
@@ -305,8 +302,11 @@ async def _look(
     calls: Dispatcher, edit: LinkEdit, call: Call[Any], doubt: APIError | None
 ) -> APIError | None:
     """What keeps the link from being confirmed; ``None`` if both sides show it."""
-    now = await read_ad_group(calls, edit.account, edit.ad_group_id)
-    listed = edit.ad_group_id in _ids(await users_of(calls, edit.account, edit.audience_id))
+    try:
+        now = await read_ad_group(calls, edit.account, edit.ad_group_id)
+        listed = edit.ad_group_id in _ids(await users_of(calls, edit.account, edit.audience_id))
+    except APIError as error:
+        return _unknown(call, doubt, f"reading it back failed ({error.reason})")
     if edit.is_done(now):
         return None if listed else _unknown(call, doubt, "the audience does not list the ad group")
     if edit.is_undone(now):

@@ -128,13 +128,12 @@ def _ids_in_entry(entry: Any, path: tuple[str, ...]) -> Iterator[tuple[Place, in
 
 
 def _deep_ids(value: Any) -> Iterator[int]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
+    inner = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list):
+        for item in inner:
             yield from _deep_ids(item)
-    elif (number := as_id(value)) is not None:
-        yield number
+    else:
+        yield from filter(None, (as_id(value),))
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
