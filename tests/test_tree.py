@@ -96,7 +96,7 @@ def test_a_replaced_selection_keeps_no_old_place(tree: LocationTree) -> None:
     assert [place.full_name for place in replaced.locations or ()] == ["부산광역시"]
     assert replaced.depth2_locations is None
     none = draft.replace(**tree.select(nothing=True))
-    assert none.locations is none.depth2_locations is none.depth3_locations is None
+    assert (none.locations, none.depth2_locations, none.depth3_locations) == (None, None, None)
 
 
 @pytest.mark.parametrize("wanted", [(), (" ",), ("",), (("", None),), ("서울 제외",), ("중구",)])
