@@ -351,7 +351,7 @@ def test_plan_delete(place: tuple[Sandbox, kmoment.Client]) -> None:
         plan.apply()
     assert writes(sandbox) == []
     result = plan.apply(unlink=True)
-    assert [it.status for it in result.outcomes] == ["deleted", "deleted"]
+    assert [it.value for it in result.outcomes] == ["deleted", "deleted"]
     assert writes(sandbox) == ["audiences.unlink"] * 3 + ["audiences.delete_many"]
     with pytest.raises(kmoment.NotFoundError):
         audiences.plan_delete([1])

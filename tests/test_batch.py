@@ -366,14 +366,13 @@ async def nothing() -> None:
 
 
 @pytest.mark.anyio
-async def test_places_and_trees_await_the_progress_callback() -> None:
-    """``depth2_each``, ``depth3_each`` and ``tree`` await an async callback too."""
+async def test_places_await_the_progress_callback() -> None:
+    """``depth2_each`` and ``depth3_each`` await an async callback too."""
     listener = AsyncListener()
     async with testing.Script(then=testing.answer(ROWS)).async_client() as client:
         await client.locations.depth2_each(["a"], on_progress=listener).collect()
         await client.locations.depth3_each(["a"], on_progress=listener).collect()
-        await client.locations.tree(on_progress=listener)
-    assert listener.told == [1, 1, 1]
+    assert listener.told == [1, 1]
 
 
 @pytest.mark.anyio

@@ -252,7 +252,7 @@ def test_other_lists(text: str, found: list[str]) -> None:
 
 def test_a_column_of_500_names_is_settled_in_one_look() -> None:
     """``resolve`` has an outcome for each name, and prints as a table with what to write."""
-    cells: list[Any] = [
+    cells = [
         "강남구",
         "고성군",
         "",
@@ -262,8 +262,8 @@ def test_a_column_of_500_names_is_settled_in_one_look() -> None:
         "수원시",
         "부산 중구, 동구",
     ]
-    cells += [("서울", None, "역삼1동"), ("서울", float("nan"))]
-    resolution = whole_tree().resolve(cells)
+    nan: Any = float("nan")  # as pandas has empty cells
+    resolution = whole_tree().resolve([*cells, ("서울", None, "역삼1동"), ("서울", nan)])
     text = str(resolution)
     assert [one.line for one in resolution] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9]
     assert len(text.splitlines()) == 1 + len(resolution) + 1

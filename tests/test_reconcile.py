@@ -12,6 +12,9 @@ from helpers.calls import DRAFT, STORED
 from helpers.scripted import ok, scripted
 from kmoment import testing
 from kmoment._protocol.http import Response
+from kmoment._text import normalised
+from kmoment.sandbox import Fault, Sandbox
+from kmoment.sandbox._world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -233,3 +236,33 @@ async def test_a_get_of_the_new_one_meanwhile_does_not_hide_it() -> None:
     await hanging.wait()
     await audiences.get(9)
     assert (await creating).reconciled
+
+
+async def test_twins_on_a_server_that_normalises_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two creates whose names are one to the server wait; each, its answer lost, is adopted once.
+
+    So are updates.
+    """
+    write = World._write
+
+    def normalising(self: World, account: Any, audience_id: int, body: Any) -> Any:
+        return write(self, account, audience_id, {**body, "name": normalised(body["name"])})
+
+    monkeypatch.setattr(World, "_write", normalising)
+    async with Sandbox() as sandbox:
+        sandbox.add_fault(Fault("audiences.create", "drop_after"))
+        sandbox.add_fault(Fault("audiences.update", "drop_after", times=1))
+        async with kmoment.AsyncClient(
+            sandbox.token, base_url=sandbox.url, reconcile_delays=(0.01,)
+        ) as moment:
+            audiences = moment.account(1234).audiences
+            before = {row.id for row in await audiences.list()}
+            drafts = [kmoment.AudienceDraft.display(name) for name in NAMES.values()]
+            made = await asyncio.gather(*map(audiences.create, drafts))
+            assert all(audience.reconciled for audience in made)
+            new = {row.id for row in await audiences.list()} - before
+            assert sorted(audience.id for audience in made) == sorted(new)
+            edited = drafts[0].replace(ages=["20"])
+            assert (await audiences.update(made[0].id, edited)).ages == ("20",)
+    posts = [one for one in sandbox.requests() if one["endpoint"] == "audiences.create"]
+    assert len(posts) == len(drafts)

@@ -95,13 +95,20 @@ def test_the_quick_mode_proves_nothing() -> None:
 
 @pytest.mark.anyio
 async def test_the_crawl_on_the_wire(tmp_path: Path) -> None:
-    """The async client makes the counted calls, keeps the file, and then makes none."""
+    """The async client makes the counted calls, keeps the file, and then makes none.
+
+    An async callback is awaited.
+    """
+
+    async def listener(progress: kmoment.Progress) -> None:
+        seen.append(progress)
+
     file, seen = tmp_path / "places.json", list[kmoment.Progress]()
     async with (
         Sandbox() as sandbox,
         kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment,
     ):
-        first = await moment.locations.tree(file=file, on_progress=seen.append)
+        first = await moment.locations.tree(file=file, on_progress=listener)
         assert len(sandbox.requests()) == 278
         assert not first.compare(await moment.locations.tree(file=file))
         assert len(sandbox.requests()) == 278

@@ -2,13 +2,13 @@
 
     tree = await moment.locations.tree(file="kakao-locations.json")
     print(tree, tree.find("고성군"))
-    places = tree.select("부산광역시", "강남구 논현1동", "수원시", "서울 강남/서초")
+    places = tree.select("부산광역시", "강남구 논현1동", "수원시", "서울 송파/서초")
     draft = kmoment.AudienceDraft.display("South and Nonhyeon", **places)
 
 A whole column of names, as pasted from a spreadsheet, is settled in one look:
 
     tree = await moment.locations.tree(file="kakao-locations.json")
-    resolution = tree.resolve(["경북 포항", "역삼동", "강남구(서울)", "부산 중구, 동구", "청원군"])
+    resolution = tree.resolve(["경북 포항", "역삼동", "송파구(서울)", "부산 중구, 동구", "청원군"])
     print(resolution)
     chosen = tree.select(*resolution.places)
 

@@ -46,6 +46,7 @@ LEGAL_DONG: Final = 1
 DISTRICT_STEM: Final = 2
 DONG_STEM: Final = 3
 
+_LEVELS: Final = ("depth1_name", "depth2_name", "depth3_name")
 _SHORTEST: Final = 2
 """Syllables of a name without its suffix: 중 and 서 are syllables of thousands of names."""
 _NUMBERED: Final = re.compile(r"([가-힣]+?)[0-9][0-9·]*동")
@@ -280,7 +281,7 @@ class Index:
 
 
 def _path(place: Named) -> Path:
-    own = (getattr(place, f"depth{depth}_name", None) for depth in (1, 2, 3))
+    own = (getattr(place, level, None) for level in _LEVELS)
     return path_key(tuple(name for name in own if name is not None))
 
 
@@ -318,6 +319,8 @@ def _stem(word: str) -> str:
 
 def _legal_dongs(name: str) -> Iterator[str]:
     """The legal dongs that a neighbourhood is, or that it is a part of."""
+    if name.isalpha():  # neither numbers nor dots
+        return
     parts = joined_names(normalised(name))
     for part in parts:
         numbered = _NUMBERED.fullmatch(part)

@@ -79,7 +79,8 @@ def dotted(text: str) -> str:
 @lru_cache(maxsize=8192)
 def key(text: str) -> str:
     """A name for comparing: normalised, without blanks and without dots between Hangul."""
-    return _LONE.sub("", dotted(normalised(text)).replace(" ", ""))
+    plain = normalised(text).replace(" ", "")
+    return plain if plain.isalnum() else _LONE.sub("", dotted(plain))
 
 
 @lru_cache(maxsize=8192)

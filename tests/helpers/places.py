@@ -23,7 +23,7 @@ Each row: the kind, the text (or columns), the outcome, and the full names. The 
 
 OLD_NAMES: Final = {"강원특별자치도": "강원도", "전북특별자치도": "전라북도"}
 
-KEYWORDS: Final = {2: list[kmoment.Depth2Location], 3: list[kmoment.Depth3Location]}
+KEYWORDS: Final[dict[int, Any]] = {2: list[kmoment.Depth2Location], 3: list[kmoment.Depth3Location]}
 
 
 def rows() -> list[tuple[str, Any, str, list[str]]]:
@@ -66,10 +66,10 @@ def whole_tree() -> LocationTree:
 def old_tree() -> LocationTree:
     """The tree of a server that still has the old names of provinces."""
     levels = ("locations", "depth2_locations", "depth3_locations")
-    rows: dict[str, Any] = {
+    given: Any = {
         level: [_renamed(row) for row in getattr(whole_tree(), level)] for level in levels
     }
-    return LocationTree(**rows)
+    return LocationTree(**given)
 
 
 def _renamed(row: Any) -> Any:

@@ -133,6 +133,10 @@ async def async_batches(client: kmoment.AsyncClient, tree: kmoment.LocationTree)
     assert_type(each, kmoment.AsyncBatch[int, kmoment.Audience])
     assert_type(await client.locations.tree(), kmoment.LocationTree)
     kmoment.AudienceDraft.display("x", **tree.select("I"))
+    kmoment.AudienceDraft.display("x").replace(**tree.select("I", ("서울", None)))
+    assert_type(tree.find("서울"), tuple[kmoment.places.Place, ...])
+    assert_type(tree.resolve(["서울"]), kmoment.places.Resolution[kmoment.places.Place])
+    assert_type(kmoment.places.korea().one("서울"), kmoment.places.OfficialPlace)
 
 
 def sync_batches(client: kmoment.Client) -> None:
