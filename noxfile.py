@@ -11,7 +11,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
-BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
+BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "places"]
 PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
