@@ -28,7 +28,9 @@ class QueueTooLongError(Exception):
 
     def __init__(self, waiting: int, rate: float, seconds: float) -> None:
         super().__init__(waiting, rate, seconds)
-        self.waiting, self.rate, self.seconds = waiting, rate, seconds
+        self.waiting: int = waiting
+        self.rate: float = rate
+        self.seconds: float = seconds
 
 
 class QueueClosedError(Exception):

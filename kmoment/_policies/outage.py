@@ -24,7 +24,7 @@ class HostHealth:
     def __init__(self) -> None:
         self.down_since: float | None = None
         """When the outage began; ``None`` while the host is up."""
-        self.reason = ""
+        self.reason: str = ""
         """What the last failure was."""
         self._failures = 0
         self._first = 0.0

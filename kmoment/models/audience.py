@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import attrs
 
@@ -152,7 +152,7 @@ class BulkDeleteResult(Model):
     error_messages: tuple[str, ...] | None = None
     """Kakao's messages, mostly Korean. Kakao does not say which id a message is about."""
     outcomes: Outcomes[int, DeleteStatus] = attrs.field(
-        default=(), converter=_outcomes, hash=False, metadata={"wire": False}
+        default=cast("Any", ()), converter=_outcomes, hash=False, metadata={"wire": False}
     )
     """One for each id, in the given order. ``failed``: it is still there. ``unknown``: it may be
     gone, and may be deleted again. kmoment sets it. It is not in Kakao's answers."""
