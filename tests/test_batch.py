@@ -970,3 +970,15 @@ def test_without_a_deadline_a_batch_takes_its_time() -> None:
         return len(outcomes.values())
 
     assert run(work()) == 200
+
+
+@pytest.mark.anyio
+async def test_a_timeout_of_the_job_itself_is_its_own() -> None:
+    """A TimeoutError that the job raises is its outcome, also where the batch has a deadline."""
+
+    async def slow(_: int) -> None:
+        raise TimeoutError("mine")
+
+    client = kmoment.AsyncClient(TOKEN)
+    (outcome,) = await client.each(slow, [1], deadline=30).collect()
+    assert str(outcome.error) == "mine"

@@ -12,6 +12,8 @@ from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.fault_server import FaultServer, Silence
 from helpers.scripted import ok, scripted
+from kmoment._engine.notify import finish_later
+from kmoment._protocol.http import TransportError
 from kmoment.hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook
 from kmoment.sandbox import Sandbox
 
@@ -185,3 +187,85 @@ def test_async_hooks_are_refused_in_blocking_code() -> None:
     """A blocking client cannot await a hook, and says so when it is made."""
     with pytest.raises(kmoment.InvalidArgumentError, match="on_call_start is one"):
         kmoment.Client(TOKEN, hooks=[Patient()])
+
+
+class Failing(Hook):
+    """An async hook that always fails."""
+
+    async def on_call_end(self, event: CallEnd) -> None:  # type: ignore[override]
+        raise RuntimeError("clumsy")
+
+
+async def test_an_async_hook_that_fails_harms_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged, and the call goes on."""
+    client = kmoment.AsyncClient(TOKEN, hooks=[Failing()])
+    scripted(client, ok([]))
+    assert await client.locations.depth1() == []
+    assert "the hook 'Failing' has failed in on_call_end" in caplog.text
+
+
+async def test_two_readings_of_a_path_are_one_attempt() -> None:
+    """A route that the server does not know is tried in its other reading, in the same attempt."""
+    ear = Listener()
+    client = kmoment.AsyncClient(TOKEN, hooks=[ear])
+    page = {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/"}
+    scripted(client, ok(page, 404), ok({"id": 1, "name": "x", "type": "DISPLAY"}))
+    await client.account(1).audiences.get(1)
+    assert len(ear.of(AttemptStart)) == len(ear.of(AttemptEnd)) == 1
+
+
+async def test_a_call_that_sends_nothing_has_no_attempt() -> None:
+    """A call that a queue refuses is told as ended, without an attempt."""
+    ear = Listener()
+    client = kmoment.AsyncClient(
+        TOKEN, hooks=[ear], periods={"locations.depth1": 100.0}, max_wait=0
+    )
+    scripted(client, ok([]))
+    await client.locations.depth1()
+    with pytest.raises(kmoment.DeadlineExceededError):
+        await client.locations.depth1()
+    assert len(ear.of(AttemptStart)) == 1
+    assert len(ear.of(CallEnd)) == 2
+
+
+class Refusing:
+    """A transport that finds a bad certificate."""
+
+    async def send(self, request: Any, token: Any, attempt: Any) -> Any:
+        failure = TransportError("a bad certificate")
+        failure.final = True
+        raise failure
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_request_that_never_left_is_an_attempt_too() -> None:
+    """A failed connection is told as an attempt that was not sent."""
+    ear = Listener()
+    client = kmoment.AsyncClient(TOKEN, hooks=[ear])
+    client._change_settings(new_transport=lambda _: Refusing())
+    with pytest.raises(kmoment.APIConnectionError):
+        await client.locations.depth1()
+    assert [event.effect for event in ear.of(AttemptEnd)] == ["unsent"]
+
+
+def test_a_hook_without_a_loop_is_closed() -> None:
+    """What an async hook still has to do is closed if the loop is gone."""
+    event = CallEnd.__new__(CallEnd)
+    work = Failing().on_call_end(event)
+    finish_later([work])
+    assert work.cr_frame is None
+
+
+async def test_a_token_that_cannot_be_had_is_told() -> None:
+    """Nothing was sent, so no attempt is told."""
+    ear = Listener()
+
+    def no_token() -> str:
+        raise kmoment.APIError("no token today")
+
+    client = kmoment.AsyncClient(no_token, hooks=[ear])
+    scripted(client, ok([]))
+    with pytest.raises(kmoment.APIError, match="no token today"):
+        await client.locations.depth1()
+    assert ear.of(AttemptEnd) == []

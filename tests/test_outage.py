@@ -11,10 +11,12 @@ from hypothesis import given, settings, strategies as st
 import kmoment
 from helpers import TOKEN
 from helpers.limits import Bucket, Limit, LimitedHost, limited
+from helpers.scripted import ok, scripted
 from helpers.virtual_clock import run
 from kmoment._engine.host_gate import HostGate
 from kmoment._policies.outage import FAILURES, FIRST_PAUSE, HostHealth
 from kmoment._policies.retry_budget import Budget
+from kmoment._protocol.http import TransportError
 
 
 def now() -> float:
@@ -347,3 +349,59 @@ def test_an_outage_does_not_cost_the_budget() -> None:
         return moment._dispatcher.state.budget.tokens
 
     assert run(work()) >= 0.9 * Budget().capacity
+
+
+def _down(gate: HostGate) -> None:
+    for _ in range(3):
+        gate.failed("gone", probe=False)
+
+
+@pytest.mark.anyio
+async def test_a_probe_that_nobody_waits_for_is_given_up() -> None:
+    """If all who waited have gone, the probe is free for the next call."""
+    gate = HostGate(asyncio.get_running_loop().time, "host")
+    _down(gate)
+    task = asyncio.create_task(gate.wait(5.0))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.25)
+    assert await asyncio.wait_for(gate.wait(5.0), 1) is True
+
+
+@pytest.mark.anyio
+async def test_a_probe_that_finds_a_bad_certificate_frees_the_probe() -> None:
+    """An error that says nothing of the outage ends the probe."""
+    client = kmoment.AsyncClient(TOKEN, outage_patience=5)
+    bad = TransportError("a bad certificate")
+    bad.final = True
+    scripted(client, TransportError("gone"), TransportError("gone"), TransportError("gone"), bad)
+    with pytest.raises(kmoment.APIConnectionError, match="certificate"):
+        await client.locations.depth1()
+    assert client._dispatcher.state.gate.health.next_probe is not None
+    assert "the host, which has been down" in (client._dispatcher.waiting_for() or "")
+
+
+@pytest.mark.anyio
+async def test_what_calls_wait_for_is_shown() -> None:
+    """Progress and ``limits`` show the longest queue."""
+    client = kmoment.AsyncClient(TOKEN, periods={"locations.depth1": 50.0})
+    assert client.limits() == []
+    assert client._dispatcher.waiting_for() is None
+    scripted(client, ok([]))
+    await client.locations.depth1()
+    assert client._dispatcher.waiting_for() is None
+    waiting = asyncio.create_task(client.locations.depth1())
+    await asyncio.sleep(0.01)
+    assert client._dispatcher.waiting_for() == "locations.depth1: 1 calls in turn at 0.02 a second"
+    (limit,) = client.limits()
+    assert (limit.quota, limit.rate, limit.waiting) == ("locations.depth1", 0.02, 1)
+    waiting.cancel()
+    with pytest.raises(kmoment.InvalidArgumentError, match="max_wait"):
+        client.with_options(max_wait=-1)
+
+
+def test_the_blocking_client_shows_its_limits() -> None:
+    """Before the first call nothing is known."""
+    assert kmoment.Client(TOKEN).limits() == []

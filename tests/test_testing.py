@@ -127,3 +127,11 @@ def test_a_sync_client_can_skip_its_pauses(sandbox: Sandbox) -> None:
             moment.account(1234).audiences.list()
     assert pauses
     assert max(pauses) > 40
+
+
+@pytest.mark.anyio
+async def test_a_call_that_comes_first_waits_for_nothing() -> None:
+    """A call without a 429 behind it gets its turn at once."""
+    turns = testing._NoTurns([])
+    key = ("audiences", 1)
+    assert (await turns.enter(key, 0.0, 0.0, max_wait=1.0, order=-1)).key == key

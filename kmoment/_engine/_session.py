@@ -124,8 +124,8 @@ class _Response(aiohttp.ClientResponse):
         protocol = connection.protocol
         if protocol.should_close:
             raise TransportError(SPOKE_FIRST)
-        if connection.transport is not None:
-            ATTEMPT.get().peer = connection.transport.get_extra_info("peername")
+        wire = connection.transport
+        ATTEMPT.get().peer = wire and wire.get_extra_info("peername")
         response = await super().start(connection)
         end_upgraded(response, protocol)
         return response

@@ -50,9 +50,6 @@ class HostGate:
         """Whether calls have to wait. Only then :meth:`wait` has to be asked."""
         return self.health.down_since is not None
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     @property
     def seconds(self) -> float:
         """For how long the host has been down."""

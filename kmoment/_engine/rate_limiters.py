@@ -162,19 +162,13 @@ class InMemoryRateLimiters:
         limiter.rejected(now, turn.sent, retry_after)
         self._say_waiting(turn, now)
         if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
-            detector = self._detectors.get(turn.key[0]) or self._detect(turn.key[0])
+            detector = self._detectors.setdefault(turn.key[0], SharedLimitDetector())
             shared = detector.shared
             if not (shared and turn.sent.probe):
                 detector.rejected(turn.key[1], now, held=held)
             if detector.shared is not shared:
                 self._move(turn.key[0], now)
         self._pump_waiting(turn.key, now)
-
-    def _detect(self, quota: str) -> SharedLimitDetector:
-        lanes = [(key, lane.limiter) for key, lane in self._lanes.items() if key[0] == quota]
-        known = [account for (_, account), limiter in lanes if limiter.was_accepted]
-        detector = self._detectors[quota] = SharedLimitDetector(known)
-        return detector
 
     def dropped(self, turn: Turn, now: float) -> None:
         """The call of *turn* was not sent, or got no answer."""

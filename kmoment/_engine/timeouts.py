@@ -63,9 +63,9 @@ class CallTimeout:
 
     def resume(self) -> None:
         """The wait is over: the deadline goes on."""
-        if self._left is not None:
-            self.deadline, self._left = self._scheduler.clock() + self._left, None
-            self._scheduler.reschedule(self.deadline)
+        assert self._left is not None
+        self.deadline, self._left = self._scheduler.clock() + self._left, None
+        self._scheduler.reschedule(self.deadline)
 
     @property
     def due(self) -> float:

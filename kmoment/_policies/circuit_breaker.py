@@ -99,7 +99,6 @@ class CircuitBreakers:
 
     def close(self) -> None:
         """An attempt succeeded."""
-        if self.tripped:
-            self.tripped = False
-            for breaker in self._all.values():
-                breaker.close()
+        self.tripped = False
+        for breaker in self._all.values():
+            breaker.close()

@@ -61,7 +61,6 @@ _LARGE: Final = 64
 _UP: Final = 1.5
 _UP_CHARGED: Final = 1.12
 """The largest step of a bracket. Smaller where each rejection costs a Retry-After."""
-_MOST_UP_CHARGED: Final = 2.0
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
@@ -168,11 +167,6 @@ class RateLimiter:
         if (self.mode is Mode.DROUGHT and self._probing) or (self.declared and self._under_way):
             return inf
         return max(0.0, self._due - now, self._not_before - now)
-
-    @property
-    def was_accepted(self) -> bool:
-        """Whether a call was accepted since the last drought."""
-        return self._cycle.accepted > 0
 
     def is_present(self, sent: Sent) -> bool:
         """Whether *sent* was sent at the present rate."""
@@ -302,17 +296,12 @@ class RateLimiter:
         self._set(Mode.HOLD, self.rate, now)
 
     def _bracket(self, now: float) -> None:
-        close, step = (_CLOSE_CHARGED, self._charged_step()) if self._retry_after else (_CLOSE, _UP)
+        close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
         self._high = min(self._high, self._ceiling)
         if self._high <= self._low * close:
             self._set(Mode.HOLD, self._low, now)
         else:
             self._set(Mode.BRACKET, min(self._low * step, sqrt(self._low * self._high)), now)
-
-    def _charged_step(self) -> float:
-        """Small where a rejection costs a Retry-After, unless the bounds are far apart."""
-        apart: float = (self._high / self._low) ** 0.25
-        return max(_UP_CHARGED, min(_MOST_UP_CHARGED, apart))
 
     def _maybe_climb(self, now: float) -> None:
         calls = max(_HOLD_CALLS, 2 * self._size)

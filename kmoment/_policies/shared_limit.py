@@ -8,7 +8,6 @@ calls go through than before it; the next trial is later each time.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from math import inf
 from typing import Final
 
@@ -33,16 +32,12 @@ _FIRST_REST: Final = 30.0
 class SharedLimitDetector:
     """The answers of one quota group, and what they say."""
 
-    def __init__(self, known: Iterable[int | None] = ()) -> None:
-        """Begin to look.
-
-        :param known: Accounts that had a call accepted before.
-        """
+    def __init__(self) -> None:
         self.shared: bool = False
         """Whether one limiter serves all accounts."""
         self._answers: deque[tuple[int | None, bool, bool]] = deque(maxlen=_ANSWERS)
         self._times: deque[float] = deque(maxlen=2000)
-        self._known: set[int | None] = set(known)
+        self._known: set[int | None] = set()
         self._began = 0.0
         self._speed = 0.0
         self._compared = False
