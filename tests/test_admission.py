@@ -26,11 +26,13 @@ from helpers.virtual_clock import run
 from kmoment._engine.admission import (
     FairSemaphore,
     LimitKey,
+    QueueClosedError,
     QueueTooLongError,
 )
 from kmoment._engine.context import AttemptState
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._policies.circuit_breaker import PROBE_SECONDS, CircuitBreaker, CircuitBreakers
+from kmoment._policies.shared_limit import SharedLimitDetector
 from kmoment._protocol.http import Request, Response
 from kmoment._secret import Secret
 
@@ -589,3 +591,23 @@ async def test_closing_ends_every_wait() -> None:
     for ended in await asyncio.gather(*waiting, return_exceptions=True):
         assert isinstance(ended, kmoment.APIConnectionError)
         assert (ended.reason, ended.request_sent) == ("the client was closed", False)
+
+
+async def test_who_waits_goes_along_when_a_limit_turns_out_to_be_shared() -> None:
+    """Calls that wait for their accounts' limiters wait for the one of all, and get their turn."""
+    store, _ = limiters()
+    keys: list[LimitKey] = [("audiences", account) for account in (1, 2)]
+    waiting = []
+    for key in keys:
+        assert store.try_enter(key, 0.0, 0.0)
+        store._lanes[key].limiter.dry(0.0)
+        waiting.append(asyncio.create_task(store.enter(key, 0.0, 0.0, max_wait=inf, order=None)))
+    await asyncio.sleep(0)
+    store._detectors["audiences"] = SharedLimitDetector()
+    store._detectors["audiences"].shared = True
+    store._move("audiences", 0.0)
+    (status,) = store.statuses(0.0)
+    assert (status.ad_account_id, status.waiting) == (None, 2)
+    store.close()
+    for ended in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(ended, QueueClosedError)

@@ -416,3 +416,12 @@ def test_rows_of_a_plan_are_values() -> None:
     row = kmoment.DeletePlanRow(kmoment.AudienceSummary(id=1, name="a"), ())
     assert pickle.loads(pickle.dumps(row)) == row
     assert attrs.evolve(row.audience, id=2) != row.audience
+
+
+@pytest.mark.anyio
+async def test_an_audience_that_nobody_uses_is_deleted() -> None:
+    """``if_unused`` looks first, and deletes what no ad group uses."""
+    script = testing.Script(testing.answer({"content": []}), testing.answer())
+    async with script.async_client() as moment:
+        await moment.account(1).audiences.delete(7, if_unused=True)
+    assert [request.method for request in script.requests] == ["GET", "DELETE"]

@@ -192,7 +192,7 @@ def test_async_hooks_are_refused_in_blocking_code() -> None:
 class Failing(Hook):
     """An async hook that always fails."""
 
-    async def on_call_end(self, event: CallEnd) -> None:  # type: ignore[override]
+    async def on_call_end(self, event: CallEnd) -> None:
         raise RuntimeError("clumsy")
 
 
@@ -252,7 +252,7 @@ async def test_a_request_that_never_left_is_an_attempt_too() -> None:
 def test_a_hook_without_a_loop_is_closed() -> None:
     """What an async hook still has to do is closed if the loop is gone."""
     event = CallEnd.__new__(CallEnd)
-    work = Failing().on_call_end(event)
+    work: Any = Failing().on_call_end(event)
     finish_later([work])
     assert work.cr_frame is None
 

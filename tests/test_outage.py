@@ -405,3 +405,14 @@ async def test_what_calls_wait_for_is_shown() -> None:
 def test_the_blocking_client_shows_its_limits() -> None:
     """Before the first call nothing is known."""
     assert kmoment.Client(TOKEN).limits() == []
+
+
+@pytest.mark.anyio
+async def test_closing_the_gate_ends_every_wait() -> None:
+    """A call that waits for the host ends when the client is closed."""
+    gate = HostGate(asyncio.get_running_loop().time, "host")
+    _down(gate)
+    waiting = asyncio.create_task(gate.wait(5.0))
+    await asyncio.sleep(0)
+    gate.close()
+    assert await waiting is None

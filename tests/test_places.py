@@ -316,3 +316,23 @@ def test_the_names_have_sources_and_dates() -> None:
     assert {row["names"][0] for row in data["provinces"]} == {
         place.depth1_name for place in korea().places
     }
+
+
+def test_an_old_name_without_blanks_names_its_successors() -> None:
+    """A place that is no more is recognised also where its names are written together."""
+    with pytest.raises(kmoment.LocationNotFoundError) as caught:
+        whole_tree().one("충청북도청원군")
+    assert caught.value.successors
+
+
+def test_columns_that_name_nothing_are_read_as_one_cell() -> None:
+    """Separate columns whose last names no place are not found, as one name."""
+    (one,) = whole_tree().resolve([("서울", "없는동네")])
+    assert not one.places
+
+
+def test_an_old_name_in_the_wrong_province_has_no_successor() -> None:
+    """A name that is no more is not guessed in a province in which it never was."""
+    with pytest.raises(kmoment.LocationNotFoundError) as caught:
+        whole_tree().one("경상남도청원군")
+    assert not caught.value.successors

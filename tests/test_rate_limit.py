@@ -409,3 +409,15 @@ def test_a_declared_period_is_the_highest_rate() -> None:
         rates.append(limiter.rate)
     assert max(rates) == 2.0
     assert rates[-1] == pytest.approx(2.0, rel=0.02)
+
+
+def test_a_former_rate_is_kept_when_its_tries_are_used_up() -> None:
+    """After the last try of the former rate the limiter climbs from the rate that it holds."""
+    limiter = RateLimiter()
+    limiter.dry(0.0)
+    limiter._former, limiter._former_tries = 100.0, 99
+    limiter._set(Mode.HOLD, 10.0, 0.0)
+    limiter._clean = 1000
+    limiter._maybe_climb(100.0)
+    assert limiter.mode is Mode.CLIMB
+    assert limiter._former == 100.0

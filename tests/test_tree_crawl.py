@@ -189,3 +189,19 @@ async def test_a_keyword_that_becomes_empty_is_refused(keyword: str) -> None:
         with pytest.raises(kmoment.InvalidArgumentError, match="keyword"):
             await method(keyword)
     await client.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore:the tree may lack")
+async def test_a_server_that_knows_no_districts() -> None:
+    """A tree of provinces alone says what is missing."""
+    from kmoment import testing
+
+    seoul = {"value": "I", "description": "서울특별시", "depth1Name": "서울특별시"}
+
+    def answer(request: testing.Request) -> testing.Response:
+        return testing.answer([seoul] if request.url.path.endswith("depth1") else [])
+
+    async with testing.Script(then=answer).async_client() as moment:
+        tree = await moment.locations.tree()
+    assert tree.missing

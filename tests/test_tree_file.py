@@ -19,6 +19,7 @@ from kmoment import LocationTree
 from kmoment._protocol.converter import SEOUL
 from kmoment.places import Missing, _file
 from kmoment.places._kept import KeptTree, kept_tree
+from kmoment.sandbox import Sandbox
 
 MONTH = timedelta(days=30)
 GOOD = whole_tree()
@@ -283,3 +284,19 @@ def test_another_users_writer_lives(monkeypatch: pytest.MonkeyPatch) -> None:
         _file, "os", attrs.make_class("System", {"name": attrs.field(default="nt")})()
     )
     assert _file._lives(1)
+
+
+@pytest.mark.anyio
+async def test_a_folder_is_no_file() -> None:
+    """A folder in the file's place is refused, before anything is sent."""
+    client = kmoment.AsyncClient("token")
+    with pytest.raises(IsADirectoryError):
+        await client.locations.tree(file=".")
+
+
+def test_a_fresh_file_is_read_by_the_blocking_client(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A second tree within its age comes from the file, without a call."""
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        first = moment.locations.tree(file=tmp_path / "tree.json", quick=True)
+        again = moment.locations.tree(file=tmp_path / "tree.json", quick=True)
+    assert again.locations == first.locations
