@@ -162,6 +162,8 @@ def test_a_successor_is_named() -> None:
     error = pickle.loads(pickle.dumps(caught.value))
     assert error.since == "2014-07-01"
     assert len(error.successors) == 4
+    (written_together,) = whole_tree().resolve(["충북청원군"])
+    assert written_together.candidates == error.successors
     assert str(error) == str(caught.value)
 
 

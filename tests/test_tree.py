@@ -106,12 +106,13 @@ def test_what_is_not_settled_is_refused(tree: LocationTree, wanted: tuple[Any, .
         tree.select(*wanted)
 
 
-@pytest.mark.parametrize("wanted", ["강남/서초", "전국 빼고 서울", " ", None])
+@pytest.mark.parametrize("wanted", ["강남/서초", "전국 빼고 서울", " ", None, ["강남"]])
 def test_one_takes_one(tree: LocationTree, wanted: Any) -> None:
     """``one`` refuses a list, and says what reads one."""
     with pytest.raises(kmoment.InvalidArgumentError) as caught:
         tree.one(wanted)
     assert ("select" in str(caught.value)) == (wanted == "강남/서초")
+    assert tree.one("I1000").full_name == "서울특별시 강남구"
 
 
 def test_lists_and_columns_are_selected(tree: LocationTree) -> None:

@@ -85,6 +85,14 @@ def test_gaps_are_filled_or_told(gap: str) -> None:
     assert lacking is None or found == lacking
 
 
+def test_a_server_without_districts_is_told() -> None:
+    """If no keyword brings any district, each province is told to be missing."""
+    gone = Lookup(text="district", match="exact", gaps=("세종시",))
+    tree, calls = crawled(gone, gone)
+    assert {what for what, _ in tree.missing} >= {"서울특별시", "경기도"}
+    assert calls <= CALLS
+
+
 def test_the_quick_mode_proves_nothing() -> None:
     """The quick mode takes 26 calls and says that nothing proves the tree to be whole."""
     tree, calls = crawled(Lookup(), Lookup(), quick=True)

@@ -52,9 +52,9 @@ class Finder(Generic[P]):
 
     def one(self, name: str) -> P:
         """The one place that *name*, a name or a code, means."""
-        if name in self._codes:
+        if _validate.string("name", name) in self._codes:
             return self.places[self._codes[name]]
-        _refuse_excluding(_validate.string("name", name))
+        _refuse_excluding(name)
         found = self.find(name)
         if not found and is_list(self.index, name):
             rule = f"must be one place; {name!r} is a list, which select and resolve read"
