@@ -41,7 +41,9 @@ async def wait_for(
     calls: Dispatcher, account: int, ids: Sequence[int], until: str, seconds: float
 ) -> list[AudienceSummary]:
     """The audiences *ids* as they are listed once all of them are *until*."""
-    watch: Watch = calls.state.shared.setdefault(("audiences.wait", account), Watch(account))
+    watch: SharedList = calls.state.shared.setdefault(
+        ("audiences.wait", account), SharedList(account)
+    )
     waiter = _Waiter(account, tuple(dict.fromkeys(ids)), until, seconds)
     try:
         async with asyncio.timeout(seconds):
@@ -68,7 +70,7 @@ async def wait_for_each(
 
 
 async def _wait(
-    calls: Dispatcher, watch: "Watch", waiter: "_Waiter", ids: Sequence[int]
+    calls: Dispatcher, watch: "SharedList", waiter: "_Waiter", ids: Sequence[int]
 ) -> list[AudienceSummary]:
     await watch.begin(calls)
     began = watch.slept
@@ -96,7 +98,7 @@ async def _get(calls: Dispatcher, account: int, audience_id: int) -> Audience | 
 
 
 @attrs.define(eq=False)
-class Watch:
+class SharedList:
     """The last list of one account, for all who wait."""
 
     account: int
