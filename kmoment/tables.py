@@ -19,13 +19,12 @@ What a file is for decides how it is written:
 import csv
 import json
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from . import _validate
+from . import _file, _validate
 from .errors import InvalidArgumentError
 from .models._base import Model, cell
 from .outcomes import Outcome
@@ -99,12 +98,8 @@ def write(
     if writer is None:
         _validate.refuse("path", f"a name that ends in {', '.join(_WRITERS)}", str(target))
     table = rows(items, ad_account_id=ad_account_id, inputs=inputs)
-    draft = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        writer(table, draft, excel)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with _file.replacing(target) as part:
+        writer(table, part, excel)
     return len(table)
 
 

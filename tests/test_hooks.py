@@ -111,8 +111,22 @@ def test_a_call_for_another_call_names_it(sandbox: Sandbox) -> None:
         audiences = client.account(1234).audiences
         audiences.delete(audiences.create(DRAFT).id)
     ends = {event.operation: event for event in ear.of(CallEnd)}
-    assert ends["audiences.list"].operation == "audiences.list"
-    assert ends["audiences.delete"].parent_id is None
+    create = ends["audiences.create"]
+    assert ends["audiences.list"].parent_id == create.call_id
+    assert create.parent_id is None
+
+
+async def test_a_create_that_ends_while_it_lists_is_told() -> None:
+    """A create whose first list fails is told as ended with that error, and as not sent."""
+    ear = Listener()
+    client = kmoment.AsyncClient(TOKEN, hooks=[ear], outage_patience=0)
+    scripted(client, ok({"code": -3, "msg": "no"}, 403))
+    with pytest.raises(kmoment.PermissionDeniedError):
+        await client.account(1).audiences.create(DRAFT)
+    listed, created = ear.of(CallEnd)
+    assert (listed.operation, created.operation) == ("audiences.list", "audiences.create")
+    assert created.effect == "unsent"
+    assert created.error is listed.error
 
 
 async def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture) -> None:

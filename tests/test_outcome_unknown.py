@@ -15,6 +15,7 @@ from helpers.calls import DRAFT
 from helpers.truth import TROUBLES, Truth, under, writing
 from helpers.virtual_clock import run
 from kmoment import testing
+from kmoment.hooks import CallEnd, Hook
 from test_stateful import Ear
 
 NEW = kmoment.AudienceDraft.display("new")
@@ -203,3 +204,47 @@ async def test_a_circuit_breaker_does_not_hide_an_earlier_attempt() -> None:
     assert caught.value.request_sent is True
     assert [attempt.effect for attempt in caught.value.attempts] == ["unknown"]
     assert len(script.requests) == 1
+
+
+@pytest.mark.anyio
+async def test_a_wait_that_is_over_after_a_doubt_is_a_doubt() -> None:
+    """If an attempt may have acted and ``max_wait`` ends before the next, that is a doubt."""
+    ear = Ends()
+    client = kmoment.AsyncClient(TOKEN, max_connections=1, max_wait=0.2, hooks=[ear])
+    transport = Slow()
+    client._change_settings(new_transport=lambda _: transport)
+    audiences = client.account(1).audiences
+    with pytest.raises(kmoment.OutcomeUnknownError, match="max_wait") as caught:
+        await asyncio.gather(audiences.delete(1), audiences.list())
+    assert caught.value.request_sent
+    assert caught.value.attempts
+    (end,) = [event for event in ear.heard if event.operation == "audiences.delete"]
+    assert end.effect == "unknown"
+    assert isinstance(end.error, kmoment.OutcomeUnknownError)
+    transport.go.set()
+
+
+class Ends(Hook):
+    """A hook that keeps how calls ended."""
+
+    def __init__(self) -> None:
+        self.heard: list[CallEnd] = []
+
+    def on_call_end(self, event: CallEnd) -> None:
+        self.heard.append(event)
+
+
+class Slow:
+    """A transport that fails a delete at once, and answers a list when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def send(self, request: Any, token: Any, attempt: Any) -> Any:
+        attempt.sent = True
+        if request.method == "DELETE":
+            return testing.broken()
+        await self.go.wait()
+        return testing.answer([])
+
+    async def aclose(self) -> None: ...

@@ -15,9 +15,9 @@ import pytest
 
 import kmoment
 from helpers.places import whole_tree
-from kmoment import LocationTree
+from kmoment import LocationTree, _file
 from kmoment._protocol.converter import SEOUL
-from kmoment.places import Missing, _file
+from kmoment.places import Missing
 from kmoment.places._kept import KeptTree, kept_tree
 from kmoment.sandbox import Sandbox
 

@@ -41,13 +41,13 @@ async def wait_for(
     calls: Dispatcher, account: int, ids: Sequence[int], until: str, seconds: float
 ) -> list[AudienceSummary]:
     """The audiences *ids* as they are listed once all of them are *until*."""
-    watch: SharedList = calls.state.shared.setdefault(
+    shared: SharedList = calls.state.shared.setdefault(
         ("audiences.wait", account), SharedList(account)
     )
     waiter = _Waiter(account, tuple(dict.fromkeys(ids)), until, seconds)
     try:
         async with asyncio.timeout(seconds):
-            return await _wait(calls, watch, waiter, ids)
+            return await _wait(calls, shared, waiter, ids)
     except TimeoutError:
         raise waiter.too_late() from None
 
@@ -70,21 +70,21 @@ async def wait_for_each(
 
 
 async def _wait(
-    calls: Dispatcher, watch: "SharedList", waiter: "_Waiter", ids: Sequence[int]
+    calls: Dispatcher, shared: "SharedList", waiter: "_Waiter", ids: Sequence[int]
 ) -> list[AudienceSummary]:
-    await watch.begin(calls)
-    began = watch.slept
+    await shared.begin(calls)
+    began = shared.slept
     while True:
-        tick = watch.tick
-        waiter.see(watch.shown())
+        tick = shared.tick
+        waiter.see(shared.shown())
         for audience_id in waiter.missing:
-            if found := await _get(calls, watch.account, audience_id):
+            if found := await _get(calls, shared.account, audience_id):
                 waiter.found(found)
         if not waiter.open:
             return [waiter.rows[one] for one in ids]
-        if watch.slept - began >= waiter.seconds:  # a test may have taken the pauses out
+        if shared.slept - began >= waiter.seconds:  # a test may have taken the pauses out
             raise TimeoutError
-        await watch.after(calls, tick)
+        await shared.after(calls, tick)
 
 
 async def _get(calls: Dispatcher, account: int, audience_id: int) -> Audience | None:

@@ -75,7 +75,6 @@ class Trace:
     """What only hooks and the log want to know of a call."""
 
     ident: int
-    parent: int | None
     time: float
     """When the call began, in seconds since 1970."""
     sent_time: float = 0.0
@@ -121,19 +120,19 @@ class CallContext(Generic[T]):
     token_renewed: bool = False
     """Whether a newer token was asked for: once in a call."""
     held_back: bool = False
-    """Whether a circuit breaker stopped the last attempt."""
+    """Whether the last attempt was given up before it was sent: by a breaker, queue or outage."""
     resent: bool = False
     """Whether a request was sent again because a kept connection was dead: once in a call."""
-    of_many: bool = False
-    """Whether the call is one of a batch, and so waits longer for a host that is down."""
     tries: int = 0
     """Attempts that count: not those that met a 429, or a host that is down."""
     price: float = 0.0
     """What its retries have taken from the budget."""
     order: int | None = None
-    """Its place in the limiter's queue, after it met a 429."""
+    """Its place in the limiter's queue, if it has to come back."""
     wait_left: float = inf
     """Seconds that it may still spend in queues."""
+    parent: int | None = None
+    """The call that this one is made for, as hooks know it."""
     trace: "Trace | None" = None
     """What hooks want to know; ``None`` if there are none."""
     attempting: bool = False
@@ -159,9 +158,8 @@ class CallContext(Generic[T]):
             self.timeout,
             self.clock,
             self.clock(),
-            of_many=self.of_many,
             wait_left=self.wait_left,
-            trace=self.trace,
+            parent=None if self.trace is None else self.trace.ident,
         )
 
     # -- What happens to it -------------------------------------------------------------
@@ -236,10 +234,16 @@ class CallContext(Generic[T]):
             return Effect.UNKNOWN if self.in_doubt else Effect.UNSENT
         return Effect.FAILED if self.only_reads else Effect.UNKNOWN
 
-    def ended_by_cancellation(self) -> tuple[Effect, APIError | None]:
-        """What the call may have done, and the error if its deadline has cancelled it."""
-        late = self.timeout.past is TimeoutKind.DEADLINE
-        return self.effect_if_cancelled(), self.deadline_passed() if late else None
+    def timed_out(self, waiting: Callable[[], str | None]) -> APIError | None:
+        """The error of a call that its deadline or ``max_wait`` has cancelled, if one of them did.
+
+        :param waiting: Says what most calls wait for.
+        """
+        if self.timeout.past is TimeoutKind.DEADLINE:
+            return self.deadline_passed()
+        if self.timeout.past is TimeoutKind.WAIT:
+            return self.waited_too_long(waiting() or "the queue is gone")
+        return None
 
     def effect_of(self, error: APIError) -> Effect:
         """What the call did, now that *error* has ended it."""
@@ -270,13 +274,15 @@ class CallContext(Generic[T]):
         )
         return DeadlineExceededError(reason, facts)
 
-    def waited_too_long(self, waiting: str) -> DeadlineExceededError:
+    def waited_too_long(self, waiting: str) -> APIError:
         """The error of a call that has spent ``max_wait`` in queues."""
         facts = facts_of(self.call)
         facts["request_sent"], facts["phase"] = self.in_doubt, self.attempt.phase
         facts["attempts"] = self.records
-        reason = f"no turn within max_wait ({self.options.max_wait:g} s): {waiting}"
-        return DeadlineExceededError(reason, facts)
+        seconds, phase = self.options.max_wait, self.attempt.phase
+        reason = f"max_wait ({seconds:g} s) is over; it was {phase} ({waiting})"
+        error = DeadlineExceededError(reason, facts)
+        return self.outcome_unknown(error) if self.may_have_written else error
 
     def closed_while_waiting(self) -> APIConnectionError:
         """The error of a call whose client was closed while it waited."""

@@ -1,6 +1,6 @@
 """Sends calls: :meth:`Dispatcher.send` is the way of every call of every resource.
 
-One deadline covers the whole call, but for the time in queues. ``_run`` has the only loop: make an
+One deadline covers the whole call, but for the time in queues. ``_make`` has the only loop: make an
 attempt; after a failure ask ``_policies/retry.py``, then pause, find out what was done, or raise.
 An attempt waits for a host that is down, for its turn and for a free connection, and is then one
 request on the transport.
@@ -70,8 +70,7 @@ class Dispatcher:
 
     def _delete_many(self, call: Call[Any]) -> Coroutine[Any, Any, Any]:
         looks = bool(self.settings.options.reconcile_delays)
-        ask = cast("Ask", partial(self._send, of_many=True))
-        return delete_in_parts(ask, call, looks=looks)
+        return self.run(lambda calls: delete_in_parts(calls._send, call, looks=looks))
 
     async def run(
         self,
@@ -96,23 +95,18 @@ class Dispatcher:
 
     # -- One call -----------------------------------------------------------------------
 
-    async def _send(self, call: Call[T], *, of_many: bool = False) -> T:
+    async def _send(self, call: Call[T]) -> T:
         state, options = self.state, self.settings.options
         state.open(self.settings)
         timeout = state.timeouts.begin(options.deadline)
-        context = CallContext(call, options, timeout, state.clock, timeout.began, of_many=of_many)
+        context = CallContext(call, options, timeout, state.clock, timeout.began)
         context.wait_left = options.max_wait
         state.live += 1
         try:
-            if call.endpoint.replay is _CREATE and options.reconcile_delays:
-                return await self._create(context)
             return await self._run(context)
         except asyncio.CancelledError:
-            if timeout.expired(TimeoutKind.WAIT):
-                error: APIError = context.waited_too_long(state.waiting_for() or "")
-            elif timeout.expired(TimeoutKind.DEADLINE):
-                error = context.deadline_passed()
-            else:
+            error = context.timed_out(state.waiting_for)
+            if error is None or not timeout.expired(cast("TimeoutKind", timeout.past)):
                 raise
         finally:
             state.timeouts.end(timeout)
@@ -138,7 +132,7 @@ class Dispatcher:
             # Others than those that are listed may be there too: a list may be old.
             context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)
             context.created_after = listed.server_now(state.clock())
-            return await self._run(context)
+            return await self._make(context)
         finally:
             lock.release()
 
@@ -147,6 +141,7 @@ class Dispatcher:
         context.attempt.phase = "listing what is there already"
         listing = context.child(list_call(context.call.account))
         ids = await ids_listed(self._run(listing))
+        context.wait_left = listing.wait_left
         return Listed(ids, listing.server_time, self.state.clock())
 
     def _asking(self, context: CallContext[Any]) -> Ask:
@@ -159,11 +154,13 @@ class Dispatcher:
         if self.settings.notifier.enabled:
             await finish(self.settings.notifier.call_start(context, next(self.state.idents)))
         try:
-            answer = await self._make(context)
+            creates = context.call.endpoint.replay is _CREATE and context.options.reconcile_delays
+            answer = await (self._create if creates else self._make)(context)
             effect = _OK
             return answer
         except (asyncio.CancelledError, GeneratorExit):  # the latter if its loop was closed
-            effect, reason, stopped = *context.ended_by_cancellation(), True
+            effect, stopped = context.effect_if_cancelled(), True
+            reason = context.timed_out(self.state.waiting_for)
             raise
         except APIError as failed:
             effect, reason = context.effect_of(failed), failed

@@ -36,9 +36,8 @@ class Notifier:
         return bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
 
     def call_start(self, context: CallContext[Any], ident: int) -> Pending:
-        """A call begins. Until now its trace is that of the call that it is made for."""
-        parent = None if context.trace is None else context.trace.ident
-        context.trace = Trace(ident, parent, time.time())
+        """A call begins."""
+        context.trace = Trace(ident, time.time())
         return self._tell("on_call_start", CallStart, _call(context, context.trace))
 
     def attempt_start(self, context: CallContext[Any], trace: Trace) -> Pending:
@@ -139,7 +138,7 @@ def _call(context: CallContext[Any], trace: Trace) -> dict[str, Any]:
     endpoint = context.call.endpoint
     return {
         "call_id": trace.ident,
-        "parent_id": trace.parent,
+        "parent_id": context.parent,
         "operation": endpoint.name,
         "method": endpoint.method,
         "path": endpoint.path,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from .._protocol.call import Call
-from .._protocol.endpoints import AUDIENCE_AD_GROUPS, DELETE_AUDIENCES, UNLINK_AD_GROUP
+from .._protocol.endpoints import DELETE_AUDIENCES, UNLINK_AD_GROUP
 from ..errors import AudienceInUseError, ConflictError
 from ..models import AudienceAdGroup, AudienceSummary, BulkDeleteResult, DeletePlanRow
 from .dispatcher import Dispatcher
-from .reconcile import get_call, list_call
+from .reconcile import ad_groups_call, get_call, list_call
 from .together import together
 
 
@@ -52,14 +52,7 @@ async def apply_delete(
 
 async def users_of(calls: Dispatcher, account: int, audience_id: int) -> list[AudienceAdGroup]:
     """The ad groups that use an audience."""
-    return await calls.send(
-        Call(
-            endpoint=AUDIENCE_AD_GROUPS,
-            returns=list[AudienceAdGroup],
-            account=account,
-            path={"id": audience_id},
-        )
-    )
+    return await calls.send(ad_groups_call(account, audience_id))
 
 
 def _refuse_new(row: DeletePlanRow, now: Sequence[AudienceAdGroup]) -> None:

@@ -71,10 +71,9 @@ class _Queue:
 class _Lane:
     """One limiter, the calls that wait for it, and the timer for the next of them."""
 
-    __slots__ = ("key", "limiter", "queue", "said", "timer", "when")
+    __slots__ = ("limiter", "queue", "said", "timer", "when")
 
-    def __init__(self, key: LimitKey, limiter: RateLimiter) -> None:
-        self.key = key
+    def __init__(self, limiter: RateLimiter) -> None:
         self.limiter = limiter
         self.queue = _Queue()
         self.timer: asyncio.TimerHandle | None = None
@@ -209,7 +208,7 @@ class InMemoryRateLimiters:
         lane = self._lanes.get(key)
         if lane is None:
             self._drop_idle(now)
-            lane = self._lanes[key] = _Lane(key, RateLimiter(period))
+            lane = self._lanes[key] = _Lane(RateLimiter(period))
         return lane
 
     def _drop_idle(self, now: float) -> None:

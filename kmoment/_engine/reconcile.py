@@ -58,6 +58,16 @@ def get_call(account: int | None, audience_id: int) -> Call[Audience]:
     return Call(endpoint=GET_AUDIENCE, returns=Audience, account=account, path={"id": audience_id})
 
 
+def ad_groups_call(account: int | None, audience_id: int) -> Call[list[AudienceAdGroup]]:
+    """The call that lists the ad groups that use an audience."""
+    return Call(
+        endpoint=AUDIENCE_AD_GROUPS,
+        returns=list[AudienceAdGroup],
+        account=account,
+        path={"id": audience_id},
+    )
+
+
 async def ids_listed(listing: Awaitable[list[AudienceSummary]]) -> frozenset[int] | None:
     """The ids of all audiences that are listed; ``None`` if they are not all known.
 
@@ -143,14 +153,7 @@ def _agrees(audience: Audience, draft: AudienceDraft) -> bool:
 async def _read_removal(ask: Ask, call: Call[Any], done: bool) -> Any:
     audience_id = int(call.path["id"])
     if call.endpoint.name == UNLINK_AD_GROUP.name:
-        groups = await ask(
-            Call(
-                endpoint=AUDIENCE_AD_GROUPS,
-                returns=list[AudienceAdGroup],
-                account=call.account,
-                path={"id": audience_id},
-            )
-        )
+        groups = await ask(ad_groups_call(call.account, audience_id))
         gone = call.query["adGroupId"] not in {group.ad_group_id for group in groups}
     else:
         gone = await _is_gone(ask, call.account, audience_id)

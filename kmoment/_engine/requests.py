@@ -146,5 +146,4 @@ async def _exchange(
 
 def patience(context: CallContext[Any]) -> float:
     """Seconds that the call waits for a host that is down."""
-    of_many = context.of_many or CURRENT.get() is not None
-    return context.options.patience(of_many=of_many)
+    return context.options.patience(of_many=CURRENT.get() is not None)

@@ -4,14 +4,12 @@ import json
 import os
 import warnings
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from .. import _file
 from .._protocol.converter import SEOUL
 from ..errors import APIError, InvalidArgumentError
-from . import _file
-from .tree import LocationTree
-
-_LEVELS: Final = ("locations", "depth2_locations", "depth3_locations")
+from .tree import LEVELS, LocationTree
 
 
 class KeptTree(NamedTuple):
@@ -82,11 +80,11 @@ def _is_damaged(file: str | os.PathLike[str]) -> bool:
         data: Any = json.loads(_file.read(file))
     except ValueError:
         return True
-    ours = isinstance(data, dict) and "date" in data and any(level in data for level in _LEVELS)
+    ours = isinstance(data, dict) and "date" in data and any(level in data for level in LEVELS)
     if not ours:
         return False
     try:
         tree = LocationTree.load(file)
     except InvalidArgumentError:
         return True
-    return not all(getattr(tree, level) for level in _LEVELS)
+    return not all(getattr(tree, level) for level in LEVELS)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self, TypedDict, TypeVar
 
+from .. import _file
 from .._protocol.converter import SEOUL, StructureError, read, write
 from ..errors import InvalidArgumentError
 from ..models import Depth2Location, Depth3Location, Location
-from . import _file
 from ._finder import Columns, Finder
 from ._names import path_key
 from .resolution import Resolution
@@ -57,7 +57,7 @@ class TreeChanges(NamedTuple):
         return any(map(bool, tuple(self)))
 
 
-_LEVELS: Final[Mapping[str, type[Place]]] = {
+LEVELS: Final[Mapping[str, type[Place]]] = {
     "locations": Location,
     "depth2_locations": Depth2Location,
     "depth3_locations": Depth3Location,
@@ -264,7 +264,7 @@ class LocationTree:
     @property
     def is_whole(self) -> bool:
         """Whether the tree has all three levels, and nothing is known to be missing."""
-        return not self.missing and all(getattr(self, field) for field in _LEVELS)
+        return not self.missing and all(getattr(self, field) for field in LEVELS)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the tree to *file*, completely or not at all.
@@ -275,7 +275,7 @@ class LocationTree:
         if not self.is_whole and _holds_a_whole_one(file):
             rule = "holds a whole tree, and this one is not: see its `missing`"
             raise InvalidArgumentError("file", rule)
-        rows = {field: write(list(getattr(self, field))) for field in _LEVELS}
+        rows = {field: write(list(getattr(self, field))) for field in LEVELS}
         head = {"date": self.date.isoformat(), "missing": [list(one) for one in self.missing]}
         _file.write(file, json.dumps({**head, **rows}, ensure_ascii=False, indent=1))
 
@@ -318,7 +318,7 @@ class LocationTree:
         )
 
     def __repr__(self) -> str:
-        levels = (len(getattr(self, field)) for field in _LEVELS)
+        levels = (len(getattr(self, field)) for field in LEVELS)
         lacks = f", {len(self.missing)} missing" if self.missing else ""
         counts = " / ".join(map(str, levels))
         return f"<LocationTree of {self.date:%Y-%m-%d}: {counts} places{lacks}>"

@@ -28,13 +28,23 @@ def read(file: File) -> str:
 
 
 def write(file: File, text: str) -> None:
-    """Write *text* to *file*, completely or not at all. Parts of dead writers are deleted."""
+    """Write *text* to *file*, completely or not at all."""
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(file: File) -> Iterator[Path]:
+    """A part file to be written. It takes the place of *file*, unless an error comes.
+
+    Part files of dead writers are deleted.
+    """
     path = path_of(file)
     with naming(file):
         _delete_abandoned(path)
         part = _part(path)
         try:
-            part.write_text(text, encoding="utf-8")
+            yield part
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
