@@ -51,11 +51,9 @@ def replacing(file: File) -> Iterator[Path]:
 
 
 def require_room(file: File) -> None:
-    """Raise unless *file* can be written: its folder exists, and it is not a folder itself."""
+    """Raise unless *file* can be written."""
     path = path_of(file)
     with naming(file):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         part = _part(path)
         try:
             part.write_bytes(b"")

@@ -416,3 +416,35 @@ async def test_closing_the_gate_ends_every_wait() -> None:
     await asyncio.sleep(0)
     gate.close()
     assert await waiting is None
+
+
+class Hanging:
+    """A transport that fails three times, and then never answers."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def send(self, request: Any, token: Any, attempt: Any) -> Any:
+        self.sent += 1
+        if self.sent <= FAILURES:
+            raise TransportError("gone")
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.mark.anyio
+async def test_a_probe_that_is_cancelled_frees_the_probe() -> None:
+    """If the call that probes is cancelled, the next call may probe."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = Hanging()
+    client._change_settings(new_transport=lambda _: transport)
+    probing = asyncio.create_task(client.locations.depth1())
+    while transport.sent <= FAILURES:
+        await asyncio.sleep(0.01)
+    gate = client._dispatcher.state.gate
+    assert gate.health.next_probe is None
+    probing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probing
+    assert gate.health.next_probe is not None

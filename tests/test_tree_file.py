@@ -297,6 +297,6 @@ async def test_a_folder_is_no_file() -> None:
 def test_a_fresh_file_is_read_by_the_blocking_client(sandbox: Sandbox, tmp_path: Path) -> None:
     """A second tree within its age comes from the file, without a call."""
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
-        first = moment.locations.tree(file=tmp_path / "tree.json", quick=True)
-        again = moment.locations.tree(file=tmp_path / "tree.json", quick=True)
+        first = moment.locations.tree(file=tmp_path / "tree.json")
+        again = moment.locations.tree(file=tmp_path / "tree.json")
     assert again.locations == first.locations
