@@ -38,10 +38,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 if _TYPE_CHECKING:
     from .batch import AsyncBatch as AsyncBatch
-    from .client import (
-        AsyncAccount as AsyncAccount,
-        AsyncClient as AsyncClient,
-    )
+    from .client import AsyncClient as AsyncClient
     from .errors import (
         AddressNotAllowedError as AddressNotAllowedError,
         AmbiguousAudienceError as AmbiguousAudienceError,
@@ -156,15 +153,14 @@ if _TYPE_CHECKING:
         LocationTree as LocationTree,
         TreeChanges as TreeChanges,
     )
+    from .resources.account import AsyncAccount as AsyncAccount
     from .resources.plans import (
         AsyncDeletePlan as AsyncDeletePlan,
         AsyncLinkPlan as AsyncLinkPlan,
     )
     from .sync.batch import Batch as Batch
-    from .sync.client import (
-        Account as Account,
-        Client as Client,
-    )
+    from .sync.client import Client as Client
+    from .sync.resources.account import Account as Account
     from .sync.resources.plans import (
         DeletePlan as DeletePlan,
         LinkPlan as LinkPlan,
@@ -177,7 +173,7 @@ if _TYPE_CHECKING:
 # No `__all__`: with it, help(kmoment) prints every class, which is 15,000 lines.
 _NAMES = {
     "batch": "AsyncBatch",
-    "client": "AsyncAccount AsyncClient",
+    "client": "AsyncClient",
     "errors": """
         APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
         AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
@@ -205,9 +201,11 @@ _NAMES = {
     """,
     "outcomes": "Outcome OutcomeStatus Outcomes Progress",
     "places": "LocationFields LocationTree TreeChanges",
+    "resources.account": "AsyncAccount",
     "resources.plans": "AsyncDeletePlan AsyncLinkPlan",
     "sync.batch": "Batch",
-    "sync.client": "Account Client",
+    "sync.client": "Client",
+    "sync.resources.account": "Account",
     "sync.resources.plans": "DeletePlan LinkPlan",
     "tables": "rows write",
 }

@@ -18,23 +18,19 @@ from ._engine.state import ClientState
 from ._engine.token import TokenProvider
 from ._engine.views import Viewable
 from ._protocol.call import Call
-from ._protocol.endpoints import CHANNEL_PROFILES, CUSTOMER_DATA, unlisted
+from ._protocol.endpoints import unlisted
 from ._protocol.routes import Reading
 from ._secret import Secret
-from ._sender import AsyncSender
 from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
 from .limits import LimitStatus
-from .models import Audience, ChannelProfile, CustomerData
+from .models import Audience
+from .resources.account import AsyncAccount
 from .resources.accounts import AsyncAccounts
-from .resources.ad_groups import AsyncAdGroups
-from .resources.audiences import AsyncAudiences
 from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
 from .resources.placements import AsyncPlacements
-from .resources.targeting import AsyncTargeting
-from .resources.trackers import AsyncTrackers
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -159,7 +155,7 @@ class AsyncClient(Viewable):
         """Interests and business types."""
         return AsyncCategories(self._dispatcher)
 
-    def account(self, ad_account_id: int) -> "AsyncAccount":
+    def account(self, ad_account_id: int) -> AsyncAccount:
         """One ad account. Costs nothing, opens nothing, and shares the pool.
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
@@ -235,7 +231,7 @@ class AsyncClient(Viewable):
     def each_account(
         self,
         ad_account_ids: Iterable[int] | AsyncIterable[int],
-        job: Callable[["AsyncAccount"], Awaitable[V]],
+        job: Callable[[AsyncAccount], Awaitable[V]],
         *,
         concurrency: int = 16,
         ordered: bool = True,
@@ -353,50 +349,3 @@ class AsyncClient(Viewable):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
-
-
-@attrs.frozen(eq=False, repr=False)
-class AsyncAccount:
-    """One ad account's part of the API. Made by :meth:`AsyncClient.account`; immutable."""
-
-    _sender: AsyncSender
-    ad_account_id: int
-    audiences: AsyncAudiences = attrs.field(
-        init=False, default=attrs.Factory(lambda it: AsyncAudiences(*it._parts), takes_self=True)
-    )
-    targeting: AsyncTargeting = attrs.field(
-        init=False, default=attrs.Factory(lambda it: AsyncTargeting(*it._parts), takes_self=True)
-    )
-    trackers: AsyncTrackers = attrs.field(
-        init=False, default=attrs.Factory(lambda it: AsyncTrackers(*it._parts), takes_self=True)
-    )
-    ad_groups: AsyncAdGroups = attrs.field(
-        init=False, default=attrs.Factory(lambda it: AsyncAdGroups(*it._parts), takes_self=True)
-    )
-
-    async def channel_profiles(self) -> list[ChannelProfile]:
-        """List the Kakao Talk Channels that the account may use.
-
-        :raises APIError: The call failed. It only reads, so it may be repeated.
-
-        https://developers.kakao.com/docs/latest/en/kakaomoment/reference
-        """
-        return await self._sender.send(
-            Call(CHANNEL_PROFILES, list[ChannelProfile], self.ad_account_id)
-        )
-
-    async def customer_data(self) -> list[CustomerData]:
-        """List the customer data, which takes the place of customer files.
-
-        :raises APIError: The call failed. It only reads, so it may be repeated.
-
-        https://developers.kakao.com/docs/latest/en/kakaomoment/customer-data
-        """
-        return await self._sender.send(Call(CUSTOMER_DATA, list[CustomerData], self.ad_account_id))
-
-    @property
-    def _parts(self) -> tuple[AsyncSender, int]:
-        return self._sender, self.ad_account_id
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ad_account_id}>"

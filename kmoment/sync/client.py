@@ -12,24 +12,21 @@ from .._engine.settings import ClientSettings
 from .._engine.token import TokenProvider
 from .._engine.views import Viewable
 from .._protocol.call import Call
-from .._protocol.endpoints import CHANNEL_PROFILES, CUSTOMER_DATA, unlisted
+from .._protocol.endpoints import unlisted
 from .._protocol.routes import Reading
 from .._secret import Secret
 from ..batch import OnProgress
 from ..errors import OutcomeUnknownError
 from ..hooks import Hook
 from ..limits import LimitStatus
-from ..models import Audience, ChannelProfile, CustomerData
+from ..models import Audience
 from ._sender import Sender, ThreadOwner
 from .batch import Batch
+from .resources.account import Account
 from .resources.accounts import Accounts
-from .resources.ad_groups import AdGroups
-from .resources.audiences import Audiences
 from .resources.categories import Categories
 from .resources.locations import Locations
 from .resources.placements import Placements
-from .resources.targeting import Targeting
-from .resources.trackers import Trackers
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -155,7 +152,7 @@ class Client(Viewable):
         """Interests and business types."""
         return Categories(self._sender)
 
-    def account(self, ad_account_id: int) -> "Account":
+    def account(self, ad_account_id: int) -> Account:
         """One ad account. Costs nothing, opens nothing, and shares the pool.
 
         :raises InvalidArgumentError: The id is not a positive 64-bit integer.
@@ -231,7 +228,7 @@ class Client(Viewable):
     def each_account(
         self,
         ad_account_ids: Iterable[int],
-        job: Callable[["Account"], V],
+        job: Callable[[Account], V],
         *,
         concurrency: int = 16,
         ordered: bool = True,
@@ -348,48 +345,3 @@ class Client(Viewable):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and a token: make one in each process")
-
-
-@attrs.frozen(eq=False, repr=False)
-class Account:
-    """One ad account's part of the API. Made by :meth:`Client.account`; immutable."""
-
-    _sender: Sender
-    ad_account_id: int
-    audiences: Audiences = attrs.field(
-        init=False, default=attrs.Factory(lambda it: Audiences(*it._parts), takes_self=True)
-    )
-    targeting: Targeting = attrs.field(
-        init=False, default=attrs.Factory(lambda it: Targeting(*it._parts), takes_self=True)
-    )
-    trackers: Trackers = attrs.field(
-        init=False, default=attrs.Factory(lambda it: Trackers(*it._parts), takes_self=True)
-    )
-    ad_groups: AdGroups = attrs.field(
-        init=False, default=attrs.Factory(lambda it: AdGroups(*it._parts), takes_self=True)
-    )
-
-    def channel_profiles(self) -> list[ChannelProfile]:
-        """List the Kakao Talk Channels that the account may use.
-
-        :raises APIError: The call failed. It only reads, so it may be repeated.
-
-        https://developers.kakao.com/docs/latest/en/kakaomoment/reference
-        """
-        return self._sender.send(Call(CHANNEL_PROFILES, list[ChannelProfile], self.ad_account_id))
-
-    def customer_data(self) -> list[CustomerData]:
-        """List the customer data, which takes the place of customer files.
-
-        :raises APIError: The call failed. It only reads, so it may be repeated.
-
-        https://developers.kakao.com/docs/latest/en/kakaomoment/customer-data
-        """
-        return self._sender.send(Call(CUSTOMER_DATA, list[CustomerData], self.ad_account_id))
-
-    @property
-    def _parts(self) -> tuple[Sender, int]:
-        return self._sender, self.ad_account_id
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ad_account_id}>"
