@@ -595,7 +595,7 @@ async def test_closing_ends_every_wait() -> None:
 
 async def test_who_waits_goes_along_when_a_limit_turns_out_to_be_shared() -> None:
     """Calls that wait for their accounts' limiters wait for the one of all, and get their turn."""
-    store, _ = limiters()
+    store, clock = limiters()
     keys: list[LimitKey] = [("audiences", account) for account in (1, 2)]
     waiting = []
     for key in keys:
@@ -608,6 +608,39 @@ async def test_who_waits_goes_along_when_a_limit_turns_out_to_be_shared() -> Non
     store._move("audiences", 0.0)
     (status,) = store.statuses(0.0)
     assert (status.ad_account_id, status.waiting) == (None, 2)
+    clock.now = 1.0
+    store._timed(store._lanes["audiences", None])
+    probe = await asyncio.wait_for(waiting[0], 1)
+    assert not waiting[1].done(), "one probe at a time"
+    clock.now = 3.0
+    store.accepted(probe, clock.now)
+    assert (await asyncio.wait_for(waiting[1], 1)).limiter is probe.limiter
+
+
+async def test_who_was_just_cancelled_is_passed_over() -> None:
+    """A waiter whose task has not yet seen its cancellation gets no turn, and none is lost."""
+    store, clock = limiters()
+    assert store.try_enter(KEY, 1.0, 0.0)
+    waiting = asyncio.create_task(store.enter(KEY, 1.0, 0.0, max_wait=inf, order=None))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    lane = store._lanes[KEY]
+    lane.limiter.dropped(1.0, lane.limiter.sent(0.0))
+    lane.limiter.dropped(1.0, lane.limiter.sent(0.0))
+    clock.now = 9.0
+    store._pump(lane, clock.now)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    (status,) = store.statuses(9.0)
+    assert status.waiting == 0
+
+
+async def test_closing_limiters_ends_every_wait() -> None:
+    """Whoever waits for a limiter, of one account or of all, is told that it is closed."""
+    store, _ = limiters()
+    assert store.try_enter(KEY, 100.0, 0.0)
+    waiting = asyncio.create_task(store.enter(KEY, 100.0, 0.0, max_wait=inf, order=None))
+    await asyncio.sleep(0)
     store.close()
-    for ended in await asyncio.gather(*waiting, return_exceptions=True):
-        assert isinstance(ended, QueueClosedError)
+    with pytest.raises(QueueClosedError):
+        await waiting
