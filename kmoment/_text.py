@@ -8,7 +8,7 @@ from typing import Final
 _BEFORE: Final = str.maketrans(
     dict.fromkeys("ㆍ・‧•･∙⋅", "·") | dict.fromkeys("\u3164\uffa0\u115f\u1160", " ")
 )
-_PLAIN: Final = re.compile("[가-힣0-9]+(?: [가-힣0-9]+)*")
+_PLAIN: Final = re.compile("[가-힣0-9A-Za-z]+(?: [가-힣0-9A-Za-z]+)*")
 """Text that is normalised as it is: nearly all names of places are, and this saves their time."""
 
 

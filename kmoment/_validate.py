@@ -108,7 +108,7 @@ def text(argument: str, value: Any) -> str:
 
 def keyword(argument: str, value: Any) -> str:
     """A keyword as Kakao stores names: normalised (``_text``), and not blank."""
-    return text(argument, normalised(text(argument, value)))
+    return text(argument, normalised(value) if isinstance(value, str) else value)
 
 
 def term(argument: str, value: Any) -> int:

@@ -158,7 +158,7 @@ class DirectPool:
             setattr(protocol, _TAKEN, now)
             attempt.reused = used is not None
             if used is None or not is_dead(protocol, idle=now - used):
-                attempt.peer = protocol.transport and protocol.transport.get_extra_info("peername")
+                attempt.wire = protocol.transport
                 return connection
             connection.close()
 

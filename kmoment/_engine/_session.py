@@ -125,7 +125,7 @@ class _Response(aiohttp.ClientResponse):
         if protocol.should_close:
             raise TransportError(SPOKE_FIRST)
         wire = connection.transport
-        ATTEMPT.get().peer = wire and wire.get_extra_info("peername")
+        ATTEMPT.get().wire = wire
         response = await super().start(connection)
         end_upgraded(response, protocol)
         return response

@@ -1,5 +1,6 @@
 """One call from its start to its end: its attempts, its clock, and what is known of it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -56,12 +57,17 @@ class AttemptState:
     """Sockets that were opened for it."""
     silence: float = inf
     """Seconds that the server may send nothing, once the request has left."""
-    peer: tuple[Any, ...] | None = None
-    """The server's address and port."""
+    wire: asyncio.BaseTransport | None = None
+    """The connection that it was sent over."""
     request_id: str | None = None
     """Under which the server, or a gateway before it, knows the request."""
     probe: bool = False
     """Whether it finds out if a host that was down is up again."""
+
+    @property
+    def peer(self) -> tuple[Any, ...] | None:
+        """The server's address and port."""
+        return None if self.wire is None else self.wire.get_extra_info("peername")
 
     def sending(self) -> None:
         """The request leaves now."""

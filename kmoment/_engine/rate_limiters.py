@@ -107,10 +107,11 @@ class InMemoryRateLimiters:
     def try_enter(self, key: LimitKey, period: float, now: float) -> Turn | None:
         """A turn, if nobody has to wait for it."""
         lane = self._lanes.get(key)
-        if lane is None or not lane.limiter.free:
-            lane = self._lane(key, period, now)
-            if lane.queue or lane.limiter.delay(now) > 0:
-                return None
+        if lane is not None and lane.limiter.free:  # nearly every call comes this way
+            return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now), True)
+        lane = self._lane(key, period, now)
+        if lane.queue or lane.limiter.delay(now) > 0:
+            return None
         return _give(lane, key, next(self._orders), now)
 
     async def enter(
@@ -139,12 +140,12 @@ class InMemoryRateLimiters:
 
     def accepted(self, turn: Turn, now: float) -> None:
         """The call of *turn* got an answer that is no 429."""
-        if turn.limiter.free and not self._detectors:
-            turn.limiter.accepted(now, turn.sent)
+        limiter = turn.limiter
+        was = limiter.mode
+        limiter.accepted(now, turn.sent)
+        if limiter.free and not self._detectors:
             return
-        was = turn.limiter.mode
-        turn.limiter.accepted(now, turn.sent)
-        if was is Mode.DROUGHT and turn.limiter.mode is not Mode.DROUGHT:
+        if was is Mode.DROUGHT and limiter.mode is not Mode.DROUGHT:
             self._say_over(turn)
         detector = self._detectors.get(turn.key[0])
         if detector is not None and self._is_current(turn):

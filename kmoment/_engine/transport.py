@@ -139,10 +139,11 @@ class Transport:
         size = 0
         while not content.at_eof():
             chunks.append(await content.readany())
-            limits.expect(self._timeout)
             size += len(chunks[-1])
             if size > self._max_body_bytes:
                 raise too_large(self._max_body_bytes)
+            if not content.at_eof():
+                limits.expect(self._timeout)
 
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`TransportError`."""

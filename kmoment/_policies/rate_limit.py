@@ -160,7 +160,7 @@ class RateLimiter:
     @property
     def limited(self) -> bool:
         """Whether calls may have to wait."""
-        return self.mode is not Mode.FREE
+        return self.mode is not _FREE
 
     def delay(self, now: float) -> float:
         """Seconds until the next call may be sent; infinite until the next answer."""
