@@ -14,6 +14,7 @@ nox.options.default_venv_backend = "virtualenv"
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "places"]
 PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
+SPREAD = ("-n", "auto", "--maxprocesses=4")  # over all cores
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -35,7 +36,7 @@ def _group(name: str) -> tuple[str, ...]:
 def _tests(session: nox.Session, *pins: str, **env: str) -> None:
     session.install(".", *_group("tests"), *pins)
     # Not `python -m pytest`: that would put the source before the installed wheel.
-    session.run("pytest", *session.posargs, env={"PYTHONDEVMODE": "1", **env})
+    session.run("pytest", *SPREAD, *session.posargs, env={"PYTHONDEVMODE": "1", **env})
 
 
 def _oldest() -> list[str]:

@@ -26,6 +26,9 @@ class Number:
     def __int__(self) -> int:
         return self.value
 
+    def __repr__(self) -> str:
+        return f"Number({self.value})"
+
     __index__ = __int__
 
 
