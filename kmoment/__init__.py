@@ -117,6 +117,7 @@ if _TYPE_CHECKING:
         DeleteStatus as DeleteStatus,
         Depth2Location as Depth2Location,
         Depth3Location as Depth3Location,
+        Difference as Difference,
         FriendGroupFileType as FriendGroupFileType,
         FriendGroupStatus as FriendGroupStatus,
         Gender as Gender,
@@ -193,7 +194,7 @@ _NAMES = {
         CampaignTypeGoal CategoryData ChannelProfile CohortAvailable CohortStatus
         CohortTargeting CustomerData CustomerDataFileType CustomerDataType CustomerFile
         CustomerFileStatus CustomerFileTargeting DeletePlanRow DeleteStatus
-        Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
+        Depth2Location Depth3Location Difference FriendGroupFileType FriendGroupStatus Gender
         GenderType Goal InclusionType Indicator LinkResult Location LocationType MemberType
         NetworkPlacement PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
         TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRight

@@ -32,7 +32,6 @@ from ..errors import (
     PartialListError,
 )
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
-from ..models._compare import differing
 from .context import CallContext
 
 T = TypeVar("T")
@@ -147,7 +146,7 @@ async def _read_update(ask: Ask, call: Call[Any], done: bool) -> Any:
 
 
 def _agrees(audience: Audience, draft: AudienceDraft) -> bool:
-    return not differing(draft, audience.draft())
+    return not draft.differences(audience.draft())
 
 
 async def _read_removal(ask: Ask, call: Call[Any], done: bool) -> Any:

@@ -1,5 +1,6 @@
 """Frozen values: what Kakao answers, and what is sent to Kakao."""
 
+from ._compare import Difference
 from .accounts import (
     AdAccount,
     AdAccountBalance,
@@ -112,6 +113,7 @@ __all__ = [
     "DeleteStatus",
     "Depth2Location",
     "Depth3Location",
+    "Difference",
     "FriendGroupFileType",
     "FriendGroupStatus",
     "Gender",
