@@ -13,7 +13,8 @@ from ..errors import (
     InvalidArgumentError,
     NotFoundError,
 )
-from ..models import Audience, AudienceAdGroup, AudienceSummary
+from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
+from ..models._compare import SETS_OF
 from ..models.draft import UNCHANGED
 from .call import Call
 from .endpoints import LIST_AUDIENCES
@@ -37,6 +38,31 @@ def one_named(
     if len(found) > 1:
         raise AmbiguousAudienceError(name, found)
     return found[0]
+
+
+def name_and_type(audience: AudienceSummary | Audience | AudienceDraft) -> tuple[str, str]:
+    """What tells one audience of an account from another, for whoever has no id."""
+    return normalised(audience.name), str(audience.type)
+
+
+def rows_of(rows: Iterable[AudienceSummary], draft: AudienceDraft) -> list[AudienceSummary]:
+    """The rows of *draft*'s name and type. A row without a type may be of any."""
+    name, type_ = name_and_type(draft)
+    return [row for row in rows if row.type in (type_, None) and normalised(row.name) == name]
+
+
+def with_said(current: AudienceDraft, draft: AudienceDraft) -> AudienceDraft:
+    """*current*, with all that *draft* says. ``None`` says nothing.
+
+    A choice and its sets are said together: who names a district says that no province is meant.
+    """
+    members = {it.name: getattr(draft, it.name) for it in attrs.fields(AudienceDraft)}
+    said = {name for name, value in members.items() if value is not None}
+    for choice, sets in SETS_OF.items():
+        if said & {choice, *sets}:
+            said |= {choice, *sets}
+    members["extra"] = {**current.extra, **draft.extra}
+    return current.replace(**{name: members[name] for name in said})
 
 
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .audience import (
     LinkResult,
 )
 from .draft import AudienceDraft
+from .ensured import Change, Ensured, EnsureOutcomes
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -99,6 +100,7 @@ __all__ = [
     "CampaignType",
     "CampaignTypeGoal",
     "CategoryData",
+    "Change",
     "ChannelProfile",
     "CohortAvailable",
     "CohortStatus",
@@ -114,6 +116,8 @@ __all__ = [
     "Depth2Location",
     "Depth3Location",
     "Difference",
+    "EnsureOutcomes",
+    "Ensured",
     "FriendGroupFileType",
     "FriendGroupStatus",
     "Gender",

@@ -52,7 +52,8 @@ class Difference:
 def differences(wanted: Any, found: Any) -> tuple[Difference, ...]:
     """What *found*, a draft, has otherwise than *wanted*, another one."""
     wanted, found = wanted.resolved(), found.resolved()
-    names = [field.name for field in attrs.fields(type(wanted))]
+    extra, *names = (field.name for field in attrs.fields(type(wanted)))
+    names.append(extra)
     differing = [it for it in names if not _same(it, getattr(wanted, it), getattr(found, it))]
     told = [it for it in differing if not set(SETS_OF.get(it, ())) & set(differing)]
     return tuple(_difference(name, wanted, found) for name in told)
