@@ -120,9 +120,9 @@ OTHER: dict[str, tuple[AudienceDraft, AudienceDraft, str]] = {
         "cohort_targetings: +(a=1, cohort_id=1) -(a=2, cohort_id=1)",
     ),
     "extra": (
-        display(extra={"a": 1, "b": [1]}),
-        display(extra={"b": [1], "c": 1}),
-        "extra: nothing -> (a=1)",
+        display(extra={"a": 1, "b": [1], "d": []}),
+        display(extra={"b": [1], "c": 1, "d": [1]}),
+        "extra: (d=[1]) -> (a=1, d=[])",
     ),
 }
 

@@ -104,12 +104,52 @@ def test_only_what_the_draft_sets_counts(sandbox: Sandbox) -> None:
         audiences = moment.account(ACCOUNT).audiences
         made = audiences.create(full)
         assert audiences.ensure(AudienceDraft.display("full")).change == "unchanged"
-        draft = AudienceDraft.display("full", genders=[], extra={"other": 2})
+        draft = AudienceDraft.display("full", genders=[], extra={"other": 2, "no": None})
         ensured = audiences.ensure(draft)
         assert [it.field for it in ensured.differences] == ["genders", "extra"]
         now = audiences.get(made.id).draft()
         assert now == full.replace(genders=None, extra={"newMember": {"deep": 1}, "other": 2})
         assert audiences.ensure(draft).change == "unchanged"
+
+
+def test_what_is_in_a_set_keeps_what_kmoment_does_not_know(sandbox: Sandbox) -> None:
+    """An update sends entries and objects with the members that only the server has."""
+
+    def cohort(number: int, **extra: int) -> kmoment.CohortTargeting:
+        return kmoment.CohortTargeting(cohort_id=number, extra=extra)
+
+    before = AudienceDraft.display(
+        "x",
+        cohort_targetings=[cohort(1, odd=1), cohort(2, odd=2), cohort(3)],
+        extra={"deep": {"a": 1, "b": [1]}, "flat": 1, "kept": 1},
+    )
+    wanted = AudienceDraft.display(
+        "x",
+        cohort_targetings=[cohort(4), cohort(3), cohort(1)],
+        extra={"deep": {"a": 2, "b": []}, "flat": {"now": 1}, "new": {"a": 1}},
+    )
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        audiences = moment.account(ACCOUNT).audiences
+        made = audiences.create(before)
+        assert audiences.ensure(wanted).change == "updated"
+        now = audiences.get(made.id)
+        assert audiences.ensure(wanted).change == "unchanged"
+    assert now.cohort_targetings == (cohort(4), cohort(3), cohort(1, odd=1))
+    deep = {"a": 2, "b": []}
+    assert now.extra == {"deep": deep, "flat": {"now": 1}, "new": {"a": 1}, "kept": 1}
+
+
+def test_a_set_that_fits_is_left_as_it_is(sandbox: Sandbox) -> None:
+    """An entry that fits several of what is there leaves one for an entry that fits no other."""
+
+    def cohorts(*extras: dict[str, int]) -> AudienceDraft:
+        entries = [kmoment.CohortTargeting(cohort_id=1, extra=extra) for extra in extras]
+        return AudienceDraft.display("x", cohort_targetings=entries)
+
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        audiences = moment.account(ACCOUNT).audiences
+        audiences.create(cohorts({"a": 1, "b": 1}, {"d": 1}))
+        assert audiences.ensure(cohorts({}, {"a": 1})).change == "unchanged"
 
 
 SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -328,13 +368,14 @@ def test_bad_input_is_refused_unsent(argument: str, call: Use) -> None:
     assert client._sender.owner.running is None
 
 
-def test_an_update_that_would_break_a_rule_is_not_sent() -> None:
-    """What is there may break a rule together with what the draft says."""
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_update_that_would_break_a_rule_is_not_sent(dry_run: bool) -> None:
+    """What is there may break a rule together with what the draft says; a dry run says so too."""
     rows = listed([{"id": 1, "name": "x", "type": "DISPLAY"}])
     odd = testing.answer({"id": 1, "name": "x", "type": "DISPLAY", "genderType": "NOT_ALL"})
     script = testing.Script(rows, odd)
     with script.client() as moment, pytest.raises(kmoment.InvalidDraftError, match="genders"):
-        moment.account(1).audiences.ensure(AudienceDraft.display("x", ages=["20"]))
+        moment.account(1).audiences.ensure(AudienceDraft.display("x", ages=["20"]), dry_run=dry_run)
     assert {request.method for request in script.requests} == {"GET"}
 
 

@@ -15,9 +15,10 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from .._protocol.audience_rules import name_and_type, rows_of, with_said
+from .._protocol.audience_rules import name_and_type, with_said
 from .._protocol.codec import encode
 from .._protocol.endpoints import CREATE_AUDIENCE
+from .._text import normalised
 from ..errors import (
     AmbiguousAudienceError,
     InvalidArgumentError,
@@ -42,11 +43,18 @@ class Listing:
     """The audiences of the account, listed when they are first asked for."""
 
     failure: Exception | None = None
-    _rows: list[AudienceSummary] | None = None
+    _rows: dict[str, list[AudienceSummary]] | None = None
     _lock: asyncio.Lock = attrs.Factory(asyncio.Lock)
 
-    async def rows(self, calls: Dispatcher, account: int) -> list[AudienceSummary]:
-        """All of them. Who comes while they are listed waits. A failure is everyone's."""
+    async def of(
+        self, calls: Dispatcher, account: int, draft: AudienceDraft
+    ) -> list[AudienceSummary]:
+        """Those of *draft*'s name and type. One that is listed without a type may be of any."""
+        named = (await self._by_name(calls, account)).get(normalised(draft.name), [])
+        return [row for row in named if row.type in (draft.type, None)]
+
+    async def _by_name(self, calls: Dispatcher, account: int) -> dict[str, list[AudienceSummary]]:
+        """Who comes while they are listed waits. A failure is everyone's."""
         async with self._lock:
             if self.failure is not None:
                 raise copy(self.failure)
@@ -54,12 +62,15 @@ class Listing:
                 self._rows = await self._listed(calls, account)
             return self._rows
 
-    async def _listed(self, calls: Dispatcher, account: int) -> list[AudienceSummary]:
+    async def _listed(self, calls: Dispatcher, account: int) -> dict[str, list[AudienceSummary]]:
+        rows: dict[str, list[AudienceSummary]] = {}
         try:
-            return await calls.list_audiences(account)
+            for row in await calls.list_audiences(account):
+                rows.setdefault(normalised(row.name), []).append(row)
         except Exception as error:
             self.failure = error
             raise
+        return rows
 
 
 @attrs.frozen(eq=False)
@@ -146,12 +157,13 @@ async def _find(
 ) -> Audience | None:
     """The audience of the draft's name and type, if it is there."""
     draft = wanted.draft
-    rows = rows_of(await wanted.listing.rows(calls, account), draft)
+    rows = await wanted.listing.of(calls, account, draft)
     if len(rows) > 1:
         raise AmbiguousAudienceError(draft.name, rows)
     if rows:
         found = await calls.send(get_call(account, rows[0].id))
-        return found if found.type == draft.type else None  # a list may leave types out
+        if found.type == draft.type:
+            return found
     return None if made is None else await _made_before(calls, account, draft, made)
 
 
@@ -185,9 +197,10 @@ async def _update(calls: Dispatcher, account: int, wanted: Wanted, there: Audien
     current = there.draft()
     target = with_said(current, wanted.draft)
     differences = target.differences(current)
-    if differences and not wanted.dry_run:
+    if differences:
         body = checked_draft("audience", target)
-        there = await calls.send(update_call(account, there.id, body))
+        if not wanted.dry_run:
+            there = await calls.send(update_call(account, there.id, body))
     return Ensured(
         draft=wanted.draft,
         audience=there,

@@ -1,8 +1,8 @@
 """Whether two drafts ask for the same, by meaning and not by form.
 
 Kakao's sets have no order. A server may store a name normalised, fill in the names of places, and
-add members to an entry. A member that is null or an empty list says as much as none. None of this
-makes an audience another one.
+add members to an entry. A member that is null, or a list that is empty, says as much as none. None
+of this makes an audience another one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def draft_hash(draft: Any) -> int:
 def _difference(name: str, wanted: Any, found: Any) -> Difference:
     mine, theirs = getattr(wanted, name), getattr(found, name)
     if name == "extra":
-        mine = {k: v for k, v in mine.items() if not _covers(_said(v), _said(theirs.get(k)))}
+        mine = {k: v for k, v in mine.items() if not _covers(_said({k: v}), _said(theirs))}
         theirs = {k: theirs[k] for k in mine if k in theirs}
     return Difference(name, mine, theirs)
 
@@ -118,6 +118,32 @@ def _same_set(name: str, wanted: Iterable[Any] | None, found: Iterable[Any] | No
     return len(left) == len(free) and _paired(left, free)
 
 
+def kept_items(name: str, wanted: Iterable[Any], found: Iterable[Any] | None) -> list[Any]:
+    """The items of a set as *wanted*, each in the form in which *found* has it, if it does."""
+    if _same_set(name, wanted, found):
+        return list(found or ())
+    mine, theirs = _by_key(name, wanted), _by_key(name, found)
+    free = [item for key, item in theirs.items() if key not in mine]
+    items = []
+    for key, item in mine.items():
+        fitting = (it for it in free if _covers(_said(item), _said(it)))
+        other = theirs[key] if key in theirs else next(fitting, None)
+        free = [it for it in free if it is not other]
+        items.append(item if other is None else other)
+    return items
+
+
+def merged(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Members of *found*, with those of *wanted* in their place. Objects are merged as well."""
+    own = {name: it for name, it in wanted.items() if it is not None}
+    deep = {
+        name: merged(it, found[name])
+        for name, it in own.items()
+        if isinstance(it, Mapping) and isinstance(found.get(name), Mapping)
+    }
+    return {**found, **own, **deep}
+
+
 def _paired(wanted: Sequence[Any], found: Sequence[Any]) -> bool:
     """Whether all can be paired: one that fits several gives way to one that fits no other."""
     taken: dict[int, Any] = {}
@@ -138,13 +164,13 @@ def _paired(wanted: Sequence[Any], found: Sequence[Any]) -> bool:
 
 
 def _said(value: Any) -> Any:
-    """*value* as JSON has it, without members that say nothing."""
+    """*value* as JSON has it, without members that are null."""
     if attrs.has(type(value)):
         names = (it.name for it in attrs.fields(type(value)) if it.name not in _ONLY_IN_ANSWERS)
         own = {name: getattr(value, name) for name in names}
         value = {**own.pop("extra"), **own}
     if isinstance(value, Mapping):
-        own = {name: it for name, it in value.items() if it not in (None, [], ())}
+        own = {name: it for name, it in value.items() if it is not None}
         return {name: _said(own[name]) for name in sorted(own, key=str)}
     if isinstance(value, list | tuple):
         return [_said(it) for it in value]
@@ -152,9 +178,9 @@ def _said(value: Any) -> Any:
 
 
 def _covers(wanted: Any, found: Any) -> bool:
-    """Whether *found* has all that *wanted* has; it may have more."""
+    """Whether *found* has all that *wanted* has; it may have more. No list is an empty one."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        return all(name in found and _covers(value, found[name]) for name, value in wanted.items())
+        return all(_covers(value, found.get(name, [])) for name, value in wanted.items())
     return bool(wanted == found)
 
 

@@ -237,8 +237,8 @@ class Audiences:
             known. Nothing was written.
         :raises NotFoundError: It was listed, and is gone.
         :raises OutcomeUnknownError: It may have been created or updated, and looking did not tell.
-            Of a create, wait for what ``client.reconcile(error)`` finds: if it is saved later than
-            it is ensured again, there are two.
+            Before you ensure it again, wait: a create that the server saves later would be the
+            second one.
         :raises APIError: A call failed, and nothing was written. It may be repeated.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
