@@ -121,12 +121,12 @@ def test_what_is_in_a_set_keeps_what_kmoment_does_not_know(sandbox: Sandbox) -> 
     before = AudienceDraft.display(
         "x",
         cohort_targetings=[cohort(1, odd=1), cohort(2, odd=2), cohort(3)],
-        extra={"deep": {"a": 1, "b": [1]}, "flat": 1, "kept": 1},
+        extra={"deep": {"a": 1, "b": [1], "c": 1}, "flat": 1, "kept": 1},
     )
     wanted = AudienceDraft.display(
         "x",
         cohort_targetings=[cohort(4), cohort(3), cohort(1)],
-        extra={"deep": {"a": 2, "b": []}, "flat": {"now": 1}, "new": {"a": 1}},
+        extra={"deep": {"a": 2, "b": []}, "flat": {"now": 1}, "new": {"a": 1}, "kept": None},
     )
     with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
         audiences = moment.account(ACCOUNT).audiences
@@ -135,7 +135,7 @@ def test_what_is_in_a_set_keeps_what_kmoment_does_not_know(sandbox: Sandbox) -> 
         now = audiences.get(made.id)
         assert audiences.ensure(wanted).change == "unchanged"
     assert now.cohort_targetings == (cohort(4), cohort(3), cohort(1, odd=1))
-    deep = {"a": 2, "b": []}
+    deep = {"a": 2, "b": [], "c": 1}
     assert now.extra == {"deep": deep, "flat": {"now": 1}, "new": {"a": 1}, "kept": 1}
 
 
