@@ -167,9 +167,7 @@ def test_each_entry_needs_one_for_itself() -> None:
     assert wanted.differences(found) != ()
 
 
-@pytest.mark.parametrize(
-    "value", [{"locations": ["I"]}, {"name": 5}, {"ages": [object()]}], ids=str
-)
+@pytest.mark.parametrize("value", [{"locations": ["I"]}, {"name": 5}, {"ages": [5j]}], ids=str)
 def test_a_draft_that_is_not_checked_can_be_compared(value: dict[str, Any]) -> None:
     """Comparing never raises, whatever a draft holds."""
     draft = AudienceDraft(**{"name": "x", "type": "DISPLAY", **value})
