@@ -24,6 +24,7 @@ from helpers.calls import DRAFT, STORED
 from helpers.fault_server import Answer, CloseAfter, FaultServer, Silence
 from helpers.scripted import ok, scripted
 from kmoment._engine import _aiohttp, transport as _transport
+from kmoment._engine.reconcile import list_call
 from kmoment._engine.token import TokenSource
 from kmoment._policies.circuit_breaker import CircuitBreakers
 from kmoment._protocol.http import TransportError
@@ -32,6 +33,8 @@ from kmoment.errors import Facts
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
+
+CALL = list_call(1)
 
 # -- Settings ---------------------------------------------------------------------------
 
@@ -142,8 +145,8 @@ async def test_an_async_provider() -> None:
 async def test_a_given_token_is_not_forgotten() -> None:
     """A token that was given as text is kept after a 401."""
     source = TokenSource(Secret(TOKEN))
-    source.forget(await source.token())
-    assert (await source.token()).reveal() == TOKEN
+    source.forget(CALL, await source.token(CALL))
+    assert (await source.token(CALL)).reveal() == TOKEN
 
 
 async def test_many_first_calls_ask_the_provider_once() -> None:
@@ -165,11 +168,11 @@ async def test_a_late_401_does_not_lose_a_newer_token() -> None:
     """A late 401 for the old token does not discard the new token."""
     tokens = iter(["old", "new"])
     source = TokenSource(Secret(lambda: next(tokens)))
-    old = await source.token()
-    source.forget(old)
-    new = await source.token()
-    source.forget(old)
-    assert await source.token() is new
+    old = await source.token(CALL)
+    source.forget(CALL, old)
+    new = await source.token(CALL)
+    source.forget(CALL, old)
+    assert await source.token(CALL) is new
 
 
 async def test_a_providers_own_timeout_is_not_the_deadline() -> None:

@@ -225,7 +225,8 @@ class Dispatcher:
             return decision.action
         if await self._token_is_renewed(context, error):
             return Action.RETRY
-        if seconds := state.breakers.note(error, state.clock()):
+        token = "" if context.token is None else context.token.fingerprint
+        if seconds := state.breakers.note(error, state.clock(), token):
             _log.warning("%s: calls fail at once for %.0f s", error.reason, seconds)
         return Action.RAISE if decision.action in _AGAIN else decision.action
 
@@ -251,7 +252,7 @@ class Dispatcher:
             return False
         context.token_renewed = True
         try:
-            return await self.state.token.renew(context.token)
+            return await self.state.token.renew(context.call, context.token)
         except Exception:
             if context.may_have_written:
                 return False  # that the write may be done is worse news
@@ -291,9 +292,10 @@ class Dispatcher:
         """Send the call once, in its turn, and read the answer."""
         state, call = self.state, context.call
         context.begin_attempt()
-        if state.breakers.tripped:
-            self._hold_back(context)
-        token = context.token = state.token.known or await state.token.token()
+        token = state.token.known(call)
+        if token is None or state.breakers.tripped:
+            token = await self._token(context)
+        context.token = token
         paths = self.settings.routes.candidates(call.endpoint)
         if len(paths) == 1:
             response = await send_request(self, context, paths[0], token)
@@ -316,8 +318,8 @@ class Dispatcher:
         state = self.state
         if not context.records or context.price:
             state.budget.earn(context.price or 1.0)
-        if state.breakers.tripped:
-            state.breakers.close()
+        token = context.token
+        if state.breakers.tripped and token and state.breakers.close(token.fingerprint):
             _log.info("%s has succeeded: calls are sent again", context.call.endpoint.name)
         context.attempt.probe = False
         if state.gate.troubled:
@@ -331,12 +333,27 @@ class Dispatcher:
         try:  # once more, so that the error does not hold the token
             return decode(call, redacted(response, token))
         except AuthenticationError:
-            self.state.token.forget(token)
+            self.state.token.forget(call, token)
             raise
 
-    def _hold_back(self, context: CallContext[Any]) -> None:
+    async def _token(self, context: CallContext[Any]) -> Secret:
+        """The token of the call, unless a circuit breaker stops the attempt."""
+        source, call = self.state.token, context.call
+        last = source.last(call)
+        if last is not None:
+            self._hold_back(context, last)
+        token = source.known(call) or await source.token(call)
+        if last is None or token.reveal() != last.reveal():
+            self._hold_back(context, token)
+        return token
+
+    def _hold_back(self, context: CallContext[Any], token: Secret) -> None:
         """Raise if a circuit breaker stops the attempt."""
-        if refusal := self.state.breakers.refusal(context.started, facts_of(context.call)):
+        breakers = self.state.breakers
+        if not breakers.tripped:
+            return
+        facts = facts_of(context.call)
+        if refusal := breakers.refusal(context.started, facts, token.fingerprint):
             context.held_back = True
             raise refusal
 

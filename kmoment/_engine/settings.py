@@ -26,6 +26,7 @@ from .admission import RateLimiterStore
 from .context import AttemptState
 from .notify import Notifier
 from .rate_limiters import CallAt, InMemoryRateLimiters
+from .token import takes_account
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
 _BASE_URL: Final = "KMOMENT_BASE_URL"
@@ -157,7 +158,10 @@ def _waits(max_wait: float | None, outage_patience: float | None) -> dict[str, A
 def _token(given: Secret) -> Secret:
     if given.reveal() is None:
         given = Secret(os.environ.get("KMOMENT_TOKEN"))
-    return given if callable(given.reveal()) else checked_token(given)
+    if not callable(given.reveal()):
+        return checked_token(given)
+    takes_account(given.reveal())
+    return given
 
 
 def _base_url(given: str | None, insecure: bool) -> str:

@@ -60,45 +60,73 @@ class CircuitBreaker:
         """A call went through, or an answer suggests that one would."""
         self._error, self._trips = None, 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are held back."""
+        return self._error is not None
+
+
+Breakers = dict[type[APIError], CircuitBreaker]
+
 
 class CircuitBreakers:
-    """All breakers of one client."""
+    """All breakers of one client.
 
-    __slots__ = ("_all", "tripped")
+    What one token may do says nothing about another, so each has breakers of its own for its quota
+    and for itself. Tokens are given by a fingerprint.
+    """
+
+    __slots__ = ("_of_tokens", "_shared", "tripped")
 
     def __init__(self) -> None:
         self.tripped: bool = False
         """Whether any breaker is open. If not, none needs to be asked."""
-        self._all: Final[dict[type[APIError], CircuitBreaker]] = {
-            QuotaExceededError: CircuitBreaker(*_QUOTA_WAITS),
-            MaintenanceError: CircuitBreaker(*_MAINTENANCE_WAITS),
-            AuthenticationError: CircuitBreaker(*_TOKEN_WAITS),
-        }
+        self._shared: Breakers = {MaintenanceError: CircuitBreaker(*_MAINTENANCE_WAITS)}
+        self._of_tokens: dict[str, Breakers] = {}
 
-    def refusal(self, now: float, facts: Facts) -> APIError | None:
+    def refusal(self, now: float, facts: Facts, token: str = "") -> APIError | None:
         """The error of a call that may not be sent now; *facts* are the call's."""
-        for breaker in self._all.values():
+        for breaker in self._of(token).values():
             if error := breaker.refusal(now):
                 vars(error).update(facts)
                 return error
         return None
 
-    def note(self, error: APIError, now: float) -> float:
+    def note(self, error: APIError, now: float, token: str = "") -> float:
         """A call failed: trip the breaker of its error. An answer closes the others.
 
         Returns the seconds for which calls are refused from now on; 0 if nothing has changed.
         """
         wait = 0.0
-        for kind, breaker in self._all.items():
+        own = self._of_tokens.pop(token, None) or _own_breakers()
+        for kind, breaker in {**self._shared, **own}.items():
             if isinstance(error, kind):
                 wait = breaker.trip(error, now)
                 self.tripped = True
             elif error.code is not None:  # Kakao has answered: a gateway proves nothing
                 breaker.close()
+        if any(breaker.is_open for breaker in own.values()):
+            self._of_tokens[token] = own
         return wait
 
-    def close(self) -> None:
-        """An attempt succeeded."""
-        self.tripped = False
-        for breaker in self._all.values():
+    def close(self, token: str = "") -> bool:
+        """An attempt succeeded. Whether a breaker was open that held such calls back."""
+        breakers = self._of(token).values()
+        was_open = any(breaker.is_open for breaker in breakers)
+        for breaker in breakers:
             breaker.close()
+        self._of_tokens.pop(token, None)
+        rest = [self._shared, *self._of_tokens.values()]
+        self.tripped = any(breaker.is_open for own in rest for breaker in own.values())
+        return was_open
+
+    def _of(self, token: str) -> Breakers:
+        """The breakers that a call with *token* has to pass."""
+        return {**self._shared, **self._of_tokens.get(token, {})}
+
+
+def _own_breakers() -> Breakers:
+    return {
+        QuotaExceededError: CircuitBreaker(*_QUOTA_WAITS),
+        AuthenticationError: CircuitBreaker(*_TOKEN_WAITS),
+    }

@@ -59,6 +59,8 @@ class Endpoint:
     """The other reading of the path, where Kakao's page leaves two open."""
     account: bool
     """Whether the ``adAccountId`` header is sent."""
+    account_in_path: bool = False
+    """Whether ``{id}`` in the path is the ad account's."""
     replay: Replay
     quota: str
     """Calls of one quota group share a limit."""
@@ -85,3 +87,8 @@ class Call(NamedTuple, Generic[T]):
     """A model, or JSON already."""
     body_ids: Mapping[str, int] = NO_EXTRA
     """Ids that Kakao wants in the body as well, by the name of their field."""
+
+    @property
+    def owner(self) -> int | None:
+        """The ad account that the call is about."""
+        return int(self.path["id"]) if self.endpoint.account_in_path else self.account

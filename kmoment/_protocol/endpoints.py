@@ -55,6 +55,7 @@ def _look_up(
     path: str,
     *,
     account: bool = False,
+    account_in_path: bool = False,
     documentation: str = _TARGETING_PAGE,
     evidence: Evidence = Evidence.DOCUMENTED,
     period: float = 0.0,
@@ -65,6 +66,7 @@ def _look_up(
         method="GET",
         path=_API + path,
         account=account,
+        account_in_path=account_in_path,
         replay=Replay.SAFE,
         quota=name,
         evidence=evidence,
@@ -125,7 +127,9 @@ FRIEND_GROUPS: Final = _look_up(
 ACCOUNT_PAGES: Final = _look_up("accounts.pages", "/adAccounts/pages", documentation=_ACCOUNT_PAGE)
 # The reference page names the next four. Which of them take the adAccountId header is inferred:
 # all that have no account in the path.
-GET_ACCOUNT: Final = _look_up("accounts.get", "/adAccounts/{id}", documentation=_REFERENCE_PAGE)
+GET_ACCOUNT: Final = _look_up(
+    "accounts.get", "/adAccounts/{id}", account_in_path=True, documentation=_REFERENCE_PAGE
+)
 ACCOUNT_BALANCE: Final = _look_up(
     "accounts.balance", "/adAccounts/balance", account=True, documentation=_REFERENCE_PAGE
 )

@@ -68,7 +68,10 @@ class Client(Viewable):
 
         :param token: A business token (a Kakao Login token does not work), or a callable that
             returns one and may be async: it is asked at the first call, and again after the
-            server has refused a token. Default: the environment's ``KMOMENT_TOKEN``.
+            server has refused a token. A callable with one parameter is asked for each ad
+            account, and gets its id: ``token=lambda account: tokens[account]``. It gets ``None``
+            for calls that are about no account, such as look-ups of places. Default: the
+            environment's ``KMOMENT_TOKEN``.
         :param base_url: https, or http on this machine. Default: the environment's
             ``KMOMENT_BASE_URL``, else Kakao's.
         :param timeout: Seconds that one attempt may wait for the server's next byte. A

@@ -191,3 +191,9 @@ def errors(error: kmoment.APIError, consent: kmoment.ConsentRequiredError) -> No
     assert_type(error.detail_code, int | None)
     assert_type(error.request_sent, bool | None)
     assert_type(consent.required_scopes, tuple[str, ...])
+
+
+def tokens_by_account(tokens: dict[int | None, str]) -> None:
+    kmoment.AsyncClient(lambda account: tokens[account])
+    kmoment.Client(lambda account: tokens[account])
+    kmoment.Client(lambda: "token")
