@@ -64,6 +64,11 @@ _UP_CHARGED: Final = 1.12
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
+_LEAST_IN_BRACKET: Final = 2
+"""Calls that test a rate at least: a window of one call lets one too many pass at first."""
+_WINDOWS: Final = 2
+"""Windows that a former rate has to hold for: the end of one and the beginning of the next let
+twice their calls pass."""
 _DOWN: Final = 0.95
 """A held rate that meets a rejection goes down to this share."""
 
@@ -282,8 +287,15 @@ class RateLimiter:
                 self._top = self.rate
                 self._step = min(self._step + 1, len(_CLIMB_STEPS) - 1)
                 self._set(Mode.CLIMB, self._top * _CLIMB_STEPS[self._step], now)
-        elif self._clean >= self._size * (2 if self._retry_after else 1):
+        elif self._clean >= self._needed():
             self._proven(now)
+
+    def _needed(self) -> int:
+        """Calls that show that the present rate holds."""
+        calls = self._size * (2 if self._retry_after else 1)
+        if self.mode is Mode.FORMER:
+            return _WINDOWS * calls
+        return max(calls, _LEAST_IN_BRACKET) if self.mode is Mode.BRACKET else calls
 
     def _proven(self, now: float) -> None:
         """A test has ended well."""
