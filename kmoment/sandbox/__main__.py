@@ -51,10 +51,10 @@ def _greeting(sandbox: Sandbox) -> str:
 url: {sandbox.url}
 token: {sandbox.token}
 account: {account}
-client id: {sandbox.app.client_id}
-client secret: {sandbox.app.client_secret}
 curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
-{sandbox.url}/openapi/v4/targetings/audiences"""
+{sandbox.url}/openapi/v4/targetings/audiences
+client id: {sandbox.app.client_id}
+client secret: {sandbox.app.client_secret}"""
 
 
 def _parser() -> argparse.ArgumentParser:
