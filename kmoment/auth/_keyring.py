@@ -26,9 +26,6 @@ class KeyringStore:
 
     name: StoreName = "keyring"
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
-
     def read(self, profile: str) -> Credential | None:
         """The token of *profile*, if there is one."""
         text = self._ask(lambda keyring: keyring.get_password(SERVICE, profile))
@@ -62,9 +59,9 @@ class KeyringStore:
         )
         thread.start()
         try:
-            return answer.result(self._seconds)
+            return answer.result(SECONDS)
         except TimeoutError:
-            reason = f"did not answer within {self._seconds:g} s; it may be locked"
+            reason = f"did not answer within {SECONDS:g} s; it may be locked"
         raise CredentialStoreError("keyring", reason)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiohttp import web
 
@@ -89,7 +89,7 @@ class Listener:
     def __init__(self, request: AuthorizationRequest, sockets: list[socket.socket]) -> None:
         self._request = request
         self._sockets = sockets
-        self._path = urlsplit(request.redirect_uri).path
+        self._path = unquote(urlsplit(request.redirect_uri).path) or "/"
         self._code: asyncio.Future[Secret] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.port = port_of(request.redirect_uri)

@@ -17,7 +17,7 @@ from .._engine.settings import DEFAULT_BASE_URL
 from .._secret import Secret
 from ..errors import InvalidArgumentError
 from ._errors import ProfileNotFoundError
-from ._folder import folder, locked, needs_extra, write_private
+from ._folder import folder, in_store, locked, needs_extra, write_private
 
 StoreName = Literal["file", "keyring"]
 
@@ -67,7 +67,7 @@ def redirect_uri(argument: str, value: Any) -> str:
     rule = "an http address on this machine without query, such as http://localhost:8765/callback"
     try:
         url = urlsplit(value)
-        local = url.scheme == "http" and _is_loopback(url.hostname or "") and bool(url.path)
+        local = url.scheme == "http" and _is_loopback(url.hostname or "")
         plain = local and not (set("?#@\\") & set(value)) and value.isprintable() and url.port != 0
     except (ValueError, TypeError, AttributeError):
         plain = False
@@ -147,10 +147,9 @@ class Profile:
 def _read() -> dict[str, Any]:
     path = folder() / "config.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        with in_store(path):
+            return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
         raise _damaged(path, error) from None
 
 
