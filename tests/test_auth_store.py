@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keyring
+import keyring.backends.fail
 import pytest
 
 import kmoment
@@ -148,7 +149,6 @@ def test_the_folder_without_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ("platformdirs", "auth.folder()"),
         ("tomlkit", "auth.save_profile(auth.Profile(name='x'))"),
         ("filelock", "auth.save_profile(auth.Profile(name='x'))"),
-        ("keyring", "KeyringStore().read('x')"),
     ],
 )
 def test_a_missing_package(
@@ -158,10 +158,18 @@ def test_a_missing_package(
     if package == "platformdirs":
         monkeypatch.delenv("KMOMENT_HOME")
     monkeypatch.setitem(sys.modules, package, None)
-    extra = "keyring" if package == "keyring" else "auth"
-    with pytest.raises(ModuleNotFoundError, match=rf"{package}.*kmoment\[{extra}\]"):
-        eval(code, {"auth": auth, "KeyringStore": KeyringStore})
+    with pytest.raises(ModuleNotFoundError, match=rf"{package}.*kmoment\[auth\]"):
+        eval(code, {"auth": auth})
     assert not (home / "config.toml").exists()
+
+
+def test_keyring_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is an error of the store, which says what to install."""
+    save("agency", store="keyring")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(auth.CredentialStoreError, match=r"kmoment\[keyring\]"):
+        auth.stored("agency")()
+    assert auth.status("agency").state == "unreadable"
 
 
 def test_reading_needs_no_extra(place: Sandbox) -> None:
@@ -392,13 +400,16 @@ def test_a_keyring_with_a_foreign_entry(ring: Keyring) -> None:
         ring.kept["kmoment", "agency"] = odd
         with pytest.raises(auth.CredentialStoreError, match="not ours"):
             auth.stored("agency")()
-    assert auth.status("agency").state == "unreadable"
+    ring.mood = "refuses"
+    status = auth.status("agency")
+    assert status.state == "unreadable"
+    assert "KeyringLocked" in str(status.error)
 
 
 def test_no_keyring_on_this_machine() -> None:
     """keyring's own backend for that is refused with its words."""
     before = keyring.get_keyring()
-    keyring.set_keyring(keyring.backends.fail.Keyring())  # type: ignore[attr-defined]
+    keyring.set_keyring(keyring.backends.fail.Keyring())  # type: ignore[no-untyped-call]
     try:
         with pytest.raises(auth.CredentialStoreError, match="NoKeyringError"):
             probe(KeyringStore())
@@ -519,6 +530,10 @@ def test_a_refused_token_says_what_to_do(place: Sandbox) -> None:
     assert "kmoment auth login --profile agency" in str(error)
     assert "kmoment auth login" in error.hint_ko
     assert "kmoment auth login" in pickle.loads(pickle.dumps(error)).hint
+    with kmoment.Client(auth.stored("agency"), **options) as moment:
+        for _ in range(2):  # the second is held back by the client, and says the same
+            with pytest.raises(kmoment.AuthenticationError, match="kmoment auth login"):
+                moment.accounts.list()
     refused = pytest.raises(kmoment.AuthenticationError, match="Check the business token")
     with kmoment.Client(lambda: "dead", **options) as moment, refused:
         moment.accounts.list()

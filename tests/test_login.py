@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def test_a_login_by_callback(place: Sandbox) -> None:
     done = login(place, open_browser=browser)
     assert browser.done.wait(10)
     assert (done.issued, done.saved, done.problems, done.refused_scopes) == (True, True, (), ())
+    assert done.info is not None
     assert done.info == auth.token_info(done.token, kapi_url=place.url)
     assert done.info.ad_account_ids == (1234, 5678)
     ((status, page),) = browser.pages
@@ -126,7 +127,7 @@ def test_a_pasted_refusal(place: Sandbox) -> None:
         login(
             place,
             open_browser=None,
-            show=lambda line: line.startswith("http") and lines.put(redirected(line)),
+            show=lambda line: lines.put(redirected(line)) if line.startswith("http") else None,
             read_pasted=lines.get,
         )
     lines.put("")
@@ -262,10 +263,30 @@ def test_nobody_comes_back(place: Sandbox) -> None:
         get(f"{parse_qs(urlsplit(address).query)['redirect_uri'][0]}?state=1")
 
     with pytest.raises(auth.LoginTimeoutError, match="1 requests came") as caught:
-        login(place, open_browser=strange, timeout=2)
+        login(place, open_browser=strange, timeout=1)
     assert caught.value.foreign == 1
     with pytest.raises(TimeoutError, match=r"no consent within 0 s$"):
         login(place, open_browser=None, timeout=0.1)
+
+
+def test_only_the_first_answer_counts(place: Sandbox) -> None:
+    """A second code or an error that comes during the exchange changes nothing."""
+    place.add_fault(Fault("kauth.token", "delay", delay=0.3))
+    pages: queue.Queue[tuple[int, str]] = queue.Queue()
+
+    def more(address: str) -> None:
+        asked = parse_qs(urlsplit(address).query)
+        target = f"{asked['redirect_uri'][0]}?state={asked['state'][0]}"
+        threading.Thread(target=lambda: pages.put(get(redirected(address)))).start()
+        while not any(it["endpoint"] == "kauth.token" for it in place.requests()):
+            threading.Event().wait(0.01)
+        threading.Thread(target=lambda: pages.put(get(f"{target}&code=other"))).start()
+        pages.put(get(f"{target}&error=access_denied"))
+
+    assert login(place, open_browser=more).saved
+    for _ in range(3):
+        status, page = pages.get(timeout=10)
+        assert (status, "You are logged in" in page) == (200, True)
 
 
 # -- Ports ------------------------------------------------------------------------------
@@ -539,6 +560,20 @@ def test_whether_the_token_is_alive_is_not_known(place: Sandbox) -> None:
     assert asked(place).count("kauth.token") == 1
 
 
+def test_a_token_of_another_api_is_not_lost(place: Sandbox) -> None:
+    """A login at a sandbox does not take the place of a token of Kakao, unless it is forced."""
+    with Sandbox(seed=7) as other:
+        auth.login_with_token("agency", other.token, base_url=other.url)
+        with pytest.raises(kmoment.InvalidArgumentError, match="another profile"):
+            login(place)
+        with pytest.raises(kmoment.InvalidArgumentError, match="another profile"):
+            auth.login_with_token("agency", place.token, base_url=place.url)
+        assert stored_token() == other.token
+        assert login(place, force=True).issued
+        auth.login_with_token("agency", other.token, base_url=other.url, force=True)
+        assert stored_token() == other.token
+
+
 # -- Arguments --------------------------------------------------------------------------
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -626,12 +661,13 @@ def test_blocking_functions_in_a_running_loop() -> None:
     """They name their counterparts instead of blocking the loop."""
 
     async def call() -> None:
-        for blocked in (
+        blocking: list[Callable[[], object]] = [
             lambda: auth.login(show=print),
             lambda: auth.token_info("x"),
             lambda: auth.status(),
             lambda: auth.login_with_token("x", "y"),
-        ):
+        ]
+        for blocked in blocking:
             with pytest.raises(kmoment.WrongLoopError, match="_async"):
                 blocked()
 

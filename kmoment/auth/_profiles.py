@@ -106,6 +106,10 @@ def kauth_url(value: Any) -> str:
     return _validate.base_url("kauth_url", value, insecure=True)
 
 
+def _kauth_of(profile: "Profile") -> str:
+    return KAUTH if profile.base_url == DEFAULT_BASE_URL else profile.base_url
+
+
 @attrs.frozen(kw_only=True)
 class Profile:
     """What one login needs and leaves behind, without a secret.
@@ -128,12 +132,10 @@ class Profile:
     """Where the token is. The other place is never tried."""
     base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
     """The API that the token is for. It is sent nowhere else."""
-    kauth_url: str = attrs.field(converter=kauth_url)
+    kauth_url: str = attrs.field(
+        default=attrs.Factory(_kauth_of, takes_self=True), converter=kauth_url
+    )
     """Where the login happens: Kakao's, or with another ``base_url`` (a sandbox) the same host."""
-
-    @kauth_url.default
-    def _kauth(self) -> str:
-        return KAUTH if self.base_url == DEFAULT_BASE_URL else self.base_url
 
     @property
     def kapi_url(self) -> str:
@@ -252,6 +254,6 @@ def require_writable() -> None:
 def _row(profile: Profile) -> dict[str, Any]:
     """Its members as TOML has them; ``None`` for those that are left out."""
     row = attrs.asdict(profile, filter=lambda field, _: field.name != "name")
-    if profile.kauth_url == Profile(name=profile.name, base_url=profile.base_url).kauth_url:
+    if profile.kauth_url == _kauth_of(profile):
         row["kauth_url"] = None
     return {name: list(it) if isinstance(it, tuple) else it for name, it in row.items()}

@@ -4,9 +4,11 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import keyring.backend
 import keyring.errors
@@ -15,18 +17,10 @@ from kmoment import auth
 from kmoment.sandbox import Sandbox
 
 
-class _Stays(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_OPENER, _STAYING = build_opener(), build_opener(_Stays)
-
-
 def get(url: str, method: str = "GET") -> tuple[int, str]:
     """The status and the text of a page, after redirects."""
     try:
-        with _OPENER.open(Request(url, method=method)) as page:
+        with urlopen(Request(url, method=method)) as page:
             return page.status, page.read().decode()
     except HTTPError as error:
         with error:
@@ -35,12 +29,10 @@ def get(url: str, method: str = "GET") -> tuple[int, str]:
 
 def redirected(url: str) -> str:
     """Where the consent page sends the browser, without going there."""
-    try:
-        with _STAYING.open(url):
-            raise AssertionError("no redirect")
-    except HTTPError as error:
-        with error:
-            return error.headers["Location"]
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.netloc)) as connection:
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        return connection.getresponse().headers["Location"]
 
 
 class Browser:
@@ -98,10 +90,10 @@ def asked(sandbox: Sandbox) -> list[str]:
 class Keyring(keyring.backend.KeyringBackend):
     """A keyring in memory, which can be told to refuse, forget or be silent."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1  # pyright: ignore[reportAssignmentType]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.mood = "good"
         self.released = threading.Event()
