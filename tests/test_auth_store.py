@@ -169,6 +169,9 @@ def test_keyring_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(auth.CredentialStoreError, match=r"kmoment\[keyring\]"):
         auth.stored("agency")()
+    with pytest.raises(auth.CredentialStoreError, match="keyring"):
+        auth.try_store("keyring")
+    auth.try_store("file")
     assert auth.status("agency").state == "unreadable"
 
 
