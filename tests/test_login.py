@@ -97,7 +97,7 @@ def test_a_login_by_pasted_address(place: Sandbox) -> None:
         if line.startswith("http"):
             for pasted in ("nonsense", " ", "http://localhost/?code=1&state=2"):
                 lines.put(pasted)
-            lines.put(f" {redirected(line)}\n")
+            lines.put(f" <{redirected(line)}>\n")
 
     done = login(place, open_browser=None, show=show, read_pasted=lines.get)
     lines.put(None)
@@ -632,6 +632,7 @@ ADDRESSES = [
     "https://localhost:8000/",
     "http://example.com:8000/",
     "http://192.0.2.1:8000/",
+    "http://127.0.0.2:8000/",
     "http://localhost:8000/?a=b",
     "http://localhost:8000/#a",
     "http://user@localhost:8000/",
