@@ -35,6 +35,7 @@ tables
 resources
 client
 sync
+auth
 testing
 __init__
 """
@@ -42,10 +43,10 @@ APART = {"_data": set[str](), "sandbox": {"_data"}}
 
 # Who may import a package of others.
 THEIRS = {
-    "aiohttp": {"_engine", "sandbox"},
+    "aiohttp": {"_engine", "auth", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "_engine", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "auth", "_engine", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
 }
 PURE = {"errors", "models", "_protocol", "_policies"}

@@ -332,8 +332,9 @@ class Dispatcher:
             pass
         try:  # once more, so that the error does not hold the token
             return decode(call, redacted(response, token))
-        except AuthenticationError:
+        except AuthenticationError as error:
             self.state.token.forget(call, token)
+            self.state.token.explain(error)
             raise
 
     async def _token(self, context: CallContext[Any]) -> Secret:

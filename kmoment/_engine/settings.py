@@ -108,7 +108,7 @@ class ClientSettings:
             _validate.refuse("routes", "auto, nested or flat", routes)
         url = _base_url(base_url, insecure)
         return cls(
-            token=_token(token),
+            token=_token(token, url),
             base_url=url,
             timeout=_validate.seconds("timeout", timeout),
             proxy=_proxy(proxy, url, trust_env),
@@ -155,12 +155,15 @@ def _waits(max_wait: float | None, outage_patience: float | None) -> dict[str, A
     }
 
 
-def _token(given: Secret) -> Secret:
+def _token(given: Secret, base_url: str) -> Secret:
+    """The token. A callable may have a method ``check_base_url``, to refuse where it would go."""
     if given.reveal() is None:
         given = Secret(os.environ.get("KMOMENT_TOKEN"))
     if not callable(given.reveal()):
         return checked_token(given)
     takes_account(given.reveal())
+    if hasattr(given.reveal(), "check_base_url"):
+        given.reveal().check_base_url(base_url)
     return given
 
 

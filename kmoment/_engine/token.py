@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from .._protocol.call import Call
 from .._secret import Secret, checked_token
-from ..errors import InvalidArgumentError
+from ..errors import AuthenticationError, InvalidArgumentError
 
 TokenProvider = Callable[[], str | Awaitable[str]] | Callable[[int | None], str | Awaitable[str]]
 """Returns the token of all calls; or that of an ad account, ``None`` for calls without one."""
@@ -66,6 +66,12 @@ class TokenSource:
         owner = self._owner(call)
         if self._known.get(owner) is refused and callable(self._given.reveal()):
             del self._known[owner]
+
+    def explain(self, refused: AuthenticationError) -> None:
+        """Let the callable add what to do, where it has a method ``explain(error)``."""
+        explain = getattr(self._given.reveal(), "explain", None)
+        if explain is not None:
+            explain(refused)
 
     def _owner(self, call: Call[Any]) -> int | None:
         return call.owner if self._by_account else None

@@ -28,6 +28,7 @@ async def _serve(options: argparse.Namespace) -> None:
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with _sandbox(options) as sandbox:
+        sandbox.set_consent(options.consent)
         print(_greeting(sandbox), flush=True)
         await stopped.wait()
 
@@ -51,7 +52,9 @@ url: {sandbox.url}
 token: {sandbox.token}
 account: {account}
 curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
-{sandbox.url}/openapi/v4/targetings/audiences"""
+{sandbox.url}/openapi/v4/targetings/audiences
+client id: {sandbox.app.client_id}
+client secret: {sandbox.app.client_secret}"""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-quota", action="store_true", help="apply no quota at all")
     parser.add_argument("--layout", choices=("nested", "flat"), default="nested")
     parser.add_argument("--quirks", action="store_true", help="use the spelling of Kakao's samples")
+    parser.add_argument(
+        "--consent", choices=("ask", "agree", "deny"), default="ask", help="at a login's page"
+    )
     parser.add_argument("--accounts", type=_positive, default=1, help="how many; ids from 1234")
     return parser
 
