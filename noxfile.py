@@ -13,7 +13,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "places"]
-PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
+PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing", "words"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

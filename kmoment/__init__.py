@@ -23,6 +23,7 @@ Modules, each with its rules in its help
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.places          all places of Korea as one LocationTree; reading names as people write
+    kmoment.words           "20-34", "여", names of interests and files, where drafts take codes
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
@@ -43,6 +44,7 @@ if _TYPE_CHECKING:
         AddressNotAllowedError as AddressNotAllowedError,
         AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
+        AmbiguousNameError as AmbiguousNameError,
         AmbiguousPlaceError as AmbiguousPlaceError,
         APIConnectionError as APIConnectionError,
         APIError as APIError,
@@ -51,6 +53,7 @@ if _TYPE_CHECKING:
         AudienceNotUsableError as AudienceNotUsableError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
+        CellFault as CellFault,
         ClientClosedError as ClientClosedError,
         ConflictError as ConflictError,
         ConsentRequiredError as ConsentRequiredError,
@@ -62,6 +65,7 @@ if _TYPE_CHECKING:
         LinkRefusedError as LinkRefusedError,
         LocationNotFoundError as LocationNotFoundError,
         MaintenanceError as MaintenanceError,
+        NameNotFoundError as NameNotFoundError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
         PartialListError as PartialListError,
@@ -72,6 +76,8 @@ if _TYPE_CHECKING:
         RateLimitedError as RateLimitedError,
         RouteNotFoundError as RouteNotFoundError,
         ServerError as ServerError,
+        SheetError as SheetError,
+        UnknownWordError as UnknownWordError,
         UsageError as UsageError,
         Violation as Violation,
         WriteMismatchError as WriteMismatchError,
@@ -184,6 +190,7 @@ _NAMES = {
         PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
         RouteNotFoundError ServerError UsageError Violation WriteMismatchError
         WrongLoopError
+        AmbiguousNameError CellFault NameNotFoundError SheetError UnknownWordError
     """,
     "models": """
         AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
@@ -221,6 +228,7 @@ _MODULES = (
     "sync",
     "tables",
     "testing",
+    "words",
 )
 
 

@@ -30,6 +30,8 @@ _sender
 _engine
 _batch
 places
+_named_rows
+words
 batch
 tables
 resources

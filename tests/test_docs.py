@@ -119,6 +119,7 @@ def names(sandbox: Sandbox, moment: kmoment.Client | kmoment.AsyncClient) -> dic
         "Sandbox": Sandbox,
         "Fault": Fault,
         "progress_bar": progress_bar,
+        "words": kmoment.words,
         "token": sandbox.token,
         "moment": moment,
         "account": moment.account(1234),
