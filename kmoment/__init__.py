@@ -15,6 +15,7 @@ Clients
     account.ad_groups       list, get
     client.accounts         list, pages, get, balance
     client.locations        depth1, depth2, depth3, depth2_each, depth3_each, tree
+    client.drafts           the drafts of a sheet (kmoment.sheets), names settled by look-ups
     client.placements       network_categories, section_categories
     client.categories       interests, business_types
 
@@ -24,6 +25,7 @@ Modules, each with its rules in its help
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.places          all places of Korea as one LocationTree; reading names as people write
     kmoment.words           "20-34", "여", names of interests and files, where drafts take codes
+    kmoment.sheets          sheets of audiences, from colleagues: read, checked, as drafts
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
@@ -225,6 +227,7 @@ _MODULES = (
     "outcomes",
     "places",
     "sandbox",
+    "sheets",
     "sync",
     "tables",
     "testing",

@@ -35,6 +35,7 @@ words
 batch
 tables
 resources
+sheets
 client
 sync
 testing

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,8 @@ from typing import Any, Final
 from ._rows import Row
 from ._styles import Style
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = re.compile("'*[=+@\\t\\r-]")
+"""The beginning of what Excel takes for a formula, or of what was kept from being one."""
 
 
 def delimited(delimiter: str) -> Callable[[Sequence[Row], Path, Style], None]:
@@ -33,7 +35,7 @@ def _field(value: Any, style: Style, name: str) -> Any:
         return "true" if value else "false"
     if style.excel and name in style.texts and value is not None:
         return f"\t{value}"
-    if style.excel and isinstance(value, str) and value.startswith(_FORMULA):
+    if style.excel and isinstance(value, str) and FORMULA.match(value):
         return f"'{value}"
     return value
 
