@@ -153,7 +153,7 @@ def test_the_account_may_be_given(moment: kmoment.Client, tmp_path: Path) -> Non
     assert (sheet.accounts, sheet.faults) == ((5678, 1234), ())
     assert len(moment.drafts(sheet)) == 2
     with pytest.raises(kmoment.InvalidArgumentError, match="ad_account_id"):
-        sheets.read(sheet.path, ad_account_id=-1)
+        sheets.read(sheet.path, ad_account_id=0)
 
 
 def test_places_may_be_codes_and_levels(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -240,6 +240,7 @@ def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) ->
         ("관심사", "sandbox INTEREST I0", "sandbox INTEREST I01", "없는 이름"),
         ("고객파일", "first_customer fil", "first_customer file", "없는 이름"),
         ("고객파일", "nothing (제외)", None, "없는 이름"),
+        ("고객파일", "1; xyz", None, "'xyz': 없는 이름"),
         ("고객파일", '{"customer_file_id": 1', None, "kmoment.write"),
         ("고객파일", '{"file": 1}', None, "kmoment.write"),
         ("고객파일", "{}", None, "kmoment.write"),
@@ -496,10 +497,13 @@ def test_numbers_and_formulas_of_a_workbook(tmp_path: Path) -> None:
     sheet.append([*HEAD, "나이", "=1"])
     sheet.append([10**15, 2026, "메시지", 20])
     sheet.append([10**15 - 1, 2027, "메시지", 20])
+    sheet["A3"].number_format = "0_ ;[Red]\\-0\\ "
+    sheet.merge_cells("F9:H12")
+    sheet["XFD1048576"].number_format = "0"
     book.save(tmp_path / "a.xlsx")
     read = sheets.read(tmp_path / "a.xlsx")
     rules = {fault.where: fault.rule for fault in read.faults}
-    assert set(rules) == {"A!E1", "A!A2"}
+    assert set(rules) == {"A!E1", "A!A2", "A!F9"}
     assert "formula" in rules["A!E1"]
     assert "15 digits" in rules["A!A2"]
     assert read.accounts == (10**15 - 1,)

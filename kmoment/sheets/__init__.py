@@ -72,7 +72,9 @@ def read(path: str | os.PathLike[str], *, ad_account_id: int | None = None) -> S
     :raises ModuleNotFoundError: openpyxl is missing.
     :raises OSError: The file cannot be read.
     """
-    account = ad_account_id and _validate.ident("ad_account_id", ad_account_id)
+    account = None
+    if ad_account_id is not None:
+        account = _validate.ident("ad_account_id", ad_account_id)
     readers = [GridReader(grid, account) for grid in _grids(path)]
     rows = [row for reader in readers for row in reader.rows]
     faults = [fault for reader in readers for fault in reader.faults]

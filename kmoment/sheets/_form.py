@@ -43,7 +43,6 @@ class GridReader:
         self.examples = 0
         self._grid = grid
         self._account = account
-        self._merged = {place for area in grid.merged for place in area.places()}
         if grid.hidden and grid.cells:
             self.faults.append(Place(grid.title, 0, "", "", "").fault(HIDDEN))
         elif grid.cells:
@@ -114,7 +113,7 @@ class GridReader:
     def _cells(self, row: int) -> Iterator[tuple[str, Place]]:
         """The cells of a row that are read, by column, empty or not."""
         for key, column in self._columns.items():
-            if BY_KEY[key].used and (row, column) not in self._merged:
+            if BY_KEY[key].used and not self._grid.is_merged(row, column):
                 yield key, self._grid.place(row, column, self._heads[column])
 
     def _is_sound(self, key: str, row: int, place: Place) -> bool:

@@ -171,7 +171,7 @@ _UNSETTLED: Final[Mapping[ResolveStatus, tuple[str, str]]] = {
 def _unsettled(one: Resolved[TreePlace]) -> Wrong:
     rule, rule_ko = _UNSETTLED[one.status]
     near = tuple(map(str, one.candidates[:5]))
-    return Wrong(f"{one.name!r} {rule}", f"{one.name!r}: {rule_ko}", near)
+    return Wrong(rule, rule_ko, near).of(one.name, one.cell)
 
 
 # -- Rules of drafts --------------------------------------------------------------------
