@@ -93,7 +93,10 @@ def test_text_files(moment: kmoment.Client, tmp_path: Path, encoding: str, end: 
     drafts = moment.drafts(sheet, tree=whole_tree())
     places = whole_tree().select("서울 강남구", "서초구")
     first = kmoment.AudienceDraft.display("이십대", ages=("20", "25"), genders=("F",), **places)
-    assert drafts == {1234: [first], 5678: [kmoment.AudienceDraft.message("모두")]}
+    assert drafts == {
+        1234: [first],
+        5678: [kmoment.AudienceDraft("모두", "MESSAGE", age_type="ALL")],
+    }
 
 
 def test_names_are_settled_by_look_ups(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -163,14 +166,25 @@ def test_places_may_be_codes_and_levels(moment: kmoment.Client, tmp_path: Path) 
     draft = draft_of(moment, sheet_of(tmp_path, head, row))
     assert names(draft.locations) == ["제주특별자치도", "부산광역시", "대구광역시"]
     assert names(draft.depth2_locations) == ["서울특별시 강남구"]
-    head = [*HEAD, "locations", "location_codes", "depth2_locations", "depth2_location_codes"]
-    sheet = sheet_of(tmp_path, head, [*ROW, "서울", "I", "", "I1000"])
+    head = [*HEAD, "locations", "location_codes", "depth2_location_codes"]
+    sheet = sheet_of(tmp_path, head, [*ROW, "서울", "I", "I1000"])
     draft = moment.drafts(sheet, tree=_without_overlaps())[1234][0]
     assert (names(draft.locations), names(draft.depth2_locations)) == (
         ["서울특별시"],
         ["서울특별시 강남구"],
     )
-    assert draft_of(moment, with_cell(tmp_path, "지역", "전체")).locations is None
+
+
+def test_all_is_said_and_empty_is_not(moment: kmoment.Client, tmp_path: Path) -> None:
+    """All ages, genders and places are told from cells that say nothing."""
+    head = [*HEAD, "나이", "성별", "지역"]
+    said = draft_of(moment, sheet_of(tmp_path, head, [*ROW, "전체", "남녀", "전체"]))
+    assert (said.age_type, said.gender_type, said.location_type) == ("ALL", "ALL", "ALL")
+    silent = draft_of(moment, sheet_of(tmp_path, head, [*ROW, "", "", ""]))
+    assert (silent.age_type, silent.gender_type, silent.location_type) == (None, None, None)
+    head = [*HEAD, "나이", "나이 선택", "지역", "지역 선택", "시/도"]
+    found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "전체", "일부", "전체", "", "서울"]))
+    assert set(found) == {"a.csv!E2", "a.csv!H2"}
 
 
 class _without_overlaps(kmoment.LocationTree):  # noqa: N801
@@ -234,6 +248,11 @@ def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) ->
     [
         ("나이", "20-33", "20-34", "경계"),
         ("성별", "중", None, "성별"),
+        ("성별", ",", None, "성별"),
+        ("나이", ",;", None, "나이"),
+        ("지역", ",", None, "장소 이름"),
+        ("시/도 코드", ",", None, "코드"),
+        ("관심사", ";", None, "없는 이름"),
         ("지역", "강남규", "서울특별시 강남구", "장소 이름"),
         ("지역", "중구", "부산광역시 중구", "여러 곳"),
         ("지역", "서울 제외", None, "제외"),
@@ -312,8 +331,9 @@ def test_names_that_rows_share_are_told_with_their_ids(tmp_path: Path) -> None:
 def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> None:
     """A name that was changed beside an old code is a fault, not one of the two."""
     head = [*HEAD, "시/군/구", "시/군/구 코드"]
-    found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "서울 서초구", "I1000"]))
-    assert "코드를 지우세요" in found["a.csv!D2"].text_ko
+    for changed in ("서울 서초구", "전체", ""):
+        found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, changed, "I1000"]))
+        assert "코드를 지우세요" in found["a.csv!D2"].text_ko
     found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "없는곳", "I1000"]))
     assert set(found) == {"a.csv!D2"}
 
@@ -353,6 +373,7 @@ def test_required_cells_must_not_be_empty(tmp_path: Path) -> None:
     """Name and type are asked for in each row."""
     sheet = sheet_of(tmp_path, HEAD, ["1234", "", ""])
     assert [fault.where for fault in sheet.faults] == ["a.csv!B2", "a.csv!C2"]
+    assert len(sheet_of(tmp_path, HEAD, ["", "\u200b", "\ufeff "])) == 0
 
 
 def test_the_error_shows_some_and_has_all(moment: kmoment.Client, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def read_entries(key: str, text: str, index: NameIndex | None) -> Found:
         return _read_written(key, text)
     if index is None:
         return (), (_ONLY_WRITTEN,)
-    named = [(name, _named(key, name, index)) for name in _names(key, text, index)]
+    named = [(name, _named(key, name, index)) for name in [*_names(key, text, index)] or [text]]
     wrongs = (one.of(name, text) for name, one in named if isinstance(one, Wrong))
     return tuple(one for _, one in named if not isinstance(one, Wrong)), tuple(wrongs)
 

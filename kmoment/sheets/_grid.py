@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from .._text import normalised
 from ..errors import CellFault
 
 
@@ -116,7 +117,7 @@ class Place:
 def text_cell(text: str) -> Cell | None:
     """A cell that holds text; ``None`` if there is none in it."""
     plain = text.strip()
-    if not plain:
+    if not plain or not (plain.isprintable() or normalised(plain)):  # nothing that is seen
         return None
     return Cell(plain, ERROR if _ERRORS.fullmatch(plain) else None)
 
