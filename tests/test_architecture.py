@@ -30,9 +30,11 @@ _sender
 _engine
 _batch
 places
+words
 batch
 tables
 resources
+sheets
 client
 sync
 auth

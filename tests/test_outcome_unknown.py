@@ -15,6 +15,7 @@ from helpers.calls import DRAFT
 from helpers.truth import TROUBLES, Truth, under, writing
 from helpers.virtual_clock import run
 from kmoment import testing
+from kmoment._engine.reconcile import list_call
 from kmoment.hooks import CallEnd, Hook
 from test_stateful import Ear
 
@@ -196,7 +197,10 @@ async def test_a_circuit_breaker_does_not_hide_an_earlier_attempt() -> None:
 
     async def trip(_: float) -> None:
         state = client._dispatcher.state
-        state.breakers.note(kmoment.QuotaExceededError("x", {"status": 400}), state.clock())
+        used_up = kmoment.QuotaExceededError("x", {"status": 400})
+        token = state.token.known(list_call(1))
+        assert token is not None
+        state.breakers.note(used_up, state.clock(), token.fingerprint)
 
     client._change_settings(sleep=trip)
     with pytest.raises(kmoment.OutcomeUnknownError) as caught:
