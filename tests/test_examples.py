@@ -1,0 +1,77 @@
+"""The examples for agencies and services, beyond what running them shows."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kmoment
+from kmoment.sandbox import Fault, Sandbox
+
+openpyxl: Any = import_module("openpyxl")  # has no types
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Any:
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not here")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+    def load(name: str) -> Any:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return import_module(name)
+
+    return load
+
+
+def test_the_sheet_job_changes_nothing_twice(
+    example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run writes nothing, the first run creates, and the second finds all as it should be."""
+    job = example("sheet_job")
+    path = tmp_path / "audiences.csv"
+    path.write_text(job.ROWS, encoding="utf-8")
+    with (
+        Sandbox(accounts=(1234, 5678, 9012)) as sandbox,
+        kmoment.Client(sandbox.token, base_url=sandbox.url) as moment,
+    ):
+        for dry_run, change, writes in [(True, "created", 0), (False, "created", 3)]:
+            job.run(moment, path, dry_run=dry_run)
+            assert capsys.readouterr().out.count(f"1 {change}") == 3
+            sent = [it for it in sandbox.requests() if it["method"] != "GET"]
+            assert len(sent) == writes
+        job.run(moment, path)
+        assert capsys.readouterr().out.count("1 unchanged") == 3
+        assert len([it for it in sandbox.requests() if it["method"] != "GET"]) == 3
+
+
+def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:
+    """Each account's audiences are rows of the first sheet, and each error one of the second."""
+    job = example("nightly_report")
+    with (
+        Sandbox(accounts=(1, 2)) as sandbox,
+        kmoment.Client(sandbox.token, base_url=sandbox.url) as moment,
+    ):
+        path = job.report(moment, [1, 2, 3], tmp_path)
+    book = openpyxl.load_workbook(path)
+    audiences, errors = (list(book[title].values) for title in book.sheetnames)
+    assert {row[0] for row in audiences[1:]} == {1, 2}
+    assert [row[0] for row in errors[1:]] == [3]
+
+
+def test_the_web_service_answers(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places come as JSON; a keyword that cannot be asked for is a 422, and a failure a 503."""
+    testclient = pytest.importorskip("fastapi.testclient")
+    with Sandbox() as sandbox:
+        monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        with testclient.TestClient(example("web_service").app) as browser:
+            answer = browser.get("/places/역삼")
+            assert answer.status_code == 200
+            assert {row["depth2_name"] for row in answer.json()} == {"강남구"}
+            assert browser.get("/places/%20").status_code == 422
+            sandbox.add_fault(Fault("locations.depth3", "status"))
+            assert browser.get("/places/논현").status_code == 503
