@@ -1,9 +1,11 @@
 """Single jobs under a limit that nobody told: ``python benchmarks/limits.py --also``."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -21,6 +23,7 @@ AT_ONCE, STRAY_SECONDS, STRAY_LATENCY = 32, 20.0, 0.05
 STRAY = 200
 """The number of the request that is rejected: about a third of a second after the first."""
 CREATES = 100
+LONG_MINUTES = 10
 
 
 @attrs.frozen
@@ -149,6 +152,37 @@ async def many_stray() -> Found:
     return await _share(0.7, stray_share=0.01)
 
 
+async def ten_minutes() -> Found:
+    """Ten minutes of 8 workers, 5 in each second: the rate of each minute, and memory."""
+    sizes: list[int] = []
+
+    async def work(moment: kmoment.AsyncClient, ends: float) -> None:
+        while time.monotonic() < ends:
+            await moment.account(1).targeting.cohorts()
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(60)
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0] // 1024)
+
+    with limited(Setting(kind="window", calls=5)) as server:
+        async with _client(server) as moment:
+            tracemalloc.start()
+            watching = asyncio.create_task(watch())
+            ends = time.monotonic() + LONG_MINUTES * 60
+            await asyncio.gather(*(work(moment, ends) for _ in range(8)))
+            watching.cancel()
+        events = server.stop()["events"]
+    minutes = [
+        sum(ok for at, ok in events if 60 * n <= at < 60 * (n + 1)) for n in range(LONG_MINUTES)
+    ]
+    rejected = sum(not ok for _, ok in events) / len(events)
+    text = f"accepted {minutes}, {rejected:.1%} rejected, KiB after each minute {sizes}"
+    is_flat = min(minutes[1:]) >= 0.9 * 300 and sizes[-1] <= 1.1 * sizes[1]
+    return Found(text, is_flat and rejected <= 0.03)
+
+
 async def _creates(at_once: int) -> Found:
     drafts = [kmoment.AudienceDraft.display(f"name {n}", ages=["20"]) for n in range(CREATES)]
     with started("outage_server.py", attrs.asdict(Outage(kind="none"))) as server:
@@ -181,6 +215,7 @@ JOBS: tuple[Callable[[], Awaitable[Found]], ...] = (
     many_stray,
     creates_at_once,
     creates_in_turn,
+    ten_minutes,
 )
 
 
