@@ -22,6 +22,7 @@ Modules, each with its rules in its help
     kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
+    kmoment.journal         Journal: a job that died goes on where it stopped
     kmoment.places          all places of Korea as one LocationTree; reading names as people write
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
@@ -41,6 +42,7 @@ if _TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
     from .errors import (
         AddressNotAllowedError as AddressNotAllowedError,
+        AlreadyDoneError as AlreadyDoneError,
         AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
         AmbiguousPlaceError as AmbiguousPlaceError,
@@ -56,8 +58,12 @@ if _TYPE_CHECKING:
         ConsentRequiredError as ConsentRequiredError,
         DeadlineExceededError as DeadlineExceededError,
         DecodeError as DecodeError,
+        EntryBusyError as EntryBusyError,
+        EntryUnknownError as EntryUnknownError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
+        JournalError as JournalError,
+        JournalStoreError as JournalStoreError,
         KmomentError as KmomentError,
         LinkRefusedError as LinkRefusedError,
         LocationNotFoundError as LocationNotFoundError,
@@ -77,6 +83,7 @@ if _TYPE_CHECKING:
         WriteMismatchError as WriteMismatchError,
         WrongLoopError as WrongLoopError,
     )
+    from .journal.journal import Journal as Journal
     from .models import (
         AdAccount as AdAccount,
         AdAccountBalance as AdAccountBalance,
@@ -175,16 +182,17 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncClient",
     "errors": """
-        APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
+        APIConnectionError APIError AddressNotAllowedError AlreadyDoneError AmbiguousAudienceError
         AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
-        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
-        ConflictError ConsentRequiredError DeadlineExceededError DecodeError
-        InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
-        LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError PartialListError
-        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
-        RouteNotFoundError ServerError UsageError Violation WriteMismatchError
+        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError ConflictError
+        ConsentRequiredError DeadlineExceededError DecodeError EntryBusyError EntryUnknownError
+        JournalError JournalStoreError InvalidArgumentError InvalidDraftError KmomentError
+        LinkRefusedError LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError
+        PartialListError PermissionDeniedError Problem ProtocolError QuotaExceededError
+        RateLimitedError RouteNotFoundError ServerError UsageError Violation WriteMismatchError
         WrongLoopError
     """,
+    "journal.journal": "Journal",
     "models": """
         AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
         AdGroupStatus AdGroupSystemConfig AdGroupType Age AgeType Audience
@@ -214,6 +222,7 @@ _MODULES = (
     "batch",
     "errors",
     "hooks",
+    "journal",
     "models",
     "outcomes",
     "places",

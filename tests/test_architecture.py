@@ -28,6 +28,7 @@ _policies
 hooks limits
 _sender
 _engine
+journal
 _batch
 places
 batch
@@ -45,7 +46,7 @@ THEIRS = {
     "aiohttp": {"_engine", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "_engine", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "_engine", "journal", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
 }
 PURE = {"errors", "models", "_protocol", "_policies"}
@@ -176,6 +177,7 @@ def test_public_names() -> None:
         "AsyncLinkPlan",
         "Client",
         "DeletePlan",
+        "Journal",
         "LinkPlan",
         "LocationFields",
         "LocationTree",
