@@ -212,7 +212,7 @@ def test_a_run_of_another_job_is_refused(where: str) -> None:
         (lambda it: kmoment.Journal(it, run="x"), "where must be a path or a redis:// URL"),
         (lambda it: kmoment.Journal(" ", run="x"), "where must be a path or a redis:// URL"),
         (lambda it: kmoment.Journal("x", run=" "), "run must be text"),
-        (lambda it: kmoment.Journal("x", run="x", job=7)  # type: ignore[arg-type], "job must be text"),
+        (lambda it: kmoment.Journal("x", run="x", job=it), "job must be text"),
         (lambda it: kmoment.Journal("mysql://u:hunter2@h", run="x"), "redis:// URL, not mysql://"),
         (lambda it: kmoment.Journal("redis://u:hunter2@h:port", run="x"), "a redis:// URL as"),
     ],
