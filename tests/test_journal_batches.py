@@ -310,7 +310,8 @@ async def test_delete_many_that_fails(
     async_moment: kmoment.AsyncClient, journal: kmoment.Journal, place: Sandbox
 ) -> None:
     """Where every request was refused, no id is recorded as deleted."""
-    place.add_fault(Fault("audiences.delete_many", "status", status=400))
+    body = {"code": -813, "msg": "KakaoMomentException", "extras": {"detailCode": 1}}
+    place.add_fault(Fault("audiences.delete_many", "status", status=400, body=body))
     audiences = async_moment.account(1234).audiences
     (audience,) = [row.id for row in await audiences.list()][:1]
     with pytest.raises(kmoment.BadRequestError):
