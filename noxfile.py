@@ -13,7 +13,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
 PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "journal", "limits", "models", "outcomes"]
-PUBLIC_MODULES += ["places", "resources", "sandbox", "sync", "tables", "testing"]
+PUBLIC_MODULES += ["otel", "places", "resources", "sandbox", "sync", "tables", "testing"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -28,6 +28,7 @@ Modules, each with its rules in its help
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
     kmoment.hooks           listening to calls, for logs and metrics
+    kmoment.otel            Telemetry: OpenTelemetry's spans and metrics of all calls
     kmoment.testing         scripted answers for the tests of your program
     kmoment.sandbox         an offline Kakao Moment on this machine
 
@@ -224,6 +225,7 @@ _MODULES = (
     "hooks",
     "journal",
     "models",
+    "otel",
     "outcomes",
     "places",
     "sandbox",

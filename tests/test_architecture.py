@@ -36,6 +36,7 @@ tables
 resources
 client
 sync
+otel
 testing
 __init__
 """
@@ -48,6 +49,9 @@ THEIRS = {
     "yarl": {"_engine", "_protocol", "_validate"},
     "asyncio": {"_batch", "_engine", "journal", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
+    "opentelemetry": {"otel"},
+    "redis": {"journal"},
+    "sqlite3": {"journal"},
 }
 PURE = {"errors", "models", "_protocol", "_policies"}
 NOT_PURE = {"asyncio", "socket", "ssl", "threading", "time"}
