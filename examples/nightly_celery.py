@@ -24,9 +24,7 @@ app = Celery("nightly", broker=os.environ.get("NIGHTLY_REDIS"))
 app.conf.update(task_acks_late=True, task_reject_on_worker_lost=True, worker_prefetch_multiplier=1)
 
 
-@app.task(name="nightly")
-def nightly(account_id: int) -> None:
-    do(account_id)
+app.task(do, name="nightly")
 
 
 def worker() -> "subprocess.Popen[bytes]":
@@ -37,10 +35,10 @@ def worker() -> "subprocess.Popen[bytes]":
 
 def main() -> None:
     with place(redis=True):
-        app.conf.broker_url = os.environ["NIGHTLY_REDIS"]
+        app.conf.update(broker_url=os.environ["NIGHTLY_REDIS"])
         running = worker()
         for account_id in ACCOUNTS:
-            nightly.delay(account_id)
+            app.send_task("nightly", (account_id,))
         wait(running)
 
 

@@ -26,9 +26,9 @@ except ImportError as error:
 def declare() -> "dramatiq.Actor[[int], None]":
     """The broker and the actor, in the main program and in each worker."""
     url = os.environ["NIGHTLY_REDIS"]
-    broker = RedisBroker(url=url, maintenance_chance=500_000, heartbeat_timeout=2_000)
-    dramatiq.set_broker(broker)
-    return dramatiq.actor(do, actor_name="nightly", max_retries=0)
+    how = {"maintenance_chance": 500_000, "heartbeat_timeout": 2_000}
+    dramatiq.set_broker(RedisBroker(url=url, **how))  # type: ignore[no-untyped-call]
+    return dramatiq.actor(actor_name="nightly", max_retries=0)(do)
 
 
 def worker() -> "subprocess.Popen[bytes]":

@@ -14,6 +14,7 @@ import kmoment
 from helpers.redis_server import RedisServer, redis_server
 from kmoment.sandbox import Fault, Sandbox
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ACCOUNTS = range(1234, 1274)
 LIMIT = 50.0  # seconds for one example: much more than it takes, but machines are busy

@@ -363,6 +363,7 @@ def made(moment: kmoment.Client) -> dict[int, int]:
     }
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 @pytest.mark.parametrize("kind", ["async", "blocking"])
 @pytest.mark.parametrize("point", ["before", "after", "end"])
 @pytest.mark.parametrize("nth", [1, 4])

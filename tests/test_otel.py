@@ -227,10 +227,11 @@ def test_events_without_a_call(recorder: Recorder) -> None:
     )
     facts = attrs.asdict(start)
     waits = Waits()
-    begun = AttemptStart(**facts, number=1, waits=waits, url="https://x/x")
+    sent: dict[str, Any] = facts | {"number": 1, "waits": waits, "url": "https://x/x"}
+    begun = AttemptStart(**sent)
     recorder.telemetry.on_attempt_start(begun)
     ended = AttemptEnd(
-        **attrs.asdict(begun) | {"waits": waits},
+        **sent,
         seconds=1.0,
         effect="ok",
         status=200,
