@@ -148,6 +148,6 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Every example, against a sandbox of its own."""
-    session.install(".", *_group("demo"))
+    session.install(".", *_group("examples"))
     for example in sorted(Path("examples").glob("[!_]*.py")):
         session.run("python", str(example))

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ from kmoment.journal.entries import JournalEntry
 pytestmark = pytest.mark.anyio
 posix = pytest.mark.skipif(sys.platform == "win32", reason="has no fork, SIGKILL or modes")
 
-Open = Callable[..., kmoment.Journal]
+ODD = kmoment.Outcome[int, int](index=0, input=1, status=kmoment.OutcomeStatus.OK)
+"""A value of attrs that is no model."""
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +87,13 @@ async def test_what_is_done_is_not_done_again(journal: kmoment.Journal) -> None:
     """A key that ended well is refused, with what was kept, in blocking and in async code."""
     assert journal.entries() == []
     with journal.begin(1234) as entry:
-        entry.keep({"ids": (1, 2), "draft": kmoment.Gender.F})
+        entry.keep({"ids": (1, 2), "draft": kmoment.Gender.F, "odd": "\ud800"})
     async with journal.begin("논현") as other:
         assert statuses(journal) == {"1234": "ok", "논현": "begun"}
     assert (entry.key, other.key) == ("1234", "논현")
     with pytest.raises(kmoment.AlreadyDoneError, match="'1234' is done") as done:
         journal.begin("1234").__enter__()
-    assert done.value.value == {"ids": [1, 2], "draft": "F"}
+    assert done.value.value == {"ids": [1, 2], "draft": "F", "odd": "\ud800"}
     with pytest.raises(kmoment.AlreadyDoneError) as again:
         async with journal.begin("논현"):
             pass
@@ -209,6 +211,7 @@ def test_a_run_of_another_job_is_refused(where: str) -> None:
         (lambda it: it.begin("\ud800"), "key must be text"),
         (lambda it: it.resolve(1, "done"), "status must be 'ok' or 'failed', not 'done'"),
         (lambda it: it.resolve(1, "ok", value={1}), "value must be a value that JSON has"),
+        (lambda it: it.resolve(1, "ok", value=ODD), "value must be a value that JSON has"),
         (lambda it: kmoment.Journal(it, run="x"), "where must be a path or a redis:// URL"),
         (lambda it: kmoment.Journal(" ", run="x"), "where must be a path or a redis:// URL"),
         (lambda it: kmoment.Journal("x", run=" "), "run must be text"),
@@ -388,7 +391,8 @@ def test_two_processes_share_one_journal(where: str) -> None:
 def test_a_forked_process_has_entries_of_its_own(journal: kmoment.Journal) -> None:
     """A fork goes on with the same journal. What its parent does is busy there."""
     with journal.begin("parent"):
-        pid = os.fork()
+        with _sqlite._writing:  # as another thread of the parent may hold it
+            pid = os.fork()
         if not pid:  # pragma: no cover - another process
             status = 1
             try:
@@ -452,6 +456,14 @@ def test_the_file_is_its_owners(tmp_path: Path) -> None:
     assert (tmp_path / "a.journal").stat().st_mode & 0o777 == 0o600
     assert statuses(pickle.loads(pickle.dumps(journal))) == {"1": "ok"}
     assert repr(journal) == f"<Journal 'r' in {tmp_path / 'a.journal'}>"
+
+
+def test_a_fork_has_a_lock_of_its_own() -> None:
+    """What a fork calls makes a new lock: the thread that held the old one is not there."""
+    held = _sqlite._writing
+    with held:
+        _sqlite._renew_lock()
+        assert not _sqlite._writing.locked()
 
 
 def test_every_record_stays(tmp_path: Path) -> None:
@@ -527,14 +539,39 @@ def test_two_processes_make_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def begin_late(db: sqlite3.Connection) -> None:
         monkeypatch.setattr(_sqlite, "_begin", begin)
-        with kmoment.Journal(file, run="other").begin(1):
+        code = """
+        import sys, kmoment
+        with kmoment.Journal(sys.argv[1], run="other").begin(1):
             pass
+        """
+        assert run(code, str(file)).stderr == ""
         begin(db)
 
     monkeypatch.setattr(_sqlite, "_begin", begin_late)
     with kmoment.Journal(file, run="r").begin(1):
         pass
     assert [it.run for it in runs(file)] == ["other", "r"]
+
+
+def test_a_file_that_another_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process waits until another has written, but not for ever."""
+    file = tmp_path / "a.journal"
+    journal = kmoment.Journal(file, run="r")
+    with journal.begin(1):
+        pass
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.1, other.execute, ["COMMIT"])
+    release.start()
+    with journal.begin(2):
+        pass
+    release.join()
+    monkeypatch.setattr(_sqlite, "_BUSY_SECONDS", 0.0)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(kmoment.JournalStoreError, match="database is locked"):
+        journal.begin(3).__enter__()
+    other.close()
+    assert statuses(journal) == {"1": "ok", "2": "ok"}
 
 
 def test_runs_of_a_file_that_is_missing(tmp_path: Path) -> None:
@@ -768,7 +805,7 @@ def test_any_history(tmp_path_factory: pytest.TempPathFactory, history: Any) -> 
             assert allowed
         if allowed:
             after = {"died": "unknown", "forget": "pending", "resolve": "ok"}
-            known.status = after[what] if what in after else what
+            known.status = str(after.get(what, what))
         known_now = {it: known.status for it, known in expected.items() if known.status != "none"}
         assert statuses(journal) == known_now
 

@@ -134,6 +134,22 @@ def test_a_value_that_json_does_not_have(
     assert "key '1': its value (set) is not JSON" in caplog.text
 
 
+async def test_a_job_with_a_journal_of_its_own(journal: kmoment.Journal, tmp_path: Path) -> None:
+    """An error of a journal that the job itself uses is the job's error."""
+    inner = kmoment.Journal(tmp_path / "inner.journal", run=RUN)
+    with inner.begin(1):
+        pass
+
+    async def job(given: int) -> int:
+        async with inner.begin(given):
+            return given
+
+    async with kmoment.AsyncClient(TOKEN) as client:
+        (outcome,) = await client.each(job, [1], journal=journal).collect()
+    assert (outcome.status, type(outcome.error)) == ("not attempted", kmoment.AlreadyDoneError)
+    assert [entry.status for entry in journal.entries()] == ["pending"]
+
+
 def test_keys_by_a_function(each: Callable[..., Any], journal: kmoment.Journal) -> None:
     """Inputs of any kind have a key by a function of them."""
     rows = [{"name": "a", "id": 1}, {"name": "b", "id": 2}]
@@ -304,6 +320,32 @@ def test_delete_many(moment: kmoment.Client, journal: kmoment.Journal, place: Sa
     assert statuses(again.outcomes) == ["ok"] * 3
     assert (again.success_count, again.fail_count) == (0, 0)
     assert len(place.requests()) == sent
+
+
+async def test_a_delete_that_is_stopped(
+    async_moment: kmoment.AsyncClient, journal: kmoment.Journal
+) -> None:
+    """Ids of a bulk delete that is cancelled before it sends are pending, or have no entry."""
+    audiences = async_moment.account(1234).audiences
+    for turns in range(6):
+        task = asyncio.create_task(audiences.delete_many([1, 2], journal=journal))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert {entry.status for entry in journal.entries()} <= {"pending"}
+
+
+async def test_a_delete_without_a_journal_to_write(
+    async_moment: kmoment.AsyncClient, tmp_path: Path, place: Sandbox
+) -> None:
+    """If the entries cannot be written, nothing is sent."""
+    (tmp_path / "a.journal").write_bytes(b"no journal")
+    broken = kmoment.Journal(tmp_path / "a.journal", run=RUN)
+    with pytest.raises(kmoment.JournalStoreError):
+        await async_moment.account(1234).audiences.delete_many([1], journal=broken)
+    assert place.requests() == []
 
 
 async def test_delete_many_that_fails(

@@ -11,6 +11,7 @@ from collections.abc import (
     Iterator,
     Sized,
 )
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -100,9 +101,10 @@ class Keyed:
 
     def _is_ours(self, given: Any) -> bool:
         key = self.key_of(given)
-        if self._journal is not None and key in self._seen:
+        if key in self._seen:
             raise InvalidArgumentError("inputs", f"must have keys that differ, not {key!r} twice")
-        self._seen.add(key)
+        if self._journal is not None:
+            self._seen.add(key)
         return self._shard.has(key)
 
     def key_of(self, given: Any) -> str:
@@ -116,13 +118,15 @@ class Keyed:
             return job
 
         async def recorded_job(given: Any) -> Any:
-            try:
-                async with journal.begin(self.key_of(given), repeatable=self._repeatable) as entry:
-                    value = await job(given)
-                    _keep(entry, value)
-                    return value
-            except AlreadyDoneError as done:
-                return done.value
+            beginning = journal.begin(self.key_of(given), repeatable=self._repeatable)
+            async with AsyncExitStack() as stack:
+                try:
+                    entry = await stack.enter_async_context(beginning)
+                except AlreadyDoneError as done:
+                    return done.value
+                value = await job(given)
+                _keep(entry, value)
+                return value
 
         return recorded_job
 

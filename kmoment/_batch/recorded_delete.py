@@ -8,7 +8,7 @@ from .._engine.write_tracker import CURRENT, WriteTracker
 from .._protocol.call import Call
 from .._sender import AsyncSender
 from ..errors import AlreadyDoneError, JournalError
-from ..journal.entries import STATUSES, Begun, Ending, Store, begin, end
+from ..journal.entries import STATUSES, Begun, Ending, Store, end
 from ..journal.journal import Journal, ending_of, on_thread, quietly
 from ..models import BulkDeleteResult, DeleteStatus
 from ..outcomes import Outcome, Outcomes, OutcomeStatus
@@ -24,10 +24,11 @@ async def delete_recorded(
     :param call: The delete, without ids.
     """
     store = journal._store
-    begun = await on_thread(partial(begin, store, dict.fromkeys(map(str, ids)), repeatable=True))
+    begun = Begun(store.writer, repeatable=True)
     tracker = WriteTracker(CURRENT.get())
     token = CURRENT.set(tracker)
     try:
+        await on_thread(partial(store.change, dict.fromkeys(map(str, ids)), begun))
         result = await _delete(calls, call, tuple(int(key) for key in begun.fences))
     except BaseException as error:
         ending = ending_of(error, None, wrote=tracker.wrote)

@@ -7,6 +7,7 @@ renewed. All times of leases are the server's.
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -187,6 +188,7 @@ class Server:
 
     def __init__(self, url: Secret) -> None:
         self._client = _client(url)
+        weakref.finalize(self, self._client.reveal().close)
         facts = self._client.reveal().connection_pool.connection_kwargs
         address = facts.get("path") or f"{facts.get('host', 'localhost')}:{facts.get('port', 6379)}"
         self.where = f"redis at {address}"

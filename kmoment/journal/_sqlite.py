@@ -5,7 +5,9 @@ another process would have to share.
 """
 
 import json
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 import attrs
 
+from .._engine.clock import monotonic
 from .._file import path_of
 from ..errors import InvalidArgumentError, JournalStoreError
 from ._process import lives, this_process
@@ -24,6 +27,8 @@ APPLICATION: Final = 0x6B6D6A31
 FORMAT: Final = 1
 _BUSY_SECONDS: Final = 30.0
 """How long a process waits for others. One transaction takes a few milliseconds."""
+_POLL_SECONDS: Final = 0.002
+"""Between two looks at whether the file is free: about a fifth of a transaction."""
 _MOUNTS: Final = Path("/proc/self/mounts")
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"})
 """File systems of other machines, as Linux names them."""
@@ -56,7 +61,7 @@ class SqliteStore:
 
     def change(self, keys: Iterable[str], rule: Rule) -> None:
         """Write what *rule* says of each key, all of it or nothing."""
-        with _opened(self.where, "rwc") as db:
+        with _writing, _opened(self.where, "rwc") as db:
             _begin(db)
             self._check_job(db)
             for key in keys:
@@ -86,7 +91,7 @@ class SqliteStore:
         return None if row is None else _entry(row)
 
     def _append(self, db: sqlite3.Connection, record: JournalEntry) -> None:
-        value = None if record.value is None else json.dumps(record.value, ensure_ascii=False)
+        value = None if record.value is None else json.dumps(record.value)
         row = (self.run, record.key, record.status.value, record.fence, record.by, record.at)
         places = f"INSERT INTO records (run, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         db.execute(places, (*row, value, record.error))
@@ -163,9 +168,41 @@ def _check_format(where: str, db: sqlite3.Connection) -> None:
         raise JournalStoreError(where, f"its format {version} is newer than this kmoment")
 
 
+_writing = threading.Lock()
+"""One writer of a process at a time. SQLite lets them wait in no order, and some for very long."""
+
+
+def _renew_lock() -> None:
+    """In a forked process: the thread that may hold the lock does not exist there."""
+    global _writing
+    _writing = threading.Lock()
+
+
+# Windows has no fork.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)
+
+
 def _begin(db: sqlite3.Connection) -> None:
-    """Begin a transaction that writes, so that nobody else writes in between."""
-    db.execute("BEGIN IMMEDIATE")
+    """Begin a transaction that writes, so that nobody else writes in between.
+
+    SQLite itself would look only ten times a second, and so leave most of the time unused.
+    """
+    until = monotonic() + _BUSY_SECONDS
+    db.execute("PRAGMA busy_timeout = 0")
+    while not _begun(db, last=monotonic() >= until):
+        time.sleep(_POLL_SECONDS)
+    db.execute(f"PRAGMA busy_timeout = {round(_BUSY_SECONDS * 1000)}")
+
+
+def _begun(db: sqlite3.Connection, *, last: bool) -> bool:
+    """Whether the transaction has begun. Another may hold the file, except at the *last* look."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or last:
+            raise
+        return False
+    return True
 
 
 def _entry(row: tuple[Any, ...]) -> JournalEntry:

@@ -248,16 +248,18 @@ def refuse_other_job(run: str, job: str | None, given: str | None) -> None:
 
 def key_text(argument: str, key: Any) -> str:
     """A key's text. A number and its digits are one key, in every run and on every machine."""
-    text = str(number) if type(number := _validate.whole(key)) is int else key
-    if isinstance(key, str):
-        text = key
+    number = None if isinstance(key, str) else _validate.whole(key)
+    text = str(number) if type(number) is int else key
     _validate.text(argument, text)
     return str(text)
 
 
 def json_value(argument: str, value: Any) -> Any:
     """*value* as JSON has it: a model as its dict, a tuple as a list."""
-    return json.loads(json.dumps(_plain(_validate.json(argument, value)), allow_nan=False))
+    try:
+        return json.loads(json.dumps(_plain(_validate.json(argument, value))))
+    except TypeError:  # a value of attrs that is no model
+        raise InvalidArgumentError(argument, "must be a value that JSON has") from None
 
 
 def _plain(value: Any) -> Any:
@@ -270,7 +272,7 @@ def _plain(value: Any) -> Any:
 
 def to_text(entry: JournalEntry) -> str:
     """*entry* as JSON."""
-    return json.dumps(attrs.asdict(entry), ensure_ascii=False)
+    return json.dumps(attrs.asdict(entry))
 
 
 def from_text(text: str) -> JournalEntry:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 from .. import _validate
 from .._engine.write_tracker import CURRENT, WriteTracker, status_of
 from .._secret import Secret
-from ..errors import InvalidArgumentError, JournalStoreError
+from ..errors import InvalidArgumentError, JournalError
 from .entries import (
     STATUSES,
     Ending,
@@ -227,7 +227,7 @@ def quietly(work: Callable[[], None]) -> None:
     """Do *work* while something worse is raised, such as a cancellation: an error is logged."""
     try:
         work()
-    except JournalStoreError:
+    except JournalError:
         _log.exception("the end of a job was not recorded")
 
 
