@@ -135,7 +135,7 @@ async def async_batches(client: kmoment.AsyncClient, tree: kmoment.LocationTree)
     recorded = client.each(client.account(1).audiences.get, [1], journal=journal, key=str)
     assert_type(recorded, kmoment.AsyncBatch[int, kmoment.Audience])
     async with journal.begin(1) as entry:
-        assert_type(entry, kmoment.journal.Entry)
+        assert_type(entry.key, str)
     assert_type(await client.locations.tree(), kmoment.LocationTree)
     kmoment.AudienceDraft.display("x", **tree.select("I"))
     kmoment.AudienceDraft.display("x").replace(**tree.select("I", ("서울", None)))
