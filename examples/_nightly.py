@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def moment() -> kmoment.Client:
 
 def journal() -> kmoment.Journal:
     """The run of today. Several machines would share one in Redis."""
-    return kmoment.Journal(os.environ["NIGHTLY_JOURNAL"], run=time.strftime("%F"), job="nightly")
+    return kmoment.Journal(
+        os.environ["NIGHTLY_JOURNAL"], run=date.today().isoformat(), job="nightly"
+    )
 
 
 def ensure(account: kmoment.Account) -> int:

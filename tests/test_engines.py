@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def begin(example: str, place: Sandbox, **environ: str) -> "subprocess.Popen[str
 
 
 def journal_of(file: Path) -> kmoment.Journal:
-    return kmoment.Journal(file, run=time.strftime("%F"))
+    return kmoment.Journal(file, run=date.today().isoformat())
 
 
 def kill_one(file: Path, running: "subprocess.Popen[str]") -> str:
@@ -106,7 +107,7 @@ def test_what_is_done_is_left_alone(place: Sandbox, tmp_path: Path) -> None:
     """A second start of a nightly job that is done makes no call."""
     file = tmp_path / "nightly.journal"
     for account in ACCOUNTS:
-        with kmoment.Journal(file, run=time.strftime("%F"), job="nightly").begin(account):
+        with kmoment.Journal(file, run=date.today().isoformat(), job="nightly").begin(account):
             pass
     said = end(begin("processes", place, NIGHTLY_JOURNAL=str(file)))
     assert said.strip() == "{'ok': 40}"

@@ -26,7 +26,7 @@ from kmoment._engine.write_tracker import report_write
 from kmoment._secret import Secret
 from kmoment.journal import EntryStatus, _process, _sqlite, runs
 from kmoment.journal._redis import RedisStore
-from kmoment.journal.entries import JournalEntry
+from kmoment.journal.entries import Begun, JournalEntry
 
 pytestmark = pytest.mark.anyio
 posix = pytest.mark.skipif(sys.platform == "win32", reason="has no fork, SIGKILL or modes")
@@ -665,6 +665,41 @@ def test_redis_with_something_else(redis: RedisServer, fields: dict[str, str], w
         with pytest.raises(kmoment.JournalStoreError, match=words):
             use()
     store._server.ask(lambda client: client.flushall())
+
+
+def test_two_begin_a_key_at_once_in_redis(redis: RedisServer) -> None:
+    """Of two that look at the same time only one begins, and the other holds nothing."""
+    store = stored(redis.url)
+    store._server.ask(lambda client: client.flushall())
+    first, begun = kmoment.Journal(redis.url, run="r").begin("1"), Begun(store.writer, False)
+    looks: list[JournalEntry | None] = []
+
+    def late(key: str, last: JournalEntry | None) -> JournalEntry | None:
+        looks.append(last)
+        new = begun(key, last)
+        if len(looks) == 1:
+            first.__enter__()
+        return new
+
+    store.change(["1"], late)
+    assert (len(looks), begun.fences, set(begun.refused)) == (2, {}, {"1"})
+    first.__exit__(None, None, None)
+    assert statuses(kmoment.Journal(redis.url, run="r")) == {"1": "ok"}
+
+
+def test_a_journal_that_redis_has_lost(redis: RedisServer) -> None:
+    """If Redis loses all while a job runs, its end is an error, and its lease ends."""
+    journal = kmoment.Journal(redis.url, run="lost")
+    beginning = journal.begin("1")
+    beginning.__enter__()
+    store = journal._store
+    assert isinstance(store, RedisStore)
+    store._server.ask(lambda client: client.flushall())
+    with pytest.raises(kmoment.EntryUnknownError):
+        beginning.__exit__(None, None, None)
+    (lease,) = store._leases.values()
+    assert not lease.held
+    assert journal.entries() == []
 
 
 def test_a_lease_is_renewed_while_a_job_runs(redis: RedisServer) -> None:

@@ -116,9 +116,11 @@ class RedisStore:
         begun, ended, lives = self._ask(_READ, key)
         last = self._last(begun, ended)
         new = rule(key, last and last.as_seen(lambda _: bool(lives)))
-        if new is None:
-            return True
         lease = self._leases.setdefault(os.getpid(), Lease(self._renew))
+        if new is None:
+            if last is None or last.by != self.writer or last.status is not EntryStatus.BEGUN:
+                lease.drop(key)  # it was taken over, or lost
+            return True
         begins = new.status is EntryStatus.BEGUN
         if begins:
             lease.hold(key, self.lease_seconds)

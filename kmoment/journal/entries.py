@@ -109,6 +109,7 @@ class Begun:
     """Why it may not do the others."""
 
     def __call__(self, key: str, last: JournalEntry | None) -> JournalEntry | None:
+        self.fences.pop(key, None)  # a store may have to look twice
         if last is not None and (refusal := _refusal(last, self.repeatable)):
             self.refused[key] = refusal
             return None
