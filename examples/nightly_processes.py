@@ -8,6 +8,7 @@ journal says is left. Without a token it shows itself against a sandbox.
 
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 
 from _nightly import do, left, place
 
@@ -19,7 +20,7 @@ def main() -> None:
     with place():
         for _ in range(POOLS):
             try:
-                with ProcessPoolExecutor(4) as pool:
+                with ProcessPoolExecutor(4, get_context("spawn")) as pool:
                     list(pool.map(do, left()))
                 break
             except BrokenProcessPool:

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,13 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def journal(where: str) -> kmoment.Journal:
     return kmoment.Journal(where, run="monday")
+
+
+def fork() -> int:
+    """``os.fork``. Python 3.12 warns of it where there are threads: here that is meant."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def statuses(journal: kmoment.Journal) -> dict[str, str]:
@@ -392,7 +400,7 @@ def test_a_forked_process_has_entries_of_its_own(journal: kmoment.Journal) -> No
     """A fork goes on with the same journal. What its parent does is busy there."""
     with journal.begin("parent"):
         with _sqlite._writing:  # as another thread of the parent may hold it
-            pid = os.fork()
+            pid = fork()
         if not pid:  # pragma: no cover - another process
             status = 1
             try:
@@ -416,7 +424,7 @@ def test_processes_are_told_apart() -> None:
     assert _process._from_ps(int(pid))
     assert not _process.lives(f"{machine}/{pid}/{start}0")
     assert not _process.lives(f"other/{pid}/{start}")
-    child = os.fork()
+    child = fork()
     if not child:  # pragma: no cover - another process
         os._exit(0)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and is not reaped
