@@ -540,25 +540,18 @@ def test_files_that_are_refused(make: Callable[[Path], object], words: str, tmp_
     assert before == (file.read_bytes() if file.is_file() else b"")
 
 
-def test_two_processes_make_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that another process makes at the same moment is used as it is."""
+def test_a_file_that_is_empty(tmp_path: Path) -> None:
+    """An empty file has no entries and no runs, and becomes a journal."""
     file = tmp_path / "a.journal"
-    begin = _sqlite._begin
-
-    def begin_late(db: sqlite3.Connection) -> None:
-        monkeypatch.setattr(_sqlite, "_begin", begin)
-        code = """
-        import sys, kmoment
-        with kmoment.Journal(sys.argv[1], run="other").begin(1):
-            pass
-        """
-        assert run(code, str(file)).stderr == ""
-        begin(db)
-
-    monkeypatch.setattr(_sqlite, "_begin", begin_late)
-    with kmoment.Journal(file, run="r").begin(1):
+    file.touch()
+    journal = kmoment.Journal(file, run="r")
+    assert journal.entries() == []
+    with pytest.raises(kmoment.JournalStoreError, match="or it is empty"):
+        runs(file)
+    assert file.read_bytes() == b""
+    with journal.begin(1):
         pass
-    assert [it.run for it in runs(file)] == ["other", "r"]
+    assert statuses(journal) == {"1": "ok"}
 
 
 def test_a_file_that_another_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -573,6 +566,11 @@ def test_a_file_that_another_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     release.start()
     with journal.begin(2):
         pass
+    release.join()
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.1, other.execute, ["COMMIT"])
+    release.start()
+    assert statuses(journal) == {"1": "ok", "2": "ok"}
     release.join()
     monkeypatch.setattr(_sqlite, "_BUSY_SECONDS", 0.0)
     other.execute("BEGIN IMMEDIATE")

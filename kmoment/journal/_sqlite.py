@@ -61,8 +61,7 @@ class SqliteStore:
 
     def change(self, keys: Iterable[str], rule: Rule) -> None:
         """Write what *rule* says of each key, all of it or nothing."""
-        with _writing, _opened(self.where, "rwc") as db:
-            _begin(db)
+        with _writing, _opened(self.where, writes=True) as db:
             self._check_job(db)
             for key in keys:
                 if (record := rule(key, self._last(db, key))) is not None:
@@ -71,9 +70,9 @@ class SqliteStore:
 
     def read(self) -> list[JournalEntry]:
         """The last record of each key, in the order in which the keys came."""
-        if not path_of(self.where).exists():
+        if _is_missing(self.where):
             return []
-        with _opened(self.where, "rw") as db:
+        with _opened(self.where, writes=False) as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM records WHERE id IN "  # noqa: S608 - our own words
                 "(SELECT max(id) FROM records WHERE run = ? GROUP BY key) ORDER BY "
@@ -107,9 +106,9 @@ class SqliteStore:
 
 def runs_in(where: str) -> list[JournalRun]:
     """All runs of a file, the oldest first."""
-    if not path_of(where).exists():
-        raise JournalStoreError(where, "there is no such file")
-    with _opened(where, "rw") as db:
+    if _is_missing(where):
+        raise JournalStoreError(where, "there is no such file, or it is empty")
+    with _opened(where, writes=False) as db:
         rows = db.execute("SELECT run, job FROM runs ORDER BY began, run")
         return [JournalRun(run=run, job=job) for run, job in rows]
 
@@ -132,16 +131,20 @@ def _file_system(path: Path) -> str | None:
     return max(under, default=(0, None), key=lambda it: it[0])[1]
 
 
+def _is_missing(where: str) -> bool:
+    path = path_of(where)
+    return not path.exists() or (path.is_file() and not path.stat().st_size)
+
+
 @contextmanager
-def _opened(where: str, mode: str) -> Iterator[sqlite3.Connection]:
-    """A connection to a journal. Any error names the path as it was given."""
+def _opened(where: str, *, writes: bool) -> Iterator[sqlite3.Connection]:
+    """A journal in a transaction. Any error names the path as it was given, and undoes all."""
     try:
-        url = f"{path_of(where).absolute().as_uri()}?mode={mode}"
+        url = f"{path_of(where).absolute().as_uri()}?mode={'rwc' if writes else 'rw'}"
         # Without a level of its own, Python begins no transaction by itself.
-        raw = sqlite3.connect(url, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        raw = sqlite3.connect(url, uri=True, timeout=0, isolation_level=None)
         with closing(raw) as db:
-            # EXTRA also syncs the folder: a record that was written survives a loss of power.
-            db.execute("PRAGMA synchronous = EXTRA")
+            _begin(db, "BEGIN IMMEDIATE" if writes else "BEGIN")
             _check_format(where, db)
             yield db
             return
@@ -155,12 +158,9 @@ def _opened(where: str, mode: str) -> Iterator[sqlite3.Connection]:
 def _check_format(where: str, db: sqlite3.Connection) -> None:
     """Refuse what is no journal, or a newer one. An empty file becomes a journal."""
     if not db.execute("PRAGMA schema_version").fetchone()[0]:
-        _begin(db)
-        if not db.execute("PRAGMA schema_version").fetchone()[0]:
-            path_of(where).chmod(0o600)
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                db.execute(statement)
-        db.execute("COMMIT")
+        path_of(where).chmod(0o600)
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            db.execute(statement)
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         raise JournalStoreError(where, "this is a database, but no journal of kmoment")
     (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -182,25 +182,29 @@ def _renew_lock() -> None:
 getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)
 
 
-def _begin(db: sqlite3.Connection) -> None:
-    """Begin a transaction that writes, so that nobody else writes in between.
+def _begin(db: sqlite3.Connection, how: str) -> None:
+    """Begin a transaction, as soon as no other process is in the way.
 
-    SQLite itself would look only ten times a second, and so leave most of the time unused.
+    SQLite itself would look only ten times a second, and might never find a file free that others
+    use a lot.
     """
     until = monotonic() + _BUSY_SECONDS
-    db.execute("PRAGMA busy_timeout = 0")
-    while not _begun(db, last=monotonic() >= until):
+    while not _begun(db, how, last=monotonic() >= until):
         time.sleep(_POLL_SECONDS)
     db.execute(f"PRAGMA busy_timeout = {round(_BUSY_SECONDS * 1000)}")
 
 
-def _begun(db: sqlite3.Connection, *, last: bool) -> bool:
+def _begun(db: sqlite3.Connection, how: str, *, last: bool) -> bool:
     """Whether the transaction has begun. Another may hold the file, except at the *last* look."""
     try:
-        db.execute("BEGIN IMMEDIATE")
+        # EXTRA also syncs the folder: a record that was written survives a loss of power.
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute(how)
+        db.execute("PRAGMA schema_version").fetchone()  # only reading takes the file
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or last:
             raise
+        db.rollback()
         return False
     return True
 
