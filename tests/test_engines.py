@@ -32,7 +32,7 @@ def redis() -> Iterator[RedisServer]:
 def place() -> Iterator[Sandbox]:
     """A sandbox whose creates take a while, so that a worker can be met in the middle of one."""
     with Sandbox(accounts=ACCOUNTS, quota=False) as sandbox:
-        sandbox.add_fault(Fault("audiences.create", "delay", delay=0.15))
+        sandbox.add_fault(Fault("audiences.create", "delay", delay=0.3))
         yield sandbox
 
 
