@@ -13,8 +13,9 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
 BENCHMARKS += ["places", "sheets"]
-PUBLIC_MODULES = ["auth", "batch", "client", "errors", "hooks", "limits", "models", "outcomes"]
-PUBLIC_MODULES += ["places", "resources", "sandbox", "sheets", "sync", "tables", "testing", "words"]
+PUBLIC_MODULES = ["auth", "batch", "client", "errors", "hooks", "journal", "limits", "models"]
+PUBLIC_MODULES += ["otel", "outcomes", "places", "resources", "sandbox", "sheets", "sync"]
+PUBLIC_MODULES += ["tables", "testing", "words"]
 SPREAD = ("-n", "auto", "--maxprocesses=4")  # over all cores
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -150,6 +151,6 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Every example, against a sandbox of its own."""
-    session.install(".", *_group("demo"))
-    for example in sorted(Path("examples").glob("*.py")):
+    session.install(".", *_group("examples"))
+    for example in sorted(Path("examples").glob("[!_]*.py")):
         session.run("python", str(example))

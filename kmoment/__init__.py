@@ -24,6 +24,7 @@ Modules, each with its rules in its help
     kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
+    kmoment.journal         Journal: a job that died goes on where it stopped
     kmoment.places          all places of Korea as one LocationTree; reading names as people write
     kmoment.words           "20-34", "여", names of interests and files, where drafts take codes
     kmoment.sheets          sheets of audiences, from colleagues: read, checked, as drafts
@@ -31,6 +32,7 @@ Modules, each with its rules in its help
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
     kmoment.hooks           listening to calls, for logs and metrics
+    kmoment.otel            Telemetry: OpenTelemetry's spans and metrics of all calls
     kmoment.testing         scripted answers for the tests of your program
     kmoment.auth            logging in at Kakao; profiles and stored tokens
     kmoment.sandbox         an offline Kakao Moment on this machine
@@ -46,6 +48,7 @@ if _TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
     from .errors import (
         AddressNotAllowedError as AddressNotAllowedError,
+        AlreadyDoneError as AlreadyDoneError,
         AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
         AmbiguousNameError as AmbiguousNameError,
@@ -63,8 +66,12 @@ if _TYPE_CHECKING:
         ConsentRequiredError as ConsentRequiredError,
         DeadlineExceededError as DeadlineExceededError,
         DecodeError as DecodeError,
+        EntryBusyError as EntryBusyError,
+        EntryUnknownError as EntryUnknownError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
+        JournalError as JournalError,
+        JournalStoreError as JournalStoreError,
         KmomentError as KmomentError,
         LinkRefusedError as LinkRefusedError,
         LocationNotFoundError as LocationNotFoundError,
@@ -87,6 +94,7 @@ if _TYPE_CHECKING:
         WriteMismatchError as WriteMismatchError,
         WrongLoopError as WrongLoopError,
     )
+    from .journal.journal import Journal as Journal
     from .models import (
         AdAccount as AdAccount,
         AdAccountBalance as AdAccountBalance,
@@ -189,17 +197,18 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncClient",
     "errors": """
-        APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
+        APIConnectionError APIError AddressNotAllowedError AlreadyDoneError AmbiguousAudienceError
         AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
-        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
-        ConflictError ConsentRequiredError DeadlineExceededError DecodeError
-        InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
-        LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError PartialListError
-        PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
-        RouteNotFoundError ServerError UsageError Violation WriteMismatchError
+        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError ConflictError
+        ConsentRequiredError DeadlineExceededError DecodeError EntryBusyError EntryUnknownError
+        JournalError JournalStoreError InvalidArgumentError InvalidDraftError KmomentError
+        LinkRefusedError LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError
+        PartialListError PermissionDeniedError Problem ProtocolError QuotaExceededError
+        RateLimitedError RouteNotFoundError ServerError UsageError Violation WriteMismatchError
         WrongLoopError
         AmbiguousNameError CellFault NameNotFoundError SheetError UnknownWordError
     """,
+    "journal.journal": "Journal",
     "models": """
         AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
         AdGroupStatus AdGroupSystemConfig AdGroupType Age AgeType Audience
@@ -231,7 +240,9 @@ _MODULES = (
     "batch",
     "errors",
     "hooks",
+    "journal",
     "models",
+    "otel",
     "outcomes",
     "places",
     "sandbox",

@@ -18,6 +18,8 @@ In blocking code it is the same without `async` and `await`.
   (`ordered=False`).
 * Leaving the loop, Ctrl-C and cancellation stop the work. Then `batch.collected` and `batch.rest`
   have the outcome of every input that was begun.
+* `journal=` records every input, so that a run that died goes on where it stopped; `shard="3/8"`
+  deals the inputs to several processes: see `kmoment.journal`.
 * `on_progress=` is called with a `Progress`; `progress_bar()` draws it. In async code it may be an
   async function, which is awaited. In blocking code it runs on your thread.
 """
@@ -30,6 +32,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from . import _validate
+from ._batch.keyed import Keyed
 from ._batch.worker_pool import WorkerPool
 from ._engine.clock import monotonic
 from ._sender import AsyncSender
@@ -119,14 +122,17 @@ class AsyncBatch(Generic[I, V]):
         ordered: bool,
         on_progress: OnProgress | None,
         deadline: float | None = None,
+        keyed: Keyed | None = None,
     ) -> None:
+        keyed = keyed or Keyed()
+        inputs = keyed.dealt(inputs)
         total = checked_inputs(inputs, concurrency)
         checked_deadline(deadline)
         checked_progress(on_progress)
         workers = min(concurrency, max(1, concurrency if total is None else total))
         self._counter = ProgressCounter(total, on_progress, sender.waiting_for)
         self._pool = WorkerPool(
-            job,
+            keyed.recorded(job),
             inputs,
             workers=workers,
             ordered=ordered,

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from . import _validate
+from ._batch.keyed import Keyed
 from ._engine.dispatcher import Dispatcher
 from ._engine.settings import ClientSettings
 from ._engine.state import ClientState
@@ -24,6 +25,7 @@ from ._secret import Secret
 from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
+from .journal.journal import Journal
 from .limits import LimitStatus
 from .models import Audience, AudienceDraft
 from .places import LocationTree
@@ -202,6 +204,10 @@ class AsyncClient(Viewable):
         ordered: bool = True,
         on_progress: OnProgress | None = None,
         deadline: float | None = None,
+        journal: Journal | None = None,
+        key: Callable[[I], int | str] | None = None,
+        shard: str | None = None,
+        repeatable: bool = False,
     ) -> AsyncBatch[I, V]:
         """Run *method* over many inputs, so that each may fail by itself.
 
@@ -222,6 +228,15 @@ class AsyncClient(Viewable):
             code it may be async, and is awaited before the outcome is handed on.
         :param deadline: Seconds for the batch. What is not done then is ``not attempted`` or, if
             it was sent, ``unknown``. Default: none.
+        :param journal: Where each input is recorded before its job starts and when it has ended.
+            An input that is done already is ok, with what was kept: its value as JSON. One whose
+            job died is ``unknown``. An input whose entry cannot be written is not begun: the batch
+            stops with a ``JournalStoreError``. See ``kmoment.journal``.
+        :param key: What names an input in the journal: a function that gives a whole number or
+            text. Default: the input itself. With a journal no key may come twice.
+        :param shard: The part of the inputs that this process does, such as ``3/8``: the others
+            are left out. Keys are dealt by a hash, so a key is always in the same part.
+        :param repeatable: For a journal: do an input also where an earlier job may have done it.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return AsyncBatch(
@@ -232,6 +247,7 @@ class AsyncClient(Viewable):
             ordered=ordered,
             on_progress=on_progress,
             deadline=deadline,
+            keyed=Keyed(journal, key, shard, repeatable),
         )
 
     def each_account(
@@ -243,6 +259,10 @@ class AsyncClient(Viewable):
         ordered: bool = True,
         on_progress: OnProgress | None = None,
         deadline: float | None = None,
+        journal: Journal | None = None,
+        key: Callable[[int], int | str] | None = None,
+        shard: str | None = None,
+        repeatable: bool = False,
     ) -> AsyncBatch[int, V]:
         """Run *job* for many ad accounts on one pool. One account's error is one outcome.
 
@@ -252,7 +272,7 @@ class AsyncClient(Viewable):
         Accounts are served in turn: one with many calls does not delay the others. A job that
         fails or is stopped after a write is ``unknown``: part of its work may be done.
 
-        See :meth:`each` for the parameters.
+        See :meth:`each` for the parameters. In a journal an account's key is its id.
         """
         return self.each(
             lambda ad_account_id: job(self.account(ad_account_id)),
@@ -261,6 +281,10 @@ class AsyncClient(Viewable):
             ordered=ordered,
             on_progress=on_progress,
             deadline=deadline,
+            journal=journal,
+            key=key,
+            shard=shard,
+            repeatable=repeatable,
         )
 
     async def drafts(

@@ -19,6 +19,9 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     │   ├── SheetError             all `faults` of a sheet at once. Nothing was written
     │   └── ClientClosedError, WrongLoopError
     ├── AudienceNotUsableError     `audiences.wait`: it will not become what was waited for
+    ├── JournalError               `kmoment.journal`; nothing was sent without its record
+    │   ├── AlreadyDoneError, EntryBusyError, EntryUnknownError      what the entry says: `key`
+    │   └── JournalStoreError      the file or Redis cannot be used
     └── APIError                   a call failed
         ├── BadRequestError, NotFoundError, RouteNotFoundError   refused; no such thing, or route
         ├── AuthenticationError                the token is wrong or revoked
@@ -64,12 +67,13 @@ from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation
 
 # fmt: off
 __all__ = [
-    "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousAudienceError",
-    "AmbiguousLocationError", "AmbiguousNameError", "AmbiguousPlaceError", "AttemptRecord",
-    "AudienceInUseError", "AudienceNotUsableError", "AuthenticationError", "BadRequestError",
-    "CellFault", "ClientClosedError", "ConflictError", "ConsentRequiredError",
-    "DeadlineExceededError", "DecodeError", "Facts", "InvalidArgumentError",
-    "InvalidDraftError", "KmomentError", "LinkRefusedError", "LocationNotFoundError",
+    "APIConnectionError", "APIError", "AddressNotAllowedError", "AlreadyDoneError",
+    "AmbiguousAudienceError", "AmbiguousLocationError", "AmbiguousNameError",
+    "AmbiguousPlaceError", "AttemptRecord", "AudienceInUseError", "AudienceNotUsableError",
+    "AuthenticationError", "BadRequestError", "CellFault", "ClientClosedError", "ConflictError",
+    "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "EntryBusyError",
+    "EntryUnknownError", "Facts", "InvalidArgumentError", "InvalidDraftError", "JournalError",
+    "JournalStoreError", "KmomentError", "LinkRefusedError", "LocationNotFoundError",
     "MaintenanceError", "NameNotFoundError", "NotFoundError", "OutcomeUnknownError",
     "PartialListError", "PermissionDeniedError", "Problem", "ProtocolError",
     "QuotaExceededError", "RateLimitedError", "RouteNotFoundError", "ServerError", "SheetError",
@@ -325,6 +329,71 @@ class AudienceNotUsableError(KmomentError):
 
     def __str__(self) -> str:
         return f"audience {self.audience.id} is {self.audience_status}"
+
+
+class JournalError(KmomentError):
+    """A journal does not let a job begin, or cannot record what it did: see ``kmoment.journal``."""
+
+
+class AlreadyDoneError(JournalError):
+    """The key is done: an earlier job of the run, maybe in another process, has recorded it."""
+
+    key: str
+    value: Any
+    """What that job has kept, as JSON has it."""
+
+    def __init__(self, key: str, value: Any = None) -> None:
+        super().__init__(key, value)
+        self.key, self.value = key, value
+
+    def __str__(self) -> str:
+        return f"{self.key!r} is done already"
+
+
+class EntryBusyError(JournalError):
+    """A process that lives has begun the key, and has not ended it. Nothing was sent."""
+
+    key: str
+    by: str
+    """Who has begun it."""
+
+    def __init__(self, key: str, by: str) -> None:
+        super().__init__(key, by)
+        self.key, self.by = key, by
+
+    def __str__(self) -> str:
+        return f"{self.key!r} is under way: {self.by} has begun it"
+
+
+class EntryUnknownError(JournalError):
+    """What was written for the key is not known: its process died, or its write was in doubt.
+
+    Look at the account, then say what you found: ``journal.resolve(key, "ok")``, or ``"failed"``.
+    """
+
+    key: str
+    why: str
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(key, why)
+        self.key, self.why = key, why
+
+    def __str__(self) -> str:
+        return f"{self.key!r} may have been done: {self.why}"
+
+
+class JournalStoreError(JournalError):
+    """A journal's file or Redis cannot be used. A batch stops: no write without its record."""
+
+    where: str
+    """The path as it was given; or Redis's address, without a password."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"the journal {self.where}: {self.args[1]}"
 
 
 def _some(places: Sequence[Any]) -> str:

@@ -13,6 +13,8 @@ Make a subclass of :class:`Hook` with the methods that you need. Each gets one e
 
     hooked = kmoment.AsyncClient(token, hooks=[Count()])
 
+`kmoment.otel.Telemetry` makes OpenTelemetry's spans and metrics of them.
+
 Events have all that a span needs: ids, times, the server's address. They have no body, no token
 and no query. Later versions may add methods, and members of events. With ``AsyncClient`` the
 methods may be ``async``: the call waits for them. If a method raises, the error is logged, and the
@@ -70,6 +72,8 @@ class AttemptStart(CallStart):
     """Counted from 1. A call that met a 429 is sent again, and counts too."""
     waits: Waits
     """What was waited for since the attempt before."""
+    url: str
+    """Where it goes. Without the query, which may have search words and ids."""
 
 
 @attrs.frozen(kw_only=True)

@@ -28,6 +28,7 @@ _policies
 hooks limits
 _sender
 _engine
+journal
 _batch
 places
 words
@@ -37,7 +38,7 @@ resources
 sheets
 client
 sync
-auth
+auth otel
 testing
 __init__
 """
@@ -48,8 +49,11 @@ THEIRS = {
     "aiohttp": {"_engine", "auth", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "auth", "_engine", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "auth", "_engine", "journal", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
+    "opentelemetry": {"otel"},
+    "redis": {"journal"},
+    "sqlite3": {"journal"},
 }
 PURE = {"errors", "models", "_protocol", "_policies"}
 NOT_PURE = {"asyncio", "socket", "ssl", "threading", "time"}
@@ -179,6 +183,7 @@ def test_public_names() -> None:
         "AsyncLinkPlan",
         "Client",
         "DeletePlan",
+        "Journal",
         "LinkPlan",
         "LocationFields",
         "LocationTree",

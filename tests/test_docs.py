@@ -126,6 +126,7 @@ def names(sandbox: Sandbox, moment: kmoment.Client | kmoment.AsyncClient) -> dic
         "account": moment.account(1234),
         "ids": [1, 1234],
         "draft": kmoment.AudienceDraft.display("x"),
+        "journal": kmoment.Journal("x.journal", run="x"),
     }
 
 

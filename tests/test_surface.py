@@ -180,7 +180,7 @@ SETTINGS = (
     "routes max_attempts reconcile_delays periods max_wait outage_patience hooks"
 )
 BATCH = "concurrency ordered on_progress"
-EACH = f"{BATCH} deadline"
+EACH = f"{BATCH} deadline journal key shard repeatable"
 SHOWN = {
     "kmoment.AudienceDraft.display": f"name {SETS} {FOR_DISPLAY}",
     "kmoment.AudienceDraft.message": f"name {SETS} {FOR_MESSAGE}",

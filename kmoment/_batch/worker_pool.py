@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from math import inf
 from typing import Any, Final
 
-from .._engine.write_tracker import CURRENT, WriteTracker
-from ..errors import APIError, ClientClosedError, DeadlineExceededError, OutcomeUnknownError
+from .._engine.write_tracker import CURRENT, WriteTracker, status_of
+from ..errors import APIError, DeadlineExceededError, JournalStoreError, OutcomeUnknownError
 from ..outcomes import Outcome, Outcomes, OutcomeStatus
 
 _WINDOW: Final = 4
@@ -149,7 +149,9 @@ class WorkerPool:
             self._ready.put_nowait(stopped)
             raise
         except Exception as error:
-            status = OutcomeStatus.UNKNOWN if tracker.wrote else status_of(error)
+            if isinstance(error, JournalStoreError):
+                self._ended, self._failure = True, error
+            status = status_of(error, wrote=tracker.wrote)
             return Outcome(index=index, input=given, status=status, error=error)
         return Outcome(index=index, input=given, status=OutcomeStatus.OK, value=value)
 
@@ -163,18 +165,6 @@ def held_back(index: int, given: Any) -> Outcome[Any, Any]:
     """The outcome of an input that was pulled, and for which nothing was done."""
     error = APIError("stopped before it did anything", {"can_retry": True})
     return Outcome(index=index, input=given, status=OutcomeStatus.NOT_ATTEMPTED, error=error)
-
-
-def status_of(error: Exception) -> OutcomeStatus:
-    """The status of an input whose job *error* has ended."""
-    if isinstance(error, OutcomeUnknownError):
-        return OutcomeStatus.UNKNOWN
-    if isinstance(error, ClientClosedError):
-        return OutcomeStatus.NOT_ATTEMPTED
-    if isinstance(error, APIError) and error.request_sent is False:
-        never_left = isinstance(error, DeadlineExceededError) or not error.attempts
-        return OutcomeStatus.NOT_ATTEMPTED if never_left else OutcomeStatus.FAILED
-    return OutcomeStatus.FAILED
 
 
 class _Plain:

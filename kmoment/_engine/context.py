@@ -85,6 +85,8 @@ class Trace:
     """When the call began, in seconds since 1970."""
     sent_time: float = 0.0
     """When its last request was sent, in seconds since 1970."""
+    url: str = ""
+    """Where the last request went, without its query."""
     requests: int = 0
     begun: bool = False
     """Whether hooks were told that an attempt has started, and not yet that it has ended."""

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Coroutine, Iterable
 from inspect import isawaitable
 from typing import Any, Final
 
+from yarl import URL
+
 from .._policies.failure import Effect
 from ..errors import APIError
 from ..hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook, Waits
@@ -40,9 +42,9 @@ class Notifier:
         context.trace = Trace(ident, time.time())
         return self._tell("on_call_start", CallStart, _call(context, context.trace))
 
-    def attempt_start(self, context: CallContext[Any], trace: Trace) -> Pending:
+    def attempt_start(self, context: CallContext[Any], trace: Trace, url: URL) -> Pending:
         """A request is sent now. A second one of the same attempt is not told."""
-        trace.wire_began = context.clock()
+        trace.wire_began, trace.url = context.clock(), str(url.with_query(None))
         if trace.begun:
             return []
         trace.begun, trace.sent_time = True, time.time()
@@ -150,5 +152,5 @@ def _call(context: CallContext[Any], trace: Trace) -> dict[str, Any]:
 def _attempt(context: CallContext[Any], trace: Trace) -> dict[str, Any]:
     facts = _call(context, trace)
     facts["time"], facts["number"] = trace.sent_time, trace.requests
-    facts["waits"] = Waits(**trace.waited)
+    facts["waits"], facts["url"] = Waits(**trace.waited), trace.url
     return facts

@@ -119,7 +119,8 @@ async def _exchange(
     attempt.sent, attempt.status = False, None
     try:
         if context.trace is not None:
-            await finish(engine.settings.notifier.attempt_start(context, context.trace))
+            tell = engine.settings.notifier.attempt_start
+            await finish(tell(context, context.trace, request.url))
         transport = cast("Sends", engine.state.transport)
         try:
             response = await transport.send(request, token, attempt)

@@ -1,7 +1,17 @@
-"""Whether a job has written anything. A batch has to know that before it offers the job again."""
+"""What a job has done. A batch has to know that before it offers the job again."""
 
 from contextvars import ContextVar
 from typing import Final, Optional
+
+from ..errors import (
+    APIError,
+    ClientClosedError,
+    DeadlineExceededError,
+    EntryUnknownError,
+    JournalError,
+    OutcomeUnknownError,
+)
+from ..outcomes import OutcomeStatus
 
 
 class WriteTracker:
@@ -28,3 +38,18 @@ def report_write() -> None:
     """Tell the running job, if there is one, that a write was done or may have been."""
     if (tracker := CURRENT.get()) is not None:
         tracker.write()
+
+
+def status_of(error: BaseException, *, wrote: bool) -> OutcomeStatus:
+    """The status of an input whose job *error* has ended.
+
+    :param wrote: Whether the job has done a write, or may have.
+    """
+    if wrote or isinstance(error, OutcomeUnknownError | EntryUnknownError):
+        return OutcomeStatus.UNKNOWN
+    if isinstance(error, ClientClosedError | JournalError) or not isinstance(error, Exception):
+        return OutcomeStatus.NOT_ATTEMPTED
+    if isinstance(error, APIError) and error.request_sent is False:
+        never_left = isinstance(error, DeadlineExceededError) or not error.attempts
+        return OutcomeStatus.NOT_ATTEMPTED if never_left else OutcomeStatus.FAILED
+    return OutcomeStatus.FAILED

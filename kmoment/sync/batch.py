@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import attrs
 
+from .._batch.keyed import Keyed
 from .._batch.worker_pool import WorkerPool, held_back
 from .._engine.clock import monotonic
 from ..batch import (
@@ -60,14 +61,17 @@ class Batch(Generic[I, V]):
         ordered: bool,
         on_progress: OnProgress | None,
         deadline: float | None = None,
+        keyed: Keyed | None = None,
     ) -> None:
+        keyed = keyed or Keyed()
+        inputs = keyed.dealt(inputs)
         total = checked_inputs(inputs, concurrency)
         checked_deadline(deadline)
         checked_progress(on_progress)
         self._counter = ProgressCounter(total, on_progress, sender.waiting_for)
         workers = min(concurrency, max(1, concurrency if total is None else total))
         how = _How(workers, ordered, deadline, finite=total is not None)
-        self._pass = _Pass(sender, method, inputs, how)
+        self._pass = _Pass(sender, keyed, method, inputs, how)
         self._outcomes = self._pass.outcomes()
         self._counted: list[Outcome[I, V]] = []
         """An outcome that was not handed on, because its progress callback was stopped."""
@@ -151,11 +155,13 @@ class _Pass:
     def __init__(
         self,
         sender: Sender,
+        keyed: Keyed,
         method: Callable[[Any], Any],
         inputs: Iterable[Any],
         how: "_How",
     ) -> None:
         self._sender = sender
+        self._keyed = keyed
         self._method = method
         self._inputs = iter(inputs)
         self._how = how
@@ -170,7 +176,7 @@ class _Pass:
         feed = _Feed(self._how.workers * 2)
         counterpart = _counterpart(self._method, self._sender, thread)
         pool = WorkerPool(
-            counterpart or partial(thread.on_thread, self._method),
+            self._keyed.recorded(counterpart or partial(thread.on_thread, self._method)),
             feed,
             **attrs.asdict(self._how),
         )

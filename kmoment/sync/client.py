@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import attrs
 
 from .. import _validate
+from .._batch.keyed import Keyed
 from .._engine.settings import ClientSettings
 from .._engine.token import TokenProvider
 from .._engine.views import Viewable
@@ -18,6 +19,7 @@ from .._secret import Secret
 from ..batch import OnProgress
 from ..errors import OutcomeUnknownError
 from ..hooks import Hook
+from ..journal.journal import Journal
 from ..limits import LimitStatus
 from ..models import Audience, AudienceDraft
 from ..places import LocationTree
@@ -199,6 +201,10 @@ class Client(Viewable):
         ordered: bool = True,
         on_progress: OnProgress | None = None,
         deadline: float | None = None,
+        journal: Journal | None = None,
+        key: Callable[[I], int | str] | None = None,
+        shard: str | None = None,
+        repeatable: bool = False,
     ) -> Batch[I, V]:
         """Run *method* over many inputs, so that each may fail by itself.
 
@@ -219,6 +225,15 @@ class Client(Viewable):
             code it may be async, and is awaited before the outcome is handed on.
         :param deadline: Seconds for the batch. What is not done then is ``not attempted`` or, if
             it was sent, ``unknown``. Default: none.
+        :param journal: Where each input is recorded before its job starts and when it has ended.
+            An input that is done already is ok, with what was kept: its value as JSON. One whose
+            job died is ``unknown``. An input whose entry cannot be written is not begun: the batch
+            stops with a ``JournalStoreError``. See ``kmoment.journal``.
+        :param key: What names an input in the journal: a function that gives a whole number or
+            text. Default: the input itself. With a journal no key may come twice.
+        :param shard: The part of the inputs that this process does, such as ``3/8``: the others
+            are left out. Keys are dealt by a hash, so a key is always in the same part.
+        :param repeatable: For a journal: do an input also where an earlier job may have done it.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         return Batch(
@@ -229,6 +244,7 @@ class Client(Viewable):
             ordered=ordered,
             on_progress=on_progress,
             deadline=deadline,
+            keyed=Keyed(journal, key, shard, repeatable),
         )
 
     def each_account(
@@ -240,6 +256,10 @@ class Client(Viewable):
         ordered: bool = True,
         on_progress: OnProgress | None = None,
         deadline: float | None = None,
+        journal: Journal | None = None,
+        key: Callable[[int], int | str] | None = None,
+        shard: str | None = None,
+        repeatable: bool = False,
     ) -> Batch[int, V]:
         """Run *job* for many ad accounts on one pool. One account's error is one outcome.
 
@@ -249,7 +269,7 @@ class Client(Viewable):
         Accounts are served in turn: one with many calls does not delay the others. A job that
         fails or is stopped after a write is ``unknown``: part of its work may be done.
 
-        See :meth:`each` for the parameters.
+        See :meth:`each` for the parameters. In a journal an account's key is its id.
         """
         return self.each(
             lambda ad_account_id: job(self.account(ad_account_id)),
@@ -258,6 +278,10 @@ class Client(Viewable):
             ordered=ordered,
             on_progress=on_progress,
             deadline=deadline,
+            journal=journal,
+            key=key,
+            shard=shard,
+            repeatable=repeatable,
         )
 
     def drafts(

@@ -146,6 +146,11 @@ async def async_batches(client: kmoment.AsyncClient, tree: kmoment.LocationTree)
     assert_type(outcomes.retryable(), list[int])
     each = client.each(client.account(1).audiences.get, [1])
     assert_type(each, kmoment.AsyncBatch[int, kmoment.Audience])
+    journal = kmoment.Journal("a.journal", run="r")
+    recorded = client.each(client.account(1).audiences.get, [1], journal=journal, key=str)
+    assert_type(recorded, kmoment.AsyncBatch[int, kmoment.Audience])
+    async with journal.begin(1) as entry:
+        assert_type(entry.key, str)
     assert_type(await client.locations.tree(), kmoment.LocationTree)
     kmoment.AudienceDraft.display("x", **tree.select("I"))
     kmoment.AudienceDraft.display("x").replace(**tree.select("I", ("서울", None)))
@@ -159,6 +164,8 @@ def sync_batches(client: kmoment.Client) -> None:
         assert_type(outcome, kmoment.Outcome[str, list[kmoment.Depth3Location]])
     sizes = client.each_account([1], lambda account: len(account.audiences.list()))
     assert_type(sizes, kmoment.Batch[int, int])
+    with kmoment.Journal("a.journal", run="r").begin("key") as entry:
+        assert_type(entry.key, str)
     assert_type(sizes.collect().values(), list[int])
     assert_type(client.locations.tree(), kmoment.LocationTree)
 

@@ -10,6 +10,8 @@ from types import NoneType
 from typing import Any
 
 from ... import _validate
+from ..._batch.keyed import checked_journal, shard_of
+from ..._batch.recorded_delete import delete_recorded
 from ..._engine.ad_group_link import plan_link
 from ..._engine.audience_wait import wait_for, wait_for_each
 from ..._engine.ensure import Listing, Wanted, by_draft, check_draft, check_drafts, ensure_one
@@ -27,6 +29,7 @@ from ..._protocol.endpoints import (
 )
 from .._sender import Sender
 from ..batch import Batch, OnProgress
+from ...journal.journal import Journal
 from ...models import (
     Age,
     Audience,
@@ -396,7 +399,13 @@ class Audiences:
         rows = self._sender.run(plan_delete, self._account, ids) if ids else ()
         return DeletePlan(self._sender, self._account, rows)
 
-    def delete_many(self, audience_ids: Iterable[int]) -> BulkDeleteResult:
+    def delete_many(
+        self,
+        audience_ids: Iterable[int],
+        *,
+        journal: Journal | None = None,
+        shard: str | None = None,
+    ) -> BulkDeleteResult:
         """Delete any number of audiences. Some may fail while the call succeeds.
 
             result = account.audiences.delete_many([1, 2, 3])
@@ -411,6 +420,9 @@ class Audiences:
         ``reconcile_delays=()`` does without the lists; what was no full success is then
         ``unknown``.
 
+        :param journal: Where each id is recorded. One that is recorded as deleted is not sent
+            again. Kakao's counts are those of the others. See ``kmoment.journal``.
+        :param shard: The part of the ids that this process deletes, such as ``3/8``.
         :returns: Kakao's counts and messages, and an outcome for each id as given: deleted,
             already absent, failed or unknown. An id that is given twice is deleted once. No id:
             nothing is sent.
@@ -418,20 +430,26 @@ class Audiences:
         :raises OutcomeUnknownError: It may have been done, and nothing is known to be. It may
             be repeated.
         :raises APIError: Every request failed, and nothing was deleted.
+        :raises JournalStoreError: The journal cannot be written. If that is so at the end, the
+            audiences are deleted; a further run finds them absent.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        ids = _validate.idents("audience_ids", audience_ids)
+        part = shard_of(shard)
+        checked_journal(journal)
+        every = _validate.idents("audience_ids", audience_ids)
+        ids = tuple(one for one in every if part.has(str(one)))
         if not ids:
             return BulkDeleteResult(success_count=0, fail_count=0)
-        return self._sender.send(
-            Call(
-                endpoint=DELETE_AUDIENCES,
-                returns=BulkDeleteResult,
-                account=self._account,
-                query={"audienceIds": ",".join(map(str, ids))},
-            )
+        call = Call(
+            endpoint=DELETE_AUDIENCES,
+            returns=BulkDeleteResult,
+            account=self._account,
+            query={"audienceIds": ",".join(map(str, ids))},
         )
+        if journal is None:
+            return self._sender.send(call)
+        return self._sender.run(delete_recorded, call, ids, journal)
 
     def ad_groups(self, audience_id: int) -> AudienceAdGroups:
         """List the ad groups that use an audience: its links.
