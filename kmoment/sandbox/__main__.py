@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -46,12 +47,20 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
 
 def _greeting(sandbox: Sandbox) -> str:
     account = sandbox.accounts[0]
+    variables = {
+        "KMOMENT_BASE_URL": sandbox.url,
+        "KMOMENT_TOKEN": sandbox.token,
+        "KMOMENT_ACCOUNT": account,
+    }
+    export = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
+    lines = "\n".join(export.format(*pair) for pair in variables.items())
     return f"""\
 url: {sandbox.url}
 token: {sandbox.token}
 account: {account}
 curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
-{sandbox.url}/openapi/v4/targetings/audiences"""
+{sandbox.url}/openapi/v4/targetings/audiences
+{lines}"""
 
 
 def _parser() -> argparse.ArgumentParser:

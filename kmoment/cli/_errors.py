@@ -1,0 +1,130 @@
+"""What a command says when it fails, and its exit code."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from ..errors import (
+    APIError,
+    AudienceInUseError,
+    AuthenticationError,
+    ConflictError,
+    ConsentRequiredError,
+    InvalidArgumentError,
+    LinkRefusedError,
+    OutcomeUnknownError,
+    UsageError,
+)
+from ..outcomes import Outcomes
+from ._words import reads_korean, tell
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+SOME_FAILED: Final = 3
+LOGIN_NEEDED: Final = 4
+OUTCOME_UNKNOWN: Final = 5
+INTERRUPTED: Final = 130
+
+_LOGIN: Final = "run `kmoment auth login`, or set KMOMENT_TOKEN"
+_LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설정하세요."
+
+# The first class that fits decides.
+_CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
+    (OutcomeUnknownError, OUTCOME_UNKNOWN),
+    (AuthenticationError, LOGIN_NEEDED),
+    (ConsentRequiredError, LOGIN_NEEDED),
+    (AudienceInUseError, FAILED),
+    (ConflictError, FAILED),
+    (LinkRefusedError, FAILED),
+    (UsageError, USAGE),
+    (click.UsageError, USAGE),
+    (click.exceptions.FileError, USAGE),
+)
+
+
+class Stop(click.ClickException):
+    """Ends a command with a message, a hint and an exit code."""
+
+    def __init__(self, message: str, code: int, hint: str = "", hint_ko: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.hint_ko = hint_ko
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of a command that ends with *error*."""
+    if isinstance(error, Stop):
+        return error.code
+    if _no_token(error):
+        return LOGIN_NEEDED
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+
+
+def report(error: BaseException) -> None:
+    """Say what went wrong, and what to do. A traceback only if ``KMOMENT_DEBUG`` is set."""
+    if os.environ.get("KMOMENT_DEBUG"):
+        traceback.print_exception(error, file=sys.stderr)
+    tell(f"error: {_message(error)}")
+    hint, hint_ko = _hints(error)
+    if hint:
+        tell(f"hint: {hint}")
+    if hint_ko and reads_korean():
+        tell(f"도움말: {hint_ko}")
+
+
+def told(outcomes: Outcomes[Any, Any]) -> int:
+    """Say which of many have failed. The exit code: 3 if some have, that of the error if all."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in errors:
+        report(error)
+    if not errors or outcomes.values():
+        return SOME_FAILED if errors else DONE
+    codes = {exit_code(error) for error in errors}
+    return codes.pop() if len(codes) == 1 else FAILED
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, APIError):
+        return str(error).removesuffix(f" | {error.hint}")
+    if isinstance(error, OSError):
+        return _system(error)
+    known = type(error).__module__.startswith("kmoment")
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _system(error: OSError) -> str:
+    named = f"{error.filename}: " if error.filename else ""
+    return f"{named}{error.strerror or error}"
+
+
+def _hints(error: BaseException) -> tuple[str, str]:
+    """What to do, in English and in Korean."""
+    if _no_token(error) or isinstance(error, AuthenticationError | ConsentRequiredError):
+        own = str(getattr(error, "hint", "")), str(getattr(error, "hint_ko", ""))
+        return " ".join(filter(None, (own[0], _LOGIN))), " ".join(filter(None, (own[1], _LOGIN_KO)))
+    if isinstance(error, click.UsageError) and error.ctx:
+        return f"see `{error.ctx.command_path} --help`", ""
+    notes = " ".join(_notes(error))
+    return getattr(error, "hint", "") or notes, getattr(error, "hint_ko", "")
+
+
+def _notes(error: BaseException) -> Iterator[str]:
+    yield from getattr(error, "__notes__", ())
+
+
+def _no_token(error: BaseException) -> bool:
+    return isinstance(error, InvalidArgumentError) and error.argument == "token"
+
+
+def is_broken_pipe(error: BaseException) -> bool:
+    """Whether the reader of the output has gone, as ``head`` does."""
+    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ESHUTDOWN)
