@@ -12,7 +12,17 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
-PUBLIC_MODULES = ["batch", "client", "errors", "hooks", "limits", "models", "outcomes", "places"]
+PUBLIC_MODULES = [
+    "auth",
+    "batch",
+    "client",
+    "errors",
+    "hooks",
+    "limits",
+    "models",
+    "outcomes",
+    "places",
+]
 PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 

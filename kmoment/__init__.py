@@ -28,6 +28,7 @@ Modules, each with its rules in its help
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.testing         scripted answers for the tests of your program
+    kmoment.auth            logging in at Kakao; profiles and stored tokens
     kmoment.sandbox         an offline Kakao Moment on this machine
 
 Names are loaded when they are first used: importing kmoment loads nothing else.
@@ -211,6 +212,7 @@ _NAMES = {
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = (
+    "auth",
     "batch",
     "errors",
     "hooks",

@@ -50,8 +50,9 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KMOMENT_TOKEN", raising=False)
-    monkeypatch.delenv("KMOMENT_BASE_URL", raising=False)
+    for name in [name for name in os.environ if name.startswith("KMOMENT_")]:
+        if name != "KMOMENT_TEST_SESSION":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

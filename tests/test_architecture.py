@@ -35,6 +35,7 @@ tables
 resources
 client
 sync
+auth
 testing
 cli
 __init__
@@ -46,10 +47,10 @@ STARTS = {"cli": {"sandbox"}}
 
 # Who may import a package of others.
 THEIRS = {
-    "aiohttp": {"_engine", "sandbox"},
+    "aiohttp": {"_engine", "auth", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "_engine", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "auth", "_engine", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
     "click": {"cli"},
 }

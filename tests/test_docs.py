@@ -134,6 +134,8 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
         monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+        monkeypatch.setenv("KMOMENT_HOME", str(tmp_path / "home"))
+        kmoment.auth.save_profile(kmoment.auth.Profile(name="agency", base_url=sandbox.url))
         yield sandbox
 
 

@@ -316,8 +316,9 @@ class Dispatcher:
             pass
         try:  # once more, so that the error does not hold the token
             return decode(call, redacted(response, token))
-        except AuthenticationError:
+        except AuthenticationError as error:
             self.state.token.forget(token)
+            self.state.token.explain(error)
             raise
 
     def _hold_back(self, context: CallContext[Any]) -> None:

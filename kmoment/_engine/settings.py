@@ -107,7 +107,7 @@ class ClientSettings:
             _validate.refuse("routes", "auto, nested or flat", routes)
         url = _base_url(base_url, insecure)
         return cls(
-            token=_token(token),
+            token=_token(token, url),
             base_url=url,
             timeout=_validate.seconds("timeout", timeout),
             proxy=_proxy(proxy, url, trust_env),
@@ -154,10 +154,15 @@ def _waits(max_wait: float | None, outage_patience: float | None) -> dict[str, A
     }
 
 
-def _token(given: Secret) -> Secret:
+def _token(given: Secret, base_url: str) -> Secret:
+    """The token. A callable may have a method ``check_base_url``, to refuse where it would go."""
     if given.reveal() is None:
         given = Secret(os.environ.get("KMOMENT_TOKEN"))
-    return given if callable(given.reveal()) else checked_token(given)
+    if not callable(given.reveal()):
+        return checked_token(given)
+    if hasattr(given.reveal(), "check_base_url"):
+        given.reveal().check_base_url(base_url)
+    return given
 
 
 def _base_url(given: str | None, insecure: bool) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
 from .._secret import Secret, checked_token
+from ..errors import AuthenticationError
 
 TokenProvider = Callable[[], str | Awaitable[str]]
 
@@ -53,6 +54,12 @@ class TokenSource:
         """The server has refused this token: ask the callable again, unless a call already did."""
         if self._known is refused and callable(self._given.reveal()):
             self._known = None
+
+    def explain(self, refused: AuthenticationError) -> None:
+        """Let the callable add what to do, where it has a method ``explain(error)``."""
+        explain = getattr(self._given.reveal(), "explain", None)
+        if explain is not None:
+            explain(refused)
 
     async def _ask(self) -> Secret:
         answer = Secret(self._given.reveal()())

@@ -9,10 +9,12 @@ from ._options import shared
 
 # Each group's file, and what the main help says of it. A file is imported when it is used.
 _GROUPS: Final = {
+    "auth": ("_auth", "Log in, and see which tokens are stored."),
     "accounts": ("_accounts", "Ad accounts that the token may use."),
     "audiences": ("_audiences", "List, create, edit, link and delete audiences."),
     "places": ("_places", "Find the codes of places."),
     "targeting": ("_targeting", "Look up what an audience can target."),
+    "profile": ("_profile", "Settings of a profile, such as its ad account."),
     "sandbox": ("_sandbox", "Run an offline Kakao Moment on this machine."),
     "completion": ("_completion", "Print the script that completes commands in a shell."),
 }

@@ -1,27 +1,19 @@
 """What a command says when it fails, and its exit code."""
 
+from __future__ import annotations
+
 import errno
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..errors import (
-    APIError,
-    AudienceInUseError,
-    AuthenticationError,
-    ConflictError,
-    ConsentRequiredError,
-    InvalidArgumentError,
-    LinkRefusedError,
-    OutcomeUnknownError,
-    UsageError,
-)
-from ..outcomes import Outcomes
 from ._words import reads_korean, tell
+
+if TYPE_CHECKING:
+    from ..outcomes import Outcomes
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -34,18 +26,22 @@ INTERRUPTED: Final = 130
 _LOGIN: Final = "run `kmoment auth login`, or set KMOMENT_TOKEN"
 _LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설정하세요."
 
-# The first class that fits decides.
-_CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
-    (OutcomeUnknownError, OUTCOME_UNKNOWN),
-    (AuthenticationError, LOGIN_NEEDED),
-    (ConsentRequiredError, LOGIN_NEEDED),
-    (AudienceInUseError, FAILED),
-    (ConflictError, FAILED),
-    (LinkRefusedError, FAILED),
-    (UsageError, USAGE),
-    (click.UsageError, USAGE),
-    (click.exceptions.FileError, USAGE),
-)
+# By the names of classes, so that nothing is imported for them. The nearest ancestor decides.
+_CODES: Final = {
+    "OutcomeUnknownError": OUTCOME_UNKNOWN,
+    "LoginOutcomeUnknownError": OUTCOME_UNKNOWN,
+    "AuthenticationError": LOGIN_NEEDED,
+    "ConsentRequiredError": LOGIN_NEEDED,
+    "NotLoggedInError": LOGIN_NEEDED,
+    "AudienceInUseError": FAILED,
+    "ConflictError": FAILED,
+    "LinkRefusedError": FAILED,
+    "CredentialStoreError": FAILED,
+    "RedirectPortInUseError": FAILED,
+    "LoginInProgressError": FAILED,
+    "UsageError": USAGE,
+    "FileError": USAGE,
+}
 
 
 class Stop(click.ClickException):
@@ -62,9 +58,10 @@ def exit_code(error: BaseException) -> int:
     """The exit code of a command that ends with *error*."""
     if isinstance(error, Stop):
         return error.code
-    if _no_token(error):
+    if _has_no_token(error):
         return LOGIN_NEEDED
-    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return next((_CODES[name] for name in names if name in _CODES), FAILED)
 
 
 def report(error: BaseException) -> None:
@@ -93,12 +90,9 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
 def _message(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
-    if isinstance(error, APIError):
-        return str(error).removesuffix(f" | {error.hint}")
-    if isinstance(error, OSError):
-        return _system(error)
-    known = type(error).__module__.startswith("kmoment")
-    return str(error) if known else f"{type(error).__name__}: {error}"
+    if type(error).__module__.startswith("kmoment"):
+        return str(error).removesuffix(f" | {getattr(error, 'hint', '')}")
+    return _system(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def _system(error: OSError) -> str:
@@ -108,21 +102,17 @@ def _system(error: OSError) -> str:
 
 def _hints(error: BaseException) -> tuple[str, str]:
     """What to do, in English and in Korean."""
-    if _no_token(error) or isinstance(error, AuthenticationError | ConsentRequiredError):
-        own = str(getattr(error, "hint", "")), str(getattr(error, "hint_ko", ""))
-        return " ".join(filter(None, (own[0], _LOGIN))), " ".join(filter(None, (own[1], _LOGIN_KO)))
-    if isinstance(error, click.UsageError) and error.ctx:
-        return f"see `{error.ctx.command_path} --help`", ""
-    notes = " ".join(_notes(error))
-    return getattr(error, "hint", "") or notes, getattr(error, "hint_ko", "")
+    if isinstance(error, click.UsageError):
+        return (f"see `{error.ctx.command_path} --help`" if error.ctx else ""), ""
+    hint, hint_ko = getattr(error, "hint", ""), getattr(error, "hint_ko", "")
+    if exit_code(error) == LOGIN_NEEDED and "auth login" not in f"{hint}{error}":
+        return f"{hint} {_LOGIN}".strip(), f"{hint_ko} {_LOGIN_KO}".strip()
+    return hint, hint_ko
 
 
-def _notes(error: BaseException) -> Iterator[str]:
-    yield from getattr(error, "__notes__", ())
-
-
-def _no_token(error: BaseException) -> bool:
-    return isinstance(error, InvalidArgumentError) and error.argument == "token"
+def _has_no_token(error: BaseException) -> bool:
+    """Whether no profile is chosen and ``KMOMENT_TOKEN`` is not set."""
+    return type(error).__name__ == "ProfileNotFoundError" and getattr(error, "name", "") is None
 
 
 def is_broken_pipe(error: BaseException) -> bool:

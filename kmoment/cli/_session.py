@@ -13,6 +13,7 @@ from ._errors import USAGE, Stop
 from ._words import tell
 
 if TYPE_CHECKING:
+    from ..auth import Choice
     from ..sync.client import Client
     from ..sync.resources.account import Account
 
@@ -51,10 +52,28 @@ class Session:
     def client(self) -> Client:
         """The client, made when it is first needed."""
         if self._client is None:
+            from ..auth import stored
             from ..sync.client import Client
 
-            self._client = Client(base_url=self.base_url, insecure=self.insecure)
+            self._client = Client(stored(self.profile), base_url=self._url, insecure=self.insecure)
+            if self.choice.over_environment:
+                self.note(f"--profile {self.profile} is used, not KMOMENT_TOKEN")
         return self._client
+
+    @property
+    def _url(self) -> str | None:
+        """Where the API is: the option, the environment (``None``), or the profile."""
+        profile = self.choice.profile
+        if self.base_url or profile is None or os.environ.get("KMOMENT_BASE_URL"):
+            return self.base_url
+        return profile.base_url
+
+    @property
+    def choice(self) -> Choice:
+        """Whose token is used, and because of what."""
+        from ..auth import choose
+
+        return choose(self.profile)
 
     @property
     def ad_account_id(self) -> int:
@@ -65,7 +84,8 @@ class Session:
         return found
 
     def _stored_account(self) -> int | None:
-        return None
+        profile = self.choice.profile
+        return profile.account if profile else None
 
     @property
     def ad_account(self) -> Account:
@@ -75,14 +95,17 @@ class Session:
     @property
     def who(self) -> str:
         """Whose token it is."""
-        return "token of KMOMENT_TOKEN"
+        profile = self.choice.profile
+        return f"profile {profile.name}" if profile else "token of KMOMENT_TOKEN"
 
     def tree_file(self) -> Path | None:
         """Where the tree of places is kept: one for each server, since codes may differ."""
         host = self.client.base_url.partition("://")[2]
         if host.partition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
             return None  # a sandbox: its port changes, and it answers fast
-        return _folder() / f"places-{host.replace(':', '-').replace('/', '-')}.json"
+        from ..auth import folder
+
+        return folder() / f"places-{host.replace(':', '-').replace('/', '-')}.json"
 
     def note(self, text: str) -> None:
         """A line for the person, unless ``--quiet``."""
@@ -93,10 +116,6 @@ class Session:
         """Close the client, if there is one."""
         if self._client is not None:
             self._client.close()
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("KMOMENT_HOME", "~/.kmoment")).expanduser()
 
 
 def _number(variable: str) -> int | None:
