@@ -36,6 +36,7 @@ resources
 client
 sync
 auth
+doctor
 testing
 cli
 __init__

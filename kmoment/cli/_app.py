@@ -10,6 +10,7 @@ from ._options import shared
 # Each group's file, and what the main help says of it. A file is imported when it is used.
 _GROUPS: Final = {
     "auth": ("_auth", "Log in, and see which tokens are stored."),
+    "doctor": ("_doctor", "Check settings, network, token and permissions."),
     "accounts": ("_accounts", "Ad accounts that the token may use."),
     "audiences": ("_audiences", "List, create, edit, link and delete audiences."),
     "places": ("_places", "Find the codes of places."),

@@ -67,19 +67,25 @@ def _consented(session: Session, given: dict[str, Any]) -> Login:
     name = _name(session)
     known = next((it for it in auth.profiles() if it.name == name), None)
     asks = is_terminal(sys.stdin) and is_terminal(sys.stderr)
-    settings = _asked(known, given) if asks else {}
+    settings = _asked(known, given) if asks else _said(given)
+    if given["no_browser"]:
+        settings["open_browser"] = None
     return auth.login(
         name,
         **settings,
         allow=_split(given["allow"]) or (),
-        accounts=_numbers(given["accounts"]),
+        accounts=_split(given["accounts"]),
         store=given["store"],
         base_url=session.base_url,
         force=given["force"],
         show=tell if asks else None,
         read_pasted=_pasted if asks else None,
-        **({"open_browser": None} if given["no_browser"] else {}),
     )
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    """What the options say of the app. The environment and the profile say the rest."""
+    return {"client_id": given["client_id"], "redirect_uris": given["redirect_uris"] or None}
 
 
 def _asked(known: Profile | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -130,10 +136,6 @@ def _split(text: str | None) -> list[Any] | None:
     return None if text is None else [it.strip() for it in text.split(",") if it.strip()]
 
 
-def _numbers(text: str | None) -> list[Any] | None:
-    return _split(text)
-
-
 def _tell_accounts(session: Session, done: Login) -> None:
     """Say what the token may do. An only ad account becomes the profile's own."""
     import attrs
@@ -159,6 +161,8 @@ def status(session: Session) -> int:
     from .. import auth
     from ._output import print_rows
 
+    if session.base_url:
+        raise Stop("it asks where the token is from: set KMOMENT_BASE_URL instead", USAGE)
     found = auth.status(session.profile)
     row = {
         "profile": found.profile.name if found.profile else None,

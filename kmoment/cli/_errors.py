@@ -105,8 +105,9 @@ def _hints(error: BaseException) -> tuple[str, str]:
     if isinstance(error, click.UsageError):
         return (f"see `{error.ctx.command_path} --help`" if error.ctx else ""), ""
     hint, hint_ko = getattr(error, "hint", ""), getattr(error, "hint_ko", "")
-    if exit_code(error) == LOGIN_NEEDED and "auth login" not in f"{hint}{error}":
-        return f"{hint} {_LOGIN}".strip(), f"{hint_ko} {_LOGIN_KO}".strip()
+    if exit_code(error) == LOGIN_NEEDED:
+        hint = hint if "auth login" in f"{hint}{error}" else f"{hint} {_LOGIN}".strip()
+        hint_ko = hint_ko if "auth login" in hint_ko else f"{hint_ko} {_LOGIN_KO}".strip()
     return hint, hint_ko
 
 
