@@ -62,14 +62,14 @@ def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command
 
 
 def test_help_texts_are_as_they_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each help text is the one in helpers/help. KMOMENT_WRITE_HELP=1 writes them anew."""
+    """Each help text is the one in helpers/help. WRITE_HELP=1 writes them anew."""
     monkeypatch.setenv("COLUMNS", "80")
     told = {}
     for name, _ in commands(root, "kmoment"):
         text = run(*name.split()[1:], "--help").out
         told[name.replace(" ", "-")] = text
         assert max(map(len, text.splitlines())) <= 80, name
-    if os.environ.get("KMOMENT_WRITE_HELP"):
+    if os.environ.get("WRITE_HELP"):
         HELP.mkdir(exist_ok=True)
         for path in HELP.glob("*.txt"):
             path.unlink()

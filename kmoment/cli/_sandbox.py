@@ -19,10 +19,23 @@ It prints what to export, so that every command can be tried in another terminal
 @click.option("--accounts", type=click.IntRange(1), default=1, help="How many; ids from 1234.")
 @click.option("--seed", type=int, default=0, help="Decides the token and the data.")
 @click.option("--no-quota", is_flag=True, help="Apply no quota at all.")
-def commands(host: str, port: int, accounts: int, seed: int, no_quota: bool) -> None:
+@click.option(
+    "--consent",
+    type=click.Choice(["ask", "agree", "deny"]),
+    default="ask",
+    show_default=True,
+    help="What the consent page of a login does.",
+)
+def commands(host: str, port: int, accounts: int, seed: int, no_quota: bool, consent: str) -> None:
     """Hand over to the sandbox's own command."""
     from ..sandbox import __main__ as own
 
-    given = {"--host": host, "--port": port, "--accounts": accounts, "--seed": seed}
+    given: dict[str, object] = {
+        "--host": host,
+        "--port": port,
+        "--accounts": accounts,
+        "--seed": seed,
+    }
+    given["--consent"] = consent
     words = [str(word) for pair in given.items() for word in pair]
     own.main([*words, *["--no-quota"] * no_quota])

@@ -29,6 +29,7 @@ async def _serve(options: argparse.Namespace) -> None:
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with _sandbox(options) as sandbox:
+        sandbox.set_consent(options.consent)
         print(_greeting(sandbox), flush=True)
         await stopped.wait()
 
@@ -49,18 +50,31 @@ def _greeting(sandbox: Sandbox) -> str:
     account = sandbox.accounts[0]
     variables = {
         "KMOMENT_BASE_URL": sandbox.url,
-        "KMOMENT_TOKEN": sandbox.token,
         "KMOMENT_ACCOUNT": account,
+        "KMOMENT_TOKEN": sandbox.token,
     }
-    export = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
-    lines = "\n".join(export.format(*pair) for pair in variables.items())
+    login = {
+        "KMOMENT_CLIENT_ID": sandbox.app.client_id,
+        "KMOMENT_CLIENT_SECRET": sandbox.app.client_secret or "",
+        "KMOMENT_REDIRECT_URI": "http://localhost:8765/callback",
+    }
     return f"""\
 url: {sandbox.url}
 token: {sandbox.token}
 account: {account}
 curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
 {sandbox.url}/openapi/v4/targetings/audiences
-{lines}"""
+client id: {sandbox.app.client_id}
+client secret: {sandbox.app.client_secret}
+{_exports(variables)}
+# To try `kmoment auth login` instead, unset KMOMENT_TOKEN, and:
+{_exports(login)}"""
+
+
+def _exports(variables: dict[str, object]) -> str:
+    """What to type, so that the command `kmoment` uses the sandbox."""
+    export = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
+    return "\n".join(export.format(*pair) for pair in variables.items())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-quota", action="store_true", help="apply no quota at all")
     parser.add_argument("--layout", choices=("nested", "flat"), default="nested")
     parser.add_argument("--quirks", action="store_true", help="use the spelling of Kakao's samples")
+    parser.add_argument(
+        "--consent", choices=("ask", "agree", "deny"), default="ask", help="at a login's page"
+    )
     parser.add_argument("--accounts", type=_positive, default=1, help="how many; ids from 1234")
     return parser
 

@@ -111,6 +111,25 @@ def _set_quotas(control: Control, sent: Any) -> Json:
     return _quotas(control, sent)
 
 
+def _set_consent(control: Control, sent: Any) -> Json:
+    control.set_consent(**sent)
+    return {"set": True}
+
+
+def _allow_addresses(control: Control, sent: Any) -> Json:
+    control.allow_addresses(*map(str, sent["addresses"]))
+    return {"set": True}
+
+
+def _issue_token(control: Control, sent: Any) -> Json:
+    return {"token": control.issue_token(**sent)}
+
+
+def _revoke_token(control: Control, sent: Any) -> Json:
+    control.revoke_token(sent["token"])
+    return {"revoked": True}
+
+
 _ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", ""): lambda control, _: control.about(),
     ("GET", "/"): lambda control, _: control.about(),
@@ -127,4 +146,9 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("DELETE", "/faults"): _clear_faults,
     ("GET", "/quotas"): _quotas,
     ("PUT", "/quotas"): _set_quotas,
+    ("PUT", "/consent"): _set_consent,
+    ("PUT", "/addresses"): _allow_addresses,
+    ("GET", "/tokens"): lambda control, _: {"tokens": control.tokens()},
+    ("POST", "/tokens"): _issue_token,
+    ("DELETE", "/tokens"): _revoke_token,
 }

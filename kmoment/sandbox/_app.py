@@ -16,7 +16,7 @@ from ._core import Core
 from ._faults import Fault
 from ._log import Entry
 from ._reply import Ask, Reply
-from ._table import BASE, ENDPOINTS, Endpoint
+from ._table import ENDPOINTS, Endpoint
 
 # Bytes. An audience with all 3,557 neighbourhoods takes more than half a megabyte.
 _BODY_LIMIT = 16 * 2**20
@@ -26,7 +26,7 @@ def application(core: Core, control: Control) -> web.Application:
     serving = _App(core)
     app = web.Application(middlewares=[serving.guard], client_max_size=_BODY_LIMIT)
     for endpoint in ENDPOINTS:
-        path = BASE + endpoint.route(core.options.layout).path
+        path = endpoint.base + endpoint.route(core.options.layout).path
         app.router.add_route(endpoint.method, path, serving.handler(endpoint))
     app.router.add_routes(_admin.routes(control))
     app.on_shutdown.append(serving.stop)
@@ -127,5 +127,7 @@ async def _ask(endpoint: Endpoint, request: web.Request) -> Ask:
         content_type=request.content_type,
         query=request.query,
         variables=request.match_info,
+        query_string=request.query_string,
+        remote=request.remote,
         body=await request.read(),
     )

@@ -5,11 +5,13 @@ Every method may be called from any thread, also from the sandbox's own event lo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from . import _table
 from ._core import Core
 from ._faults import Fault
+from ._kauth import SCOPES, App, Consent, Grant
 from ._quota import Quota, Quotas
 from ._reply import Json
 
@@ -38,6 +40,7 @@ class Control:
             "layout": options.layout,
             "quirks": options.quirks,
             "seed": options.seed,
+            "app": {"client_id": self.app.client_id, "client_secret": self.app.client_secret},
             "endpoints": [endpoint.described(options.layout) for endpoint in _table.ENDPOINTS],
         }
 
@@ -115,6 +118,56 @@ class Control:
         """The quotas in force."""
         with self._core.lock:
             return self._core.quotas.rules
+
+    @property
+    def app(self) -> App:
+        """The app that logins are for: its REST API key and client secret."""
+        return self._core.options.app
+
+    def set_consent(
+        self,
+        mode: str,
+        *,
+        scopes: Iterable[str] | None = None,
+        accounts: Iterable[int] | None = None,
+    ) -> None:
+        """What the user does at a login: `ask` shows a page with a form, `agree`, `deny`.
+
+        With `agree`, `scopes` and `accounts` are all that the user agrees to. A KOE code lets
+        kauth refuse with it.
+        """
+        consent = Consent(
+            mode,
+            None if scopes is None else tuple(scopes),
+            None if accounts is None else tuple(accounts),
+        )
+        with self._core.lock:
+            self._core.world.kauth.consent = consent
+
+    def allow_addresses(self, *addresses: str) -> None:
+        """The only addresses that the app may be used from. None given: all."""
+        with self._core.lock:
+            self._core.world.kauth.addresses = addresses
+
+    def issue_token(
+        self, scopes: Iterable[str] = SCOPES, accounts: Iterable[int] | None = None
+    ) -> str:
+        """A new token, as after a login. `accounts=None`: for all accounts."""
+        grant = Grant(tuple(scopes), None if accounts is None else tuple(accounts))
+        with self._core.lock:
+            return self._core.world.kauth.issue(grant)
+
+    def revoke_token(self, token: str) -> None:
+        """Let a token be refused from now on."""
+        with self._core.lock:
+            if self._core.world.kauth.tokens.pop(token, None) is None:
+                raise ValueError("there is no such token")
+
+    def tokens(self) -> list[Json]:
+        """What each token may do, in the order of issue, without the tokens."""
+        with self._core.lock:
+            grants = self._core.world.kauth.tokens.values()
+            return [{"scopes": it.scopes, "accounts": it.accounts} for it in grants]
 
     def requests(self) -> list[Json]:
         """The last requests, oldest first, with masked tokens. `acted`: it took effect."""

@@ -67,6 +67,18 @@ def unauthorized() -> RefusedError:
     return RefusedError(json_reply({"code": -401, "msg": text}, 401))
 
 
+def address_not_allowed(address: str | None) -> RefusedError:
+    """The words are from third-party code. The token is not at fault."""
+    text = f"ip mismatched! callerIp={address}. check out registered ips."
+    return RefusedError(json_reply({"code": -401, "msg": text}, 401))
+
+
+def no_consent(scopes: list[str]) -> RefusedError:
+    """-402. That the missing items stand at the top level is inferred from Kakao Login's pages."""
+    words = {"code": -402, "msg": f"{OURS}insufficient scopes", "required_scopes": scopes}
+    return RefusedError(json_reply(words, 403))
+
+
 def foreign_account(account_id: int) -> RefusedError:
     text = f"{OURS}the token has no permission for ad account {account_id}"
     return RefusedError(moment(text, FOREIGN_ACCOUNT_CODE, status=403))

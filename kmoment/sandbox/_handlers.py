@@ -87,7 +87,9 @@ def list_accounts(world: World, ask: Ask) -> Reply:
     size = long(ask.query.get("size", "10"), "size")
     if config not in (None, "ON", "OFF", "DEL") or not size:
         raise _errors.parameter("config must be one of ON, OFF, DEL; size must be 1 or more")
-    rows = [_account_row(one) for one in world.accounts] if config in (None, "ON") else []
+    grant = world.kauth.admit(ask.authorization, ask.remote)
+    known = filter(grant.covers, world.accounts)
+    rows = [_account_row(one) for one in known] if config in (None, "ON") else []
     part = rows[page * size : (page + 1) * size]
     pages = -(-len(rows) // size)
     counts = {"number": page, "size": size, "totalElements": len(rows), "totalPages": pages}

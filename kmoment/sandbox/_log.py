@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from ._reply import Json
 
 # Requests. The bound is ours: a sandbox that runs for days must not fill the memory.
 KEPT = 10_000
+# What is secret in the form that asks for a token.
+_SECRET = re.compile(r"(\b(?:client_secret|code)=)[^&]*")
 
 
 @dataclass(slots=True)
@@ -58,4 +61,4 @@ def _readable(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return body.decode(errors="replace")
+        return _SECRET.sub(r"\1***", body.decode(errors="replace"))

@@ -24,6 +24,8 @@ class Ask:
     content_type: str = ""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    query_string: str = ""
+    remote: str | None = None
     body: bytes = b""
 
     @property

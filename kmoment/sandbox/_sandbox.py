@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Self
@@ -14,6 +15,7 @@ from ._ad_groups import DEFAULT_FIELD, LinkField
 from ._app import application
 from ._control import Control
 from ._core import Core, Options
+from ._kauth import DEFAULT_APP, App, is_loopback
 from ._lenient import LenientRunner
 from ._regions import LOOKUP, Lookup
 from ._table import Layout
@@ -33,6 +35,8 @@ class Sandbox(Control):
     `link_field` says where an ad group names its audiences, which nobody has published:
     "targeting.a[number]" is a list of ids, "targeting.a[text]" one of ids as text, and
     "targeting.a[member]" one of objects with the id in a member.
+    `app` is what logins are for. Kakao's login and token information (kauth, kapi) are at the same
+    address. `set_consent` says what the user does there; by default a page asks.
     `districts` and `neighbourhoods` say what `keyword` means in the look-ups of places.
     """
 
@@ -49,10 +53,15 @@ class Sandbox(Control):
         link_field: str = DEFAULT_FIELD,
         districts: Lookup = LOOKUP,
         neighbourhoods: Lookup = LOOKUP,
+        app: App = DEFAULT_APP,
     ) -> None:
         known = tuple(dict.fromkeys(accounts))
         field = LinkField.parse(link_field)
-        options = Options(seed, quota, layout, quirks, known, field, districts, neighbourhoods)
+        places = (districts, neighbourhoods)
+        options = Options(seed, quota, layout, quirks, known, field, *places, app)
+        if not is_loopback(host):
+            text = f"the sandbox listens on {host}: whoever reaches that address can control it"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         super().__init__(Core(options))
         self._host = host
         self._port = port

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from . import _handlers as do
+from . import _handlers as do, _kauth_pages as kauth
 from ._reply import Json
 
 Layout = Literal["nested", "flat"]
@@ -42,6 +42,9 @@ class Endpoint:
     flat: Route
     run: do.Handler
     account: bool = True
+    base: str = BASE
+    # Without these there is neither a token nor a quota to be checked before the handler runs.
+    needs_token: bool = True
 
     def route(self, layout: Layout) -> Route:
         return self.nested if layout == "nested" else self.flat
@@ -51,7 +54,7 @@ class Endpoint:
         return {
             "name": self.name,
             "method": self.method,
-            "path": BASE + route.path.replace(_NOT_THE_COLLECTION, ""),
+            "path": self.base + route.path.replace(_NOT_THE_COLLECTION, ""),
             "account": self.account,
             "fidelity": route.fidelity,
         }
@@ -78,7 +81,17 @@ def _lookup(
     return Endpoint(name, "GET", route, route, run, account)
 
 
+def _login(name: str, method: str, path: str, run: do.Handler, fidelity: Fidelity) -> Endpoint:
+    """On Kakao's other hosts, kauth and kapi. The sandbox plays all of them at one address."""
+    route = Route(path, fidelity)
+    return Endpoint(name, method, route, route, run, account=False, base="", needs_token=False)
+
+
 ENDPOINTS = (
+    _login("kauth.authorize", "GET", "/oauth/business/authorize", kauth.authorize, "documented"),
+    _login("kauth.decide", "POST", "/oauth/business/authorize", kauth.decide, "inferred"),
+    _login("kauth.token", "POST", "/oauth/business/token", kauth.exchange, "quoted"),
+    _login("kauth.token_info", "GET", "/v1/business/tokeninfo", kauth.token_info, "quoted"),
     _lookup("audiences.list", _NESTED, do.list_audiences, account=True),
     _audience("audiences.get", "GET", "", do.get_audience, by_id=True, flat="quoted"),
     _audience("audiences.create", "POST", "", do.create_audience, by_id=False),

@@ -11,6 +11,7 @@ from . import _errors, _seed
 from ._ad_groups import SERVER_OWNED, LinkField, settings
 from ._audience import Audience, written_now
 from ._clock import Clock, aware, printed
+from ._kauth import Kauth
 from ._regions import Lookup
 from ._reply import Json
 from ._rules import is_object
@@ -138,7 +139,9 @@ class World:
         quirks: bool,
         link_field: LinkField,
         lookups: Mapping[int, Lookup],
+        kauth: Kauth,
     ) -> None:
+        self.kauth = kauth
         self.seed = seed
         self.lookups = lookups
         self.quirks = quirks
