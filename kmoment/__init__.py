@@ -9,7 +9,8 @@ Not yet tried against the live API; every endpoint carries the grade of its evid
 Clients
     Client, AsyncClient     the same methods; each has account(id), with_options(...), each(...)
     account.audiences       list, get, create, update, delete, delete_many, ad_groups, unlink,
-                            find, edit, wait, wait_each, plan_delete, plan_link
+                            find, edit, ensure, ensure_many, wait, wait_each, plan_delete,
+                            plan_link
     account.targeting       cohorts, pixel_events, customer_files, talk_channels, ...
     account.trackers        list, rights
     account.ad_groups       list, get
@@ -105,6 +106,7 @@ if _TYPE_CHECKING:
         CampaignType as CampaignType,
         CampaignTypeGoal as CampaignTypeGoal,
         CategoryData as CategoryData,
+        Change as Change,
         ChannelProfile as ChannelProfile,
         CohortAvailable as CohortAvailable,
         CohortStatus as CohortStatus,
@@ -119,6 +121,9 @@ if _TYPE_CHECKING:
         DeleteStatus as DeleteStatus,
         Depth2Location as Depth2Location,
         Depth3Location as Depth3Location,
+        Difference as Difference,
+        Ensured as Ensured,
+        EnsureOutcomes as EnsureOutcomes,
         FriendGroupFileType as FriendGroupFileType,
         FriendGroupStatus as FriendGroupStatus,
         Gender as Gender,
@@ -192,12 +197,13 @@ _NAMES = {
         AdGroupStatus AdGroupSystemConfig AdGroupType Age AgeType Audience
         AudienceAdGroup AudienceDraft AudienceStatus AudienceSummary AudienceType BaseAd
         BaseAdCampaign BaseAdGroup BaseAdOperation BulkDeleteResult CampaignType
-        CampaignTypeGoal CategoryData ChannelProfile CohortAvailable CohortStatus
+        CampaignTypeGoal CategoryData Change ChannelProfile CohortAvailable CohortStatus
         CohortTargeting CustomerData CustomerDataFileType CustomerDataType CustomerFile
         CustomerFileStatus CustomerFileTargeting DeletePlanRow DeleteStatus
-        Depth2Location Depth3Location FriendGroupFileType FriendGroupStatus Gender
-        GenderType Goal InclusionType Indicator LinkResult Location LocationType MemberType
-        NetworkPlacement PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
+        Depth2Location Depth3Location Difference EnsureOutcomes Ensured
+        FriendGroupFileType FriendGroupStatus Gender GenderType Goal InclusionType
+        Indicator LinkResult Location LocationType MemberType NetworkPlacement
+        PixelAndSdkEvent SectionCategory SyncAppTargeting SyncProfile
         TalkChannelGroupFile TalkChannelGroupTargeting TalkChannelTargeting TrackRight
         TrackRule Tracker TrackerEventStatus TrackerTargeting
     """,

@@ -1,13 +1,16 @@
-"""Text as people type and paste it, in one form: for comparing names, never for showing them."""
+"""Text as people type and paste it, in one form, for comparing names; and tables to print."""
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 # Before NFKC, which would turn the first and the fillers into parts of a syllable.
 _BEFORE: Final = str.maketrans(
     dict.fromkeys("ㆍ・‧•･∙⋅", "·") | dict.fromkeys("\u3164\uffa0\u115f\u1160", " ")
 )
+_WIDEST: Final = 30
+"""Columns of a terminal that a cell takes at most. A Hangul syllable takes two."""
 _PLAIN: Final = re.compile("[가-힣0-9]+(?: [가-힣0-9]+)*")
 """Text that is normalised as it is: nearly all names of places are, and this saves their time."""
 
@@ -24,3 +27,23 @@ def normalised(text: str) -> str:
 def composed(text: str) -> str:
     """*text* as it is sent: Hangul in whole syllables (NFC). macOS types it in parts."""
     return unicodedata.normalize("NFC", text)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """*rows* as lines of a table for a terminal. The last column takes what it needs."""
+    lines = [[" ".join(cell.split()) for cell in row] for row in rows]
+    widths = [
+        max(min(_width(cell), _WIDEST) for cell in column) for column in zip(*lines, strict=True)
+    ]
+    for *cells, last in lines:
+        yield "  ".join([*map(_padded, cells, widths), last]).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _padded(text: str, width: int) -> str:
+    while _width(text) > width:
+        text = f"{text[:-2]}…"
+    return text + " " * (width - _width(text))

@@ -83,6 +83,13 @@ def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | Non
         return items
 
 
+def items(argument: str, values: Any) -> tuple[Any, ...]:
+    """What a collection holds, as it was given."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        refuse(argument, "a collection", values)
+    return tuple(values)
+
+
 def encodable(value: str) -> bool:
     """Whether *value* can be sent. A lone surrogate cannot."""
     try:

@@ -59,7 +59,7 @@ class Outcomes(list[Outcome[I, V]]):
 
     def failures(self) -> "Outcomes[I, V]":
         """All that did not succeed, for whatever reason."""
-        return Outcomes(outcome for outcome in self if not outcome.ok)
+        return type(self)(outcome for outcome in self if not outcome.ok)
 
     def retryable(self) -> list[I]:
         """Inputs for the next run: nothing was done, and trying again can help.
@@ -87,7 +87,7 @@ class Outcomes(list[Outcome[I, V]]):
     def __getitem__(self, at: Any, /) -> Any:
         """One outcome, or a part of them, which has the same methods."""
         found = super().__getitem__(at)
-        return Outcomes(found) if isinstance(at, slice) else found
+        return type(self)(found) if isinstance(at, slice) else found
 
     def __repr__(self) -> str:
         """Counts, not thousands of rows."""

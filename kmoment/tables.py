@@ -26,6 +26,7 @@ from typing import Any, Final, TypeAlias
 
 from . import _file, _validate
 from .errors import InvalidArgumentError
+from .models import Ensured
 from .models._base import Model, cell
 from .outcomes import Outcome
 
@@ -137,7 +138,7 @@ def _of_outcome(outcome: Outcome[Any, Any], account: int | None, inputs: str) ->
 
 
 def _row(item: Any, account: int | None, argument: str) -> Row:
-    if isinstance(item, Model):
+    if isinstance(item, Model | Ensured):
         return _headed(item.to_row(), account)
     members = item._asdict() if hasattr(item, "_asdict") else item
     if not isinstance(members, Mapping):

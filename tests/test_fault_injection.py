@@ -97,9 +97,12 @@ class Storm:
         assert self.verdicts["clean"] > 0
 
     async def write(self, number: int) -> None:
-        kind = self.random.choice(["create", "create", "update", "delete", "bulk", "unlink"])
+        kinds = ["create", "create", "ensure", "update", "delete", "bulk", "unlink"]
+        kind = self.random.choice(kinds)
         if kind == "create" or len(self.made) < 3:
             await self.create(f" 가나{PARTS}  made {number}")
+        elif kind == "ensure":
+            await self.ensure(f"{PARTS}마바  ensured {number} ")
         elif kind == "update":
             await self.update(self.random.choice(self.made), f"다라{PARTS} edited {number} ")
         elif kind == "unlink":
@@ -110,11 +113,28 @@ class Storm:
     def taken(self) -> int:
         return self.made.pop(self.random.randrange(len(self.made)))
 
-    async def create(self, name: str) -> None:
-        verdict = await self.verdict(self.audiences.create(kmoment.AudienceDraft.display(name)))
+    def made_of(self, name: str) -> list[int]:
         same = normalised(name)
         made = [it for it, called in self.world.audiences().items() if normalised(called) == same]
         assert len(made) <= 1, f"{name} was made {len(made)} times"
+        return made
+
+    async def ensure(self, name: str) -> None:
+        draft = kmoment.AudienceDraft.display(name, ages=["20"])
+        verdict = await self.verdict(self.audiences.ensure(draft))
+        self.hold(verdict, done=bool(self.made_of(name)))
+        for wanted in (draft, draft.replace(ages=["25", "30"])):
+            while not self.is_settled(verdict, wanted):
+                verdict = await self.verdict(self.audiences.ensure(wanted))
+                self.made_of(name)
+        self.made.append(verdict.audience.id)
+
+    def is_settled(self, verdict: Any, draft: kmoment.AudienceDraft) -> bool:
+        return isinstance(verdict, kmoment.Ensured) and verdict.draft == draft
+
+    async def create(self, name: str) -> None:
+        verdict = await self.verdict(self.audiences.create(kmoment.AudienceDraft.display(name)))
+        made = self.made_of(name)
         self.hold(verdict, done=bool(made))
         if isinstance(verdict, kmoment.Audience):
             assert [verdict.id] == made

@@ -28,8 +28,8 @@ NAMES = {
     "trackers": "list rights",
     "ad_groups": "get list",
     "audiences": (
-        "ad_groups create delete delete_many edit find get list plan_delete plan_link unlink "
-        "update wait wait_each"
+        "ad_groups create delete delete_many edit ensure ensure_many find get list plan_delete "
+        "plan_link unlink update wait wait_each"
     ),
     "targeting": ("cohorts customer_files friend_groups pixel_events sync_profiles talk_channels"),
     "locations": "depth1 depth2 depth2_each depth3 depth3_each tree",
@@ -192,6 +192,8 @@ SHOWN = {
     "moment.each": f"method inputs {EACH}",
     "client.locations.depth3_each": f"keywords {BATCH}",
     "moment.account(1).audiences.update": "audience_id audience",
+    "client.account(1).audiences.ensure": "draft dry_run",
+    "moment.account(1).audiences.ensure_many": "drafts dry_run concurrency on_progress deadline",
 }
 BEGINNING = """
 import kmoment

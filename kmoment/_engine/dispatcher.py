@@ -8,7 +8,7 @@ request on the transport.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
@@ -24,7 +24,7 @@ from .._protocol.http import Response
 from .._secret import Secret
 from .._text import normalised
 from ..errors import APIError, AuthenticationError, OutcomeUnknownError
-from ..models import Audience
+from ..models import Audience, AudienceSummary
 from .bulk_delete import delete_in_parts
 from .context import CallContext
 from .listing import Listed
@@ -39,6 +39,7 @@ from .write_tracker import CURRENT, WriteTracker, report_write
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Run = Callable[[CallContext[T]], Awaitable[T]]
 
 _log: Final = logging.getLogger("kmoment")
 
@@ -89,13 +90,17 @@ class Dispatcher:
         """What most calls wait for now, in a few words."""
         return self.state.waiting_for()
 
+    def list_audiences(self, account: int) -> Coroutine[Any, Any, list[AudienceSummary]]:
+        """The audiences of an account. Creates that follow soon need no list of their own."""
+        return self._send(list_call(account), self._list_for_creates)
+
     async def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Search once for the audience that a create may have made."""
         return await find_created(self._send, error, (0.0,), self.settings.sleep)
 
     # -- One call -----------------------------------------------------------------------
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: Call[T], run: Run[T] | None = None) -> T:
         state, options = self.state, self.settings.options
         state.open(self.settings)
         timeout = state.timeouts.begin(options.deadline)
@@ -103,7 +108,7 @@ class Dispatcher:
         context.wait_left = options.max_wait
         state.live += 1
         try:
-            return await self._run(context)
+            return await (run or self._run)(context)
         except asyncio.CancelledError:
             error = context.timed_out(state.waiting_for)
             if error is None or not timeout.expired(cast("TimeoutKind", timeout.past)):
@@ -143,6 +148,15 @@ class Dispatcher:
         ids = await ids_listed(self._run(listing))
         context.wait_left = listing.wait_left
         return Listed(ids, listing.server_time, self.state.clock())
+
+    async def _list_for_creates(
+        self, context: CallContext[list[AudienceSummary]]
+    ) -> list[AudienceSummary]:
+        rows = await self._run(context)
+        ids = frozenset(row.id for row in rows)
+        listed = Listed(ids, context.server_time, self.state.clock())
+        self.state.listings.keep(context.call.account, listed)
+        return rows
 
     def _asking(self, context: CallContext[Any]) -> Ask:
         """Makes calls for another call, within its time."""

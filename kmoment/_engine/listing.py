@@ -65,11 +65,7 @@ class Listings:
 
         :param waiting: Surrounds the wait for another's list.
         """
-        began = clock()
-        entry = self._entries.setdefault(account, _Entry())
-        self._entries.move_to_end(account)
-        if len(self._entries) > _ACCOUNTS:
-            self._entries.popitem(last=False)
+        began, entry = clock(), self._entry(account)
         if entry.lock.locked():
             with waiting():
                 await entry.lock.acquire()
@@ -82,3 +78,14 @@ class Listings:
             return entry.listed
         finally:
             entry.lock.release()
+
+    def keep(self, account: int | None, listed: Listed) -> None:
+        """Take a list of *account* that was made for something else."""
+        self._entry(account).listed = listed
+
+    def _entry(self, account: int | None) -> _Entry:
+        entry = self._entries.setdefault(account, _Entry())
+        self._entries.move_to_end(account)
+        if len(self._entries) > _ACCOUNTS:
+            self._entries.popitem(last=False)
+        return entry

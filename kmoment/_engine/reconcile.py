@@ -19,9 +19,11 @@ import attrs
 from .._protocol.call import Call, Replay
 from .._protocol.endpoints import (
     AUDIENCE_AD_GROUPS,
+    CREATE_AUDIENCE,
     GET_AUDIENCE,
     LIST_AUDIENCES,
     UNLINK_AD_GROUP,
+    UPDATE_AUDIENCE,
 )
 from .._text import normalised
 from ..errors import (
@@ -32,7 +34,6 @@ from ..errors import (
     PartialListError,
 )
 from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
-from ..models._compare import differing
 from .context import CallContext
 
 T = TypeVar("T")
@@ -56,6 +57,18 @@ def list_call(account: int | None) -> Call[list[AudienceSummary]]:
 def get_call(account: int | None, audience_id: int) -> Call[Audience]:
     """The call that gets one audience."""
     return Call(endpoint=GET_AUDIENCE, returns=Audience, account=account, path={"id": audience_id})
+
+
+def create_call(account: int, draft: AudienceDraft) -> Call[Audience]:
+    """The call that creates an audience of a checked draft."""
+    ids = {"ad_account_id": account}
+    return Call(CREATE_AUDIENCE, Audience, account, body=draft, body_ids=ids)
+
+
+def update_call(account: int, audience_id: int, draft: AudienceDraft) -> Call[Audience]:
+    """The call that replaces an audience by a checked draft."""
+    ids = {"id": audience_id, "ad_account_id": account}
+    return Call(UPDATE_AUDIENCE, Audience, account, body=draft, body_ids=ids)
 
 
 def ad_groups_call(account: int | None, audience_id: int) -> Call[list[AudienceAdGroup]]:
@@ -147,7 +160,7 @@ async def _read_update(ask: Ask, call: Call[Any], done: bool) -> Any:
 
 
 def _agrees(audience: Audience, draft: AudienceDraft) -> bool:
-    return not differing(draft, audience.draft())
+    return not draft.differences(audience.draft())
 
 
 async def _read_removal(ask: Ask, call: Call[Any], done: bool) -> Any:

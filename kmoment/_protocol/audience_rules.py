@@ -13,7 +13,8 @@ from ..errors import (
     InvalidArgumentError,
     NotFoundError,
 )
-from ..models import Audience, AudienceAdGroup, AudienceSummary
+from ..models import Audience, AudienceAdGroup, AudienceDraft, AudienceSummary
+from ..models._compare import SETS_OF, kept_items, merged
 from ..models.draft import UNCHANGED
 from .call import Call
 from .endpoints import LIST_AUDIENCES
@@ -37,6 +38,32 @@ def one_named(
     if len(found) > 1:
         raise AmbiguousAudienceError(name, found)
     return found[0]
+
+
+def name_and_type(audience: AudienceSummary | Audience | AudienceDraft) -> tuple[str, str]:
+    """What tells one audience of an account from another, for whoever has no id."""
+    return normalised(audience.name), str(audience.type)
+
+
+def with_said(current: AudienceDraft, draft: AudienceDraft) -> AudienceDraft:
+    """*current*, with all that *draft* says. ``None`` says nothing.
+
+    A choice and its sets are said together: who names a district says that no province is meant.
+    What is in a set already stays in the form that it has, with members that kmoment does not know.
+    """
+    members = {it.name: getattr(draft, it.name) for it in attrs.fields(AudienceDraft)}
+    said = {name for name, value in members.items() if value is not None}
+    for choice, sets in SETS_OF.items():
+        if said & {choice, *sets}:
+            said |= {choice, *sets}
+    changes = {name: _kept(name, members[name], getattr(current, name)) for name in said}
+    return current.replace(**changes)
+
+
+def _kept(name: str, said: Any, there: Any) -> Any:
+    if name == "extra":
+        return merged(said, there)
+    return kept_items(name, said, there) if isinstance(said, tuple) else said
 
 
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:

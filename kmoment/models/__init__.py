@@ -1,5 +1,6 @@
 """Frozen values: what Kakao answers, and what is sent to Kakao."""
 
+from ._compare import Difference
 from .accounts import (
     AdAccount,
     AdAccountBalance,
@@ -19,6 +20,7 @@ from .audience import (
     LinkResult,
 )
 from .draft import AudienceDraft
+from .ensured import Change, Ensured, EnsureOutcomes
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -98,6 +100,7 @@ __all__ = [
     "CampaignType",
     "CampaignTypeGoal",
     "CategoryData",
+    "Change",
     "ChannelProfile",
     "CohortAvailable",
     "CohortStatus",
@@ -112,6 +115,9 @@ __all__ = [
     "DeleteStatus",
     "Depth2Location",
     "Depth3Location",
+    "Difference",
+    "EnsureOutcomes",
+    "Ensured",
     "FriendGroupFileType",
     "FriendGroupStatus",
     "Gender",

@@ -15,7 +15,8 @@ import attrs
 from .._text import composed
 from .._validate import LARGEST_LONG, collection, encodable, refuse, shown, whole
 from ..errors import InvalidDraftError, Violation
-from ._base import NO_EXTRA, Model, OpenEnum, sets_have_no_order
+from ._base import NO_EXTRA, Model, OpenEnum
+from ._compare import SETS_OF, Difference, differences, draft_hash
 from .entries import (
     CohortTargeting,
     CustomerFileTargeting,
@@ -39,21 +40,17 @@ class _Unchanged:
 
 
 UNCHANGED: Final[Any] = _Unchanged()
+_A_DRAFT: Final = "an AudienceDraft (audience.draft() makes one)"
 
 
-@attrs.frozen(
-    kw_only=True,
-    repr=False,
-    getstate_setstate=False,
-    init=False,
-    field_transformer=sets_have_no_order,
-)
+@attrs.frozen(kw_only=True, repr=False, getstate_setstate=False, init=False)
 class AudienceDraft(Model):
     """A draft of an audience, for ``audiences.create`` and ``audiences.update``.
 
     Making a draft checks only that its sets are collections. :meth:`violations` lists every
     documented rule that the draft breaks. ``create`` and ``update`` refuse such a draft, and the
-    error has all violations. ``None`` leaves a member out. ``()`` sends it empty.
+    error has all violations. ``None`` leaves a member out. ``()`` sends it empty. Drafts are equal
+    if they ask for the same: neither has :meth:`differences` from the other.
     """
 
     name: str
@@ -256,6 +253,34 @@ class AudienceDraft(Model):
         }
         return attrs.evolve(typed, **empty) if empty else typed
 
+    def differences(self, other: "AudienceDraft") -> tuple[Difference, ...]:
+        """What *other* has otherwise than this draft asks for: empty if it is the same by meaning.
+
+            for difference in draft.differences(audience.draft()):
+                print(difference)
+
+        The order of a set, blanks around a name, how Hangul was typed, and an empty set instead of
+        none make no difference. Places are compared by their codes. An entry of *other* may have
+        more members: a server fills them in. So may ``extra``. A choice such as ``age_type`` is
+        told only where its sets do not differ.
+
+        :raises InvalidArgumentError: *other* is no draft.
+        """
+        if not isinstance(other, AudienceDraft):
+            refuse("other", _A_DRAFT, other)
+        return differences(self, other)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AudienceDraft):
+            return NotImplemented
+        return not differences(self, other) and not differences(other, self)
+
+    def __hash__(self) -> int:
+        return draft_hash(self)
+
+    def _in_set(self) -> str:
+        return str(self.name)
+
     def violations(self) -> tuple[Violation, ...]:
         """Every documented rule that this draft breaks. Empty if there is none."""
         draft = self.resolved()
@@ -265,7 +290,7 @@ class AudienceDraft(Model):
 def checked_draft(argument: str, value: Any) -> AudienceDraft:
     """The draft as it is sent, or :class:`InvalidDraftError` with all its violations."""
     if not isinstance(value, AudienceDraft):
-        refuse(argument, "an AudienceDraft (audience.draft() makes one)", value)
+        refuse(argument, _A_DRAFT, value)
     if violations := value.violations():
         raise InvalidDraftError(argument, violations)
     return value.resolved().replace(name=composed(value.name))
@@ -321,12 +346,6 @@ _WORDS: Final[Mapping[str, type[OpenEnum]]] = {
     "location_type": LocationType,
 }
 
-_SETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
-    "age_type": ("ages",),
-    "gender_type": ("genders",),
-    "location_type": ("locations", "depth2_locations", "depth3_locations"),
-}
-
 _KINDS: Final[Mapping[str, tuple[type[Model], str]]] = {
     "locations": (Location, "value"),
     "depth2_locations": (Depth2Location, "value"),
@@ -355,7 +374,7 @@ def _types_are_words(draft: AudienceDraft) -> Iterator[Violation]:
 
 def _forbidden(draft: AudienceDraft) -> Iterator[str]:
     """The names of the sets that the draft's types forbid."""
-    for type_name, names in _SETS_OF.items():
+    for type_name, names in SETS_OF.items():
         if getattr(draft, type_name) == "ALL":
             yield from names
     if isinstance(draft.type, AudienceType):
@@ -371,7 +390,7 @@ def _ages_and_genders_fit(draft: AudienceDraft) -> Iterator[Violation]:
 
 
 def _choices_are_made(draft: AudienceDraft) -> Iterator[Violation]:
-    for type_name, names in _SETS_OF.items():
+    for type_name, names in SETS_OF.items():
         choice = getattr(draft, type_name)
         given = [name for name in names if getattr(draft, name)]
         if choice == "ALL":

@@ -6,13 +6,13 @@ for outcome in resolution.unsettled:
     print(outcome.line, outcome.name, outcome.status, outcome.message)
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 import attrs
 
+from .._text import aligned
 from ..errors import InvalidArgumentError
 from ._matching import Named
 
@@ -20,8 +20,6 @@ __all__ = ["Resolution", "ResolveStatus", "Resolved"]
 
 P = TypeVar("P", bound=Named, covariant=True)
 
-_WIDEST: Final = 30
-"""Columns of a terminal that a name takes at most. A Hangul syllable takes two."""
 _MOST: Final = 4
 """Places that a row of the table names."""
 
@@ -113,21 +111,9 @@ class Resolution(Generic[P]):
             (str(one.line), one.name, one.status.value, one.message or _listed(one.places))
             for one in self
         ]
-        widths = [max(min(_width(row[at]), _WIDEST) for row in rows) for at in range(3)]
-        lines = ("  ".join([*map(_padded, row[:3], widths), row[3]]).rstrip() for row in rows)
-        return "\n".join([*lines, repr(self)])
+        return "\n".join([*aligned(rows), repr(self)])
 
 
 def _listed(places: Iterable[Named]) -> str:
     some = [place.full_name for place in places]
     return ", ".join(some[:_MOST]) + f", and {len(some) - _MOST} more" * (len(some) > _MOST)
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def _padded(text: str, width: int) -> str:
-    while _width(text) > width:
-        text = f"{text[:-2]}…"
-    return text + " " * (width - _width(text))

@@ -11,20 +11,21 @@ from typing import Any
 from .. import _validate
 from .._engine.ad_group_link import plan_link
 from .._engine.audience_wait import wait_for, wait_for_each
+from .._engine.ensure import Listing, Wanted, by_draft, check_draft, check_drafts, ensure_one
 from .._engine.planned_delete import plan_delete
+from .._engine.reconcile import create_call, update_call
 from .._protocol.audience_rules import check_unchanged, check_unused, given, one_named
 from .._protocol.call import Call
 from .._protocol.endpoints import (
     AUDIENCE_AD_GROUPS,
-    CREATE_AUDIENCE,
     DELETE_AUDIENCE,
     DELETE_AUDIENCES,
     GET_AUDIENCE,
     LIST_AUDIENCES,
     UNLINK_AD_GROUP,
-    UPDATE_AUDIENCE,
 )
 from .._sender import AsyncSender
+from ..batch import AsyncBatch, OnProgress
 from ..models import (
     Age,
     Audience,
@@ -39,6 +40,8 @@ from ..models import (
     CustomerFileTargeting,
     Depth2Location,
     Depth3Location,
+    Ensured,
+    EnsureOutcomes,
     Gender,
     Location,
     SyncAppTargeting,
@@ -114,15 +117,8 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._sender.send(
-            Call(
-                endpoint=CREATE_AUDIENCE,
-                returns=Audience,
-                account=self._account,
-                body=checked_draft("audience", audience),
-                body_ids={"ad_account_id": self._account},
-            )
-        )
+        draft = checked_draft("audience", audience)
+        return await self._sender.send(create_call(self._account, draft))
 
     async def update(self, audience_id: int, audience: AudienceDraft) -> Audience:
         """Replace an audience as a whole: what the draft leaves out is gone.
@@ -143,18 +139,9 @@ class AsyncAudiences:
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
-        return await self._sender.send(
-            Call(
-                endpoint=UPDATE_AUDIENCE,
-                returns=Audience,
-                account=self._account,
-                body_ids={
-                    "id": _validate.ident("audience_id", audience_id),
-                    "ad_account_id": self._account,
-                },
-                body=checked_draft("audience", audience),
-            )
-        )
+        ident = _validate.ident("audience_id", audience_id)
+        draft = checked_draft("audience", audience)
+        return await self._sender.send(update_call(self._account, ident, draft))
 
     async def find(self, name: str, type: AudienceType | str | None = None) -> AudienceSummary:
         """Find the one audience that has this name.
@@ -224,6 +211,90 @@ class AsyncAudiences:
         draft = checked_draft("audience", current.draft().replace(**changes))
         check_unchanged(current, await self.get(ident))
         return await self.update(ident, draft)
+
+    async def ensure(self, draft: AudienceDraft, *, dry_run: bool = False) -> Ensured:
+        """See that an audience is what a draft asks for: create it, update it, or leave it.
+
+            draft = kmoment.AudienceDraft.display("20s", ages=("20", "25"))
+            ensured = await account.audiences.ensure(draft)
+            print(ensured)
+
+        It is found by its name, however that was typed, and its type. Only what the draft sets is
+        compared, by meaning (``draft.differences``), and written: ``None`` leaves a member as it
+        is, ``()`` empties it. The three sets of places are one choice: a draft with any of them
+        says them all. An update sends all else as it was read, with members that kmoment does not
+        know. Kakao has no call that writes only what has not changed, so an edit by someone else
+        between the read and the write is lost. Done twice in a row, the second changes nothing.
+
+        :param dry_run: Read and compare, and write nothing.
+        :returns: The audience, what was changed, and the differences there were.
+        :raises InvalidDraftError: The draft breaks documented rules (nothing was sent), or the
+            audience would with it (nothing was written).
+        :raises AmbiguousAudienceError: Several audiences have this name and type:
+            ``candidates``. Nothing was written.
+        :raises PartialListError: The list of audiences is not whole, so what is missing is not
+            known. Nothing was written.
+        :raises NotFoundError: It was listed, and is gone.
+        :raises OutcomeUnknownError: It may have been created or updated, and looking did not tell.
+            Before you ensure it again, wait: a create that the server saves later would be the
+            second one.
+        :raises APIError: A call failed, and nothing was written. It may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        check_draft(self._account, draft)
+        return await self._ensure(Wanted(draft, Listing(), dry_run))
+
+    async def ensure_many(
+        self,
+        drafts: Iterable[AudienceDraft],
+        *,
+        dry_run: bool = False,
+        concurrency: int = 16,
+        on_progress: OnProgress | None = None,
+        deadline: float | None = None,
+    ) -> EnsureOutcomes:
+        """See that many audiences are what their drafts ask for. Each has its own outcome.
+
+            drafts = [kmoment.AudienceDraft.display("20s", ages=("20", "25"))]
+            print(await account.audiences.ensure_many(drafts, dry_run=True))
+
+        Same as :meth:`ensure`, but the account's audiences are listed once for all, and a draft
+        that fails does not stop the others. Each audience that is there is read once.
+
+        :param dry_run: Write nothing. The outcomes say what would be done.
+        :param concurrency: How many drafts at once.
+        :param on_progress: As for ``client.each``.
+        :param deadline: Seconds for all. What is not done then is ``not attempted`` or, if it was
+            written, ``unknown``. Default: none.
+        :returns: Outcomes in the order of the drafts. They print as a table.
+        :raises InvalidDraftError: Drafts break documented rules, or two have one name and type. All
+            violations are listed, each with its place. Nothing was sent.
+        :raises InvalidArgumentError: Another argument breaks its rule. Nothing was sent.
+        :raises PartialListError: The list of audiences is not whole. Nothing was written.
+        :raises APIError: The list failed. Nothing was written. It may be repeated.
+
+        https://developers.kakao.com/docs/latest/en/kakaomoment/audience
+        """
+        all_drafts = _validate.items("drafts", drafts)
+        check_drafts(self._account, all_drafts)
+        listing = Listing()
+        batch: AsyncBatch[Wanted, Ensured] = AsyncBatch(
+            self._sender,
+            self._ensure,
+            [Wanted(draft, listing, dry_run) for draft in all_drafts],
+            concurrency=concurrency,
+            ordered=True,
+            on_progress=on_progress,
+            deadline=deadline,
+        )
+        outcomes = await batch.collect()
+        if listing.failure is not None:
+            raise listing.failure
+        return by_draft(outcomes)
+
+    async def _ensure(self, wanted: Wanted) -> Ensured:
+        return await self._sender.run(ensure_one, self._account, wanted)
 
     async def wait(
         self,

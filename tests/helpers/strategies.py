@@ -9,7 +9,7 @@ from typing import Any, Final, get_args, get_origin
 import attrs
 from hypothesis import strategies as st
 
-from kmoment import models
+from kmoment import AudienceDraft, models
 from kmoment._protocol.converter import SEOUL
 from kmoment.models._base import Model, OpenEnum
 
@@ -67,3 +67,49 @@ def _of(type_: Any) -> st.SearchStrategy[Any]:
         dates = st.datetimes(timezones=st.just(SEOUL))
         return dates.map(lambda date: date.replace(microsecond=0))
     return {str: TEXT, int: st.integers(), bool: st.booleans()}[type_]
+
+
+# -- Drafts that follow every rule ------------------------------------------------------
+
+AGES: Final = tuple(models.Age)
+NAMES: Final = st.text("ab 가각", min_size=1, max_size=4).filter(str.strip)
+PLACES: Final[dict[str, list[Any]]] = {
+    "locations": [
+        models.Location(value=code, description=name, depth1_name=name)
+        for code, name in (("I", "서울특별시"), ("A", "강원특별자치도"))
+    ],
+    "depth2_locations": [
+        models.Depth2Location(value=code, description="x", depth1_name="서울특별시", depth2_name=it)
+        for code, it in (("I1000", "강남구"), ("I1100", "서초구"))
+    ],
+}
+NOTE: Final[st.SearchStrategy[dict[str, Any]]] = st.dictionaries(
+    st.sampled_from(["note", "memo"]), st.none() | st.integers(0, 2) | st.just([]), max_size=2
+)
+
+
+def _some(items: Any) -> st.SearchStrategy[Any]:
+    """Nothing said, none, or some of *items* in any order."""
+    return st.none() | st.lists(st.sampled_from(items), max_size=3, unique=True).map(tuple)
+
+
+def _entries(model: Any, field: str, ids: list[Any]) -> st.SearchStrategy[Any]:
+    words = st.none() | st.sampled_from(list(models.InclusionType))
+    id_ = st.sampled_from(ids)
+    made = st.builds(model, **{field: id_}, inclusion_type=words, extra=NOTE)
+    return st.none() | st.lists(made, max_size=3).map(tuple)
+
+
+drafts: Final[st.SearchStrategy[AudienceDraft]] = st.builds(
+    AudienceDraft,
+    name=NAMES,
+    type=st.sampled_from(list(models.AudienceType)),
+    ages=_some(AGES),
+    genders=_some(list(models.Gender)),
+    **{name: _some(places) for name, places in PLACES.items()},
+    ufo_interests=_some(["B01", "B0101", 7]),
+    cohort_targetings=_entries(models.CohortTargeting, "cohort_id", [1, 2]),
+    sync_app_targetings=_entries(models.SyncAppTargeting, "profile_id", ["_a", "_b"]),
+    extra=NOTE,
+)
+"""Drafts of either type, of which several may have one name."""
