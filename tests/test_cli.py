@@ -407,12 +407,13 @@ def test_a_lost_create_is_5(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_ctrl_c_tells_what_was_done(world: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C is 130: it says that nothing was written, or what to look at."""
-    words = ["audiences", "wait", "1", "--until", "STANDBY", "--timeout", "60"]
+    made = rows(run("audiences", "create", "x", "--yes").out)[0]["id"]
+    words = ["audiences", "wait", made, "--timeout", "60"]
     with at_terminal(*words, env=env_of(world, tmp_path)) as terminal:
         terminal.until("Ctrl-C changes nothing")
-        wait_for_request(world, "audiences.list")
+        wait_for_request(world, "audiences.list", 2)
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.end() == 130
+        assert terminal.end() == 130, terminal.shown
         assert "stopped: nothing was written" in terminal.shown
         assert "Traceback" not in terminal.shown
     world.add_fault(Fault("audiences.delete_many", "delay", delay=30))
@@ -423,10 +424,10 @@ def test_ctrl_c_tells_what_was_done(world: Sandbox, tmp_path: Path) -> None:
         assert "some may be deleted: look with `kmoment audiences list`" in terminal.shown
 
 
-def wait_for_request(sandbox: Sandbox, endpoint: str) -> None:
-    """Until the sandbox has got a request."""
+def wait_for_request(sandbox: Sandbox, endpoint: str, count: int = 1) -> None:
+    """Until the sandbox has got so many requests."""
     for _ in range(600):
-        if any(it["endpoint"] == endpoint for it in sandbox.requests()):
+        if sum(it["endpoint"] == endpoint for it in sandbox.requests()) >= count:
             return
         time.sleep(0.05)
     raise AssertionError(f"no request for {endpoint}")

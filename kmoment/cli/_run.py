@@ -23,17 +23,18 @@ def run(arguments: list[str] | None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _warn
+        code = _code(arguments, session)
         try:
-            code = _code(arguments, session)
-        finally:
             session.close()
-    return _flushed(code)
+            return _flushed(code)
+        except KeyboardInterrupt:  # what was to be done is done
+            return code
 
 
 def _code(arguments: list[str] | None, session: Session) -> int:
     try:
         return int(_invoke(arguments, session) or DONE)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return _interrupted(session)
     except NoArgsIsHelpError as error:
         error.show()

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from . import Sandbox
@@ -71,7 +71,7 @@ client secret: {sandbox.app.client_secret}
 {_exports(login)}"""
 
 
-def _exports(variables: dict[str, object]) -> str:
+def _exports(variables: Mapping[str, object]) -> str:
     """What to type, so that the command `kmoment` uses the sandbox."""
     export = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
     return "\n".join(export.format(*pair) for pair in variables.items())
