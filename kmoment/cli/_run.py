@@ -34,8 +34,10 @@ def run(arguments: list[str] | None) -> int:
 def _code(arguments: list[str] | None, session: Session) -> int:
     try:
         return int(_invoke(arguments, session) or DONE)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, EOFError):
         return _interrupted(session)
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
     except NoArgsIsHelpError as error:
         error.show()
         return USAGE
@@ -47,7 +49,12 @@ def _code(arguments: list[str] | None, session: Session) -> int:
 
 
 def _invoke(arguments: list[str] | None, session: Session) -> Any:
-    return root.main(arguments, "kmoment", standalone_mode=False, obj=session)
+    """Run without click's own ending, which would hide what has happened."""
+    if "_KMOMENT_COMPLETE" in os.environ:
+        return root.main(prog_name="kmoment")
+    given = sys.argv[1:] if arguments is None else arguments
+    with root.make_context("kmoment", list(given), obj=session) as context:
+        return root.invoke(context)
 
 
 def _interrupted(session: Session) -> int:
