@@ -56,6 +56,8 @@ class Facts(TypedDict, total=False):
     request_id: str | None
     attempts: tuple[AttemptRecord, ...]
     can_retry: bool
+    hint: str
+    hint_ko: str
     retry_after: float | None
     required_scopes: tuple[str, ...]
     phase: str | None

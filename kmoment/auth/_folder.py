@@ -37,9 +37,9 @@ def folder() -> Path:
     return user_config_path("kmoment", appauthor=False)
 
 
-def needs_extra(package: str, extra: str = "auth") -> ModuleNotFoundError:
+def needs_extra(package: str) -> ModuleNotFoundError:
     """The error for an optional package that is not installed."""
-    return ModuleNotFoundError(f'this needs {package}: pip install "kmoment[{extra}]"')
+    return ModuleNotFoundError(f'this needs {package}: pip install "kmoment[auth]"')
 
 
 def made_folder() -> Path:

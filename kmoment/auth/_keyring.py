@@ -13,10 +13,10 @@ from typing import Any, Final
 from .._secret import Secret
 from ._credentials import Credential
 from ._errors import CredentialStoreError
-from ._folder import needs_extra
 from ._profiles import StoreName
 
 SERVICE: Final = "kmoment"
+_MISSING: Final = 'this needs keyring: pip install "kmoment[keyring]"'
 SECONDS: Final = 3.0
 """Patience with a keyring, as gh has. A D-Bus that never answers was seen to take minutes."""
 
@@ -25,9 +25,6 @@ class KeyringStore:
     """One entry for each profile: service ``kmoment``, user = profile."""
 
     name: StoreName = "keyring"
-
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
 
     def read(self, profile: str) -> Credential | None:
         """The token of *profile*, if there is one."""
@@ -62,9 +59,9 @@ class KeyringStore:
         )
         thread.start()
         try:
-            return answer.result(self._seconds)
+            return answer.result(SECONDS)
         except TimeoutError:
-            reason = f"did not answer within {self._seconds:g} s; it may be locked"
+            reason = f"did not answer within {SECONDS:g} s; it may be locked"
         raise CredentialStoreError("keyring", reason)
 
 
@@ -72,7 +69,7 @@ def _work(answer: Future[Secret], question: Callable[[Any], Any], secret: Secret
     try:
         import keyring
     except ImportError:
-        answer.set_exception(needs_extra("keyring", "keyring"))
+        answer.set_exception(CredentialStoreError("keyring", f"cannot be used: {_MISSING}"))
         return
     try:
         answer.set_result(Secret(question(keyring)))

@@ -9,11 +9,12 @@ import asyncio
 import html
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiohttp import web
 
@@ -25,6 +26,8 @@ from ._request import AuthorizationRequest
 _BACKLOG: Final = 16
 _GRACE: Final = 1.0
 """Seconds that the last page has to be sent."""
+_REUSE: Final = int(os.name == "posix")
+"""A port is free again at once. On Windows this would let two programs have one port."""
 _LOOPBACKS: Final = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -61,8 +64,7 @@ def _bound(port: int) -> list[socket.socket]:
 def _listening(family: int, host: str, port: int) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # on Windows it would let two programs have one port
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, _REUSE)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((host, port))
@@ -89,9 +91,9 @@ class Listener:
     def __init__(self, request: AuthorizationRequest, sockets: list[socket.socket]) -> None:
         self._request = request
         self._sockets = sockets
-        self._path = urlsplit(request.redirect_uri).path
+        self._path = unquote(urlsplit(request.redirect_uri).path) or "/"
         self._code: asyncio.Future[Secret] = asyncio.get_running_loop().create_future()
-        self._outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._outcome: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         self.port = port_of(request.redirect_uri)
         self.foreign = 0
         """Requests that were not from this login."""
@@ -105,18 +107,12 @@ class Listener:
 
     def paste(self, address: str) -> bool:
         """Take the address that the browser ended on. Whether it is from this login."""
-        try:
-            self._settle(self._request.check(address))
-        except LoginRefusedError as refused:
-            self._refuse(refused)
-        except (StateMismatchError, InvalidArgumentError):
-            return False
-        return True
+        return self._take(lambda: self._request.check(address))
 
-    def tell(self, outcome: str) -> None:
+    def tell(self, outcome: str, status: int = 200) -> None:
         """Let the browser's page say how the login ended."""
         if not self._outcome.done():
-            self._outcome.set_result(outcome)
+            self._outcome.set_result((outcome, status))
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -133,38 +129,32 @@ class Listener:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.tell("The login has ended without a token. See the terminal.")
-        if self._code.done() and not self._code.cancelled():
-            self._code.exception()  # it is known: no warning that nobody asked for it
+        self.tell("The login has ended without a token. See the terminal.", 400)
+        self._code.cancel()
         await self._runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.Response:
         query = Secret(parse_qs(request.query_string, keep_blank_values=True))
-        if request.method != "GET" or request.path != self._path:
-            return self._foreign()
-        try:
-            self._settle(self._request._check(query))
-        except LoginRefusedError as refused:
-            self._refuse(refused)
-            return _page(str(refused), 400)
-        except (StateMismatchError, InvalidArgumentError):
-            return self._foreign()
-        return _page(await asyncio.shield(self._outcome))
-
-    def _foreign(self) -> web.Response:
+        here = request.method == "GET" and request.path == self._path
+        if here and self._take(lambda: self._request.check_query(query)):
+            return _page(*await asyncio.shield(self._outcome))
         self.foreign += 1
         return _page("This address is not from the login that is under way. It goes on.", 400)
 
-    def _settle(self, code: Secret) -> None:
+    def _take(self, check: Callable[[], Secret]) -> bool:
+        """Whether an answer is from this login. The first one that is decides how it goes on."""
+        try:
+            settle = partial(self._code.set_result, check())
+        except LoginRefusedError as refused:
+            settle = partial(self._code.set_exception, refused)
+        except (StateMismatchError, InvalidArgumentError):
+            return False
         if not self._code.done():
-            self._code.set_result(code)
-
-    def _refuse(self, refused: LoginRefusedError) -> None:
-        if not self._code.done():
-            self._code.set_exception(refused)
+            settle()
+        return True
 
 
-def _page(text: str, status: int = 200) -> web.Response:
+def _page(text: str, status: int) -> web.Response:
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     page = f"<!doctype html><meta charset=utf-8><title>kmoment</title><p>{html.escape(text)}</p>"
     return web.Response(text=page, status=status, content_type="text/html", headers=headers)

@@ -66,7 +66,8 @@ def login(
     :param store: ``file`` (default) or ``keyring``. The profile remembers it.
     :param base_url: The API that the token is for. With another than Kakao's, such as a sandbox,
         the login happens there too.
-    :param force: Issue a token although the stored one is alive and may do all this.
+    :param force: Issue a token although the stored one is alive and may do all this, or is for
+        another API and would be lost.
     :param timeout: Seconds to wait for the consent.
     :param show: Is given lines for the person. Default: standard error, if it is a terminal.
     :param open_browser: Is given the address of the consent page. ``None``: no browser.
@@ -135,6 +136,8 @@ async def login_async(
         base_url=base_url or os.environ.get("KMOMENT_BASE_URL"),
     )
     after = _allowing(after, allow)
+    if not force:
+        _require_same_api(before, after)
     steps = Steps(
         before,
         after,
@@ -155,12 +158,14 @@ def login_with_token(
     store: StoreName | None = None,
     base_url: str | None = None,
     scopes: Iterable[str] | None = None,
+    force: bool = False,
 ) -> Login:
     """Store a token that was issued elsewhere. Opens nothing, and issues nothing.
 
     Kakao is asked whether it is alive. Where it cannot be asked, the token is stored, and
     ``problems`` says so.
 
+    :param force: Store it although the profile has a token for another API, which is then lost.
     :raises InvalidArgumentError: It cannot be a token, or another argument breaks its rule.
     :raises AuthenticationError: Kakao refuses it. Nothing was stored.
     :raises CredentialStoreError: It could not be stored.
@@ -169,7 +174,7 @@ def login_with_token(
     hidden, token = Secret.wrap(token), ""
     return run(
         lambda: login_with_token_async(
-            profile, hidden, store=store, base_url=base_url, scopes=scopes
+            profile, hidden, store=store, base_url=base_url, scopes=scopes, force=force
         )
     )
 
@@ -181,12 +186,15 @@ async def login_with_token_async(
     store: StoreName | None = None,
     base_url: str | None = None,
     scopes: Iterable[str] | None = None,
+    force: bool = False,
 ) -> Login:
     """Store a token that was issued elsewhere, as :func:`login_with_token` does."""
     hidden, token = checked_token(Secret.wrap(token)), ""
     before = _known(profile)
     url = base_url or os.environ.get("KMOMENT_BASE_URL")
     after = _planned(profile, before, store=store, base_url=url, scopes=scopes)
+    if not force:
+        _require_same_api(before, after)
     info, problems = await asked(after, hidden)
     keep(store_of(after), after.name, Credential(hidden, after.base_url))
     save_profile(after)
@@ -231,6 +239,14 @@ def _allowing(profile: Profile, allow: Iterable[Allow]) -> Profile:
         if one not in _ALLOW:
             _validate.refuse("allow", "create or delete", one)
     return attrs.evolve(profile, scopes=(*profile.scopes, *(_ALLOW[one] for one in asked)))
+
+
+def _require_same_api(before: Profile | None, after: Profile) -> None:
+    """Refuse to lose a token that is for another API, such as Kakao's for a sandbox's."""
+    found = store_of(before).read(before.name) if before else None
+    if found is not None and found.base_url != after.base_url:
+        rule = f"must be {found.base_url}, for which profile {after.name!r} has a token"
+        raise InvalidArgumentError("base_url", f"{rule}: name another profile, or force it")
 
 
 def _client_secret(profile: Profile, given: Secret | None) -> Secret | None:

@@ -17,7 +17,7 @@ from .._engine.settings import DEFAULT_BASE_URL
 from .._secret import Secret
 from ..errors import InvalidArgumentError
 from ._errors import ProfileNotFoundError
-from ._folder import folder, locked, needs_extra, write_private
+from ._folder import folder, in_store, locked, needs_extra, write_private
 
 StoreName = Literal["file", "keyring"]
 
@@ -67,7 +67,7 @@ def redirect_uri(argument: str, value: Any) -> str:
     rule = "an http address on this machine without query, such as http://localhost:8765/callback"
     try:
         url = urlsplit(value)
-        local = url.scheme == "http" and _is_loopback(url.hostname or "") and bool(url.path)
+        local = url.scheme == "http" and _is_loopback(url.hostname or "")
         plain = local and not (set("?#@\\") & set(value)) and value.isprintable() and url.port != 0
     except (ValueError, TypeError, AttributeError):
         plain = False
@@ -106,6 +106,10 @@ def kauth_url(value: Any) -> str:
     return _validate.base_url("kauth_url", value, insecure=True)
 
 
+def _kauth_of(profile: "Profile") -> str:
+    return KAUTH if profile.base_url == DEFAULT_BASE_URL else profile.base_url
+
+
 @attrs.frozen(kw_only=True)
 class Profile:
     """What one login needs and leaves behind, without a secret.
@@ -128,12 +132,10 @@ class Profile:
     """Where the token is. The other place is never tried."""
     base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
     """The API that the token is for. It is sent nowhere else."""
-    kauth_url: str = attrs.field(converter=kauth_url)
+    kauth_url: str = attrs.field(
+        default=attrs.Factory(_kauth_of, takes_self=True), converter=kauth_url
+    )
     """Where the login happens: Kakao's, or with another ``base_url`` (a sandbox) the same host."""
-
-    @kauth_url.default
-    def _kauth(self) -> str:
-        return KAUTH if self.base_url == DEFAULT_BASE_URL else self.base_url
 
     @property
     def kapi_url(self) -> str:
@@ -147,10 +149,9 @@ class Profile:
 def _read() -> dict[str, Any]:
     path = folder() / "config.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        with in_store(path):
+            return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
         raise _damaged(path, error) from None
 
 
@@ -253,6 +254,6 @@ def require_writable() -> None:
 def _row(profile: Profile) -> dict[str, Any]:
     """Its members as TOML has them; ``None`` for those that are left out."""
     row = attrs.asdict(profile, filter=lambda field, _: field.name != "name")
-    if profile.kauth_url == Profile(name=profile.name, base_url=profile.base_url).kauth_url:
+    if profile.kauth_url == _kauth_of(profile):
         row["kauth_url"] = None
     return {name: list(it) if isinstance(it, tuple) else it for name, it in row.items()}

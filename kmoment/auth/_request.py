@@ -106,9 +106,10 @@ class AuthorizationRequest:
         """
         if not isinstance(redirected, str):
             _validate.refuse("redirected", "an address", redirected, secret=True)
-        return self._check(_query(redirected))
+        return self.check_query(_query(redirected))
 
-    def _check(self, query: Secret) -> Secret:
+    def check_query(self, query: Secret) -> Secret:
+        """The code in a query that is parsed already: each name with its values."""
         if not self._is_mine(query.reveal().get("state", ())):
             raise StateMismatchError
         if "error" in query.reveal():

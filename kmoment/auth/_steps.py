@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
@@ -101,12 +101,12 @@ class Steps:
 
     async def _consent(self, request: AuthorizationRequest, listener: "Listener") -> Login:
         self._tell(request, listener)
-        with self._reading(listener):
-            code = await self._code(listener)
         try:
+            with self._reading(listener):
+                code = await self._code(listener)
             kept = await _to_the_end(self._exchanged(request, code))
         except KmomentError as error:
-            listener.tell(str(error))
+            listener.tell(str(error), 400)
             raise
         listener.tell("You are logged in. Close this page and return to the terminal.")
         return kept
@@ -191,11 +191,11 @@ async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 def rescue(name: str, credential: Credential) -> Path | None:
     """Write a token to a file of its own, where that is possible."""
-    for place in (folder(), Path.home(), Path(gettempdir())):
-        path = place / f"kmoment-token-{name}-{token_hex(4)}.json"
+    for place in (folder, Path.home, gettempdir):
         try:
+            path = Path(place()) / f"kmoment-token-{name}-{token_hex(4)}.json"
             write_private(path, credential.dumped())
-        except CredentialStoreError:
+        except (CredentialStoreError, OSError, RuntimeError):  # the last: no home folder is known
             continue
         return path
     return None
@@ -208,17 +208,15 @@ def _read(
     take: Callable[[Secret], None],
 ) -> None:
     """Hand pasted lines on, until there are no more or the login is over."""
-    while not over.is_set():
+    while True:
         try:
             line = Secret(read())
         except Exception:
             return
         if line.reveal() is None or over.is_set():
             return
-        try:
+        with suppress(RuntimeError):  # the loop has just been closed
             loop.call_soon_threadsafe(take, line)
-        except RuntimeError:  # the loop is closed
-            return
 
 
 def forget_elsewhere(before: Profile | None, after: Profile) -> None:
