@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -21,12 +22,13 @@ def require_answer(session: Session) -> None:
         raise Stop(_NO_ONE_TO_ASK, USAGE)
 
 
-def confirm(session: Session, plan: str) -> bool:
+def confirm(session: Session, plan: str, accounts: Sequence[int] = ()) -> bool:
     """Show *plan*, and ask. False for a dry run.
 
+    :param accounts: The ad accounts that would be written to, if it is not the session's.
     :raises Stop: It is not meant.
     """
-    if _shown(session, plan):
+    if _shown(session, plan, accounts):
         return False
     if not session.yes and not click.confirm("Do it?", err=True):
         raise Stop("nothing was written", FAILED)
@@ -35,7 +37,7 @@ def confirm(session: Session, plan: str) -> bool:
 
 def confirm_count(session: Session, plan: str, count: int) -> bool:
     """As :func:`confirm`, but the number of audiences has to be typed: a delete is for good."""
-    if _shown(session, plan):
+    if _shown(session, plan, ()):
         return False
     if not session.yes:
         question = f"Type {count} to delete {plural(count, 'audience')}"
@@ -44,9 +46,12 @@ def confirm_count(session: Session, plan: str, count: int) -> bool:
     return True
 
 
-def _shown(session: Session, plan: str) -> bool:
+def _shown(session: Session, plan: str, accounts: Sequence[int]) -> bool:
     """Show where and what. A dry run's plan is its result, so it goes to stdout."""
-    session.note(_where(session)) if session.yes else tell(_where(session))
+    for account in accounts or (session.ad_account_id,):
+        tell(
+            f"{session.who}, account {account} {_name(session, account)}, {session.client.base_url}"
+        )
     if session.dry_run:
         print_text(plan)
         session.note("dry run: nothing was written")
@@ -55,10 +60,9 @@ def _shown(session: Session, plan: str) -> bool:
     return False
 
 
-def _where(session: Session) -> str:
-    """Profile, account id and account name: every write names them."""
+def _name(session: Session, account: int) -> str:
+    """The account's name: every write names it."""
     try:
-        name = repr(session.client.accounts.get(session.ad_account_id).name)
+        return repr(session.client.accounts.get(account).name)
     except APIError as error:
-        name = f"(its name could not be read: {error.reason})"
-    return f"{session.who}, account {session.ad_account_id} {name}, {session.client.base_url}"
+        return f"(its name could not be read: {error.reason})"

@@ -77,15 +77,18 @@ class Session:
 
     @property
     def ad_account_id(self) -> int:
-        """The ad account: that of the option, the environment, or the profile."""
-        found = self.account or _number("KMOMENT_ACCOUNT") or self._stored_account()
+        """The ad account that is known."""
+        found = self.known_account
         if found is None:
             raise Stop(_NO_ACCOUNT, USAGE, _NO_ACCOUNT_HINT, _NO_ACCOUNT_HINT_KO)
         return found
 
-    def _stored_account(self) -> int | None:
+    @property
+    def known_account(self) -> int | None:
+        """The ad account of the option, the environment, or the profile, if any names one."""
         profile = self.choice.profile
-        return profile.account if profile else None
+        stored = profile.account if profile else None
+        return self.account or _number("KMOMENT_ACCOUNT") or stored
 
     @property
     def ad_account(self) -> Account:
