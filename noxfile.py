@@ -11,19 +11,11 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "virtualenv"
 
-BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks", "places"]
-PUBLIC_MODULES = [
-    "auth",
-    "batch",
-    "client",
-    "errors",
-    "hooks",
-    "limits",
-    "models",
-    "outcomes",
-    "places",
-]
-PUBLIC_MODULES += ["resources", "sandbox", "sync", "tables", "testing"]
+BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
+BENCHMARKS += ["places", "sheets"]
+PUBLIC_MODULES = ["auth", "batch", "cli", "client", "doctor", "errors", "hooks", "limits", "models"]
+PUBLIC_MODULES += ["outcomes", "places", "resources", "sandbox", "sheets", "sync", "tables"]
+PUBLIC_MODULES += ["testing", "words"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -16,6 +16,7 @@ Clients
     account.ad_groups       list, get
     client.accounts         list, pages, get, balance
     client.locations        depth1, depth2, depth3, depth2_each, depth3_each, tree
+    client.drafts           the drafts of a sheet (kmoment.sheets), names settled by look-ups
     client.placements       network_categories, section_categories
     client.categories       interests, business_types
 
@@ -24,6 +25,8 @@ Modules, each with its rules in its help
     kmoment.errors          every error; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.places          all places of Korea as one LocationTree; reading names as people write
+    kmoment.words           "20-34", "여", names of interests and files, where drafts take codes
+    kmoment.sheets          sheets of audiences, from colleagues: read, checked, as drafts
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
@@ -46,6 +49,7 @@ if _TYPE_CHECKING:
         AddressNotAllowedError as AddressNotAllowedError,
         AmbiguousAudienceError as AmbiguousAudienceError,
         AmbiguousLocationError as AmbiguousLocationError,
+        AmbiguousNameError as AmbiguousNameError,
         AmbiguousPlaceError as AmbiguousPlaceError,
         APIConnectionError as APIConnectionError,
         APIError as APIError,
@@ -54,6 +58,7 @@ if _TYPE_CHECKING:
         AudienceNotUsableError as AudienceNotUsableError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
+        CellFault as CellFault,
         ClientClosedError as ClientClosedError,
         ConflictError as ConflictError,
         ConsentRequiredError as ConsentRequiredError,
@@ -65,6 +70,7 @@ if _TYPE_CHECKING:
         LinkRefusedError as LinkRefusedError,
         LocationNotFoundError as LocationNotFoundError,
         MaintenanceError as MaintenanceError,
+        NameNotFoundError as NameNotFoundError,
         NotFoundError as NotFoundError,
         OutcomeUnknownError as OutcomeUnknownError,
         PartialListError as PartialListError,
@@ -75,6 +81,8 @@ if _TYPE_CHECKING:
         RateLimitedError as RateLimitedError,
         RouteNotFoundError as RouteNotFoundError,
         ServerError as ServerError,
+        SheetError as SheetError,
+        UnknownWordError as UnknownWordError,
         UsageError as UsageError,
         Violation as Violation,
         WriteMismatchError as WriteMismatchError,
@@ -191,6 +199,7 @@ _NAMES = {
         PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
         RouteNotFoundError ServerError UsageError Violation WriteMismatchError
         WrongLoopError
+        AmbiguousNameError CellFault NameNotFoundError SheetError UnknownWordError
     """,
     "models": """
         AdAccount AdAccountBalance AdAccountConfig AdAccountPage AdGroup AdGroupConfig
@@ -228,9 +237,11 @@ _MODULES = (
     "outcomes",
     "places",
     "sandbox",
+    "sheets",
     "sync",
     "tables",
     "testing",
+    "words",
 )
 
 

@@ -26,6 +26,59 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.rule}"
 
 
+class CellFault(NamedTuple):
+    """One thing that is wrong in a sheet, and where."""
+
+    sheet: str
+    """The title of the sheet; the file's name for text files."""
+    row: int
+    """As spreadsheets count it, from 1. 0: the sheet as a whole."""
+    column: str
+    """The letter, such as ``C``. Empty: the row as a whole."""
+    heading: str
+    """The heading of the column, as it is written."""
+    cell: str
+    """The text of the cell."""
+    rule: str
+    """What it must be, in English."""
+    rule_ko: str
+    """What it must be, in Korean."""
+    near: tuple[str, ...] = ()
+    """What may have been meant, the nearest first."""
+
+    @property
+    def where(self) -> str:
+        """Such as ``Sheet1!C5``."""
+        return f"{self.sheet}!{self.column}{self.row}" if self.row else self.sheet
+
+    @property
+    def text(self) -> str:
+        """The fault in English."""
+        return self._told(self.rule, "near")
+
+    @property
+    def text_ko(self) -> str:
+        """The fault in Korean."""
+        return self._told(self.rule_ko, "비슷한 값")
+
+    def _told(self, rule: str, near: str) -> str:
+        heading = f" ({self.heading})" if self.heading else ""
+        cell = f" {_short(self.cell)!r}" if self.cell else ""
+        others = f" [{near}: {', '.join(self.near)}]" if self.near else ""
+        return f"{self.where}{heading}{cell}: {rule}{others}"
+
+    def __str__(self) -> str:
+        return f"{self.text_ko} / {self.text}"
+
+
+_SHOWN: Final = 80
+"""Characters of a cell that a fault shows: one line."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
 class AttemptRecord(NamedTuple):
     """One attempt of a call that failed."""
 

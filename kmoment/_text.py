@@ -2,8 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import Final
+
+MOST_NEAR: Final = 5
+"""How many near names are told: what one line of a terminal holds."""
+_ALIKE: Final = 0.6
+"""From this on two texts are near: what difflib's documentation calls a close match."""
 
 # Before NFKC, which would turn the first and the fillers into parts of a syllable.
 _BEFORE: Final = str.maketrans(
@@ -47,3 +53,32 @@ def _padded(text: str, width: int) -> str:
     while _width(text) > width:
         text = f"{text[:-2]}…"
     return text + " " * (width - _width(text))
+
+
+def variants(name: str) -> Iterator[str]:
+    """*name*, and *name* without one letter of a syllable, or without one syllable."""
+    letters = unicodedata.normalize("NFD", name)
+    yield letters
+    yield from (letters[:at] + letters[at + 1 :] for at in range(len(letters)))
+    if len(name) > 2:  # what is left of two syllables says nothing
+        yield from (name[:at] + name[at + 1 :] for at in range(len(name)))
+
+
+def likeness(one: str, other: str) -> float:
+    """How much alike two names are written, letter by letter: 0 to 1."""
+    letters = [unicodedata.normalize("NFD", text) for text in (one, other)]
+    return float(SequenceMatcher(None, letters[0], letters[1], autojunk=False).ratio())
+
+
+def near_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Those of *known* that are written nearly like *name* or contain it, the nearest first."""
+    wanted = normalised(name).casefold()
+    scores = {one: _nearness(wanted, normalised(one).casefold()) for one in known}
+    near = [one for one, score in scores.items() if score >= _ALIKE]
+    return tuple(sorted(near, key=lambda one: -scores[one])[:MOST_NEAR])
+
+
+def _nearness(wanted: str, known: str) -> float:
+    if wanted and wanted in known:
+        return 1.0
+    return likeness(wanted, known)

@@ -190,6 +190,19 @@ def number(argument: str, value: Any) -> int:
     return value
 
 
+def instance(argument: str, value: Any, kind: type[Any]) -> None:
+    """A value of one of our classes."""
+    if not isinstance(value, kind):
+        refuse(argument, f"a {kind.__name__}", value)
+
+
+def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    """One of the *allowed* values."""
+    if value not in allowed:
+        refuse(argument, " or ".join(map(repr, allowed)), value)
+    return value
+
+
 def word(argument: str, value: Any) -> str:
     """One of Kakao's words, known or not: letters, digits and underscores."""
     if not isinstance(value, str) or not _WORD.fullmatch(value):

@@ -25,12 +25,15 @@ from .batch import AsyncBatch, OnProgress
 from .errors import OutcomeUnknownError
 from .hooks import Hook
 from .limits import LimitStatus
-from .models import Audience
+from .models import Audience, AudienceDraft
+from .places import LocationTree
 from .resources.account import AsyncAccount
 from .resources.accounts import AsyncAccounts
 from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
 from .resources.placements import AsyncPlacements
+from .sheets._job import drafts_of
+from .sheets.sheet import Sheet
 
 I = TypeVar("I")  # noqa: E741 - input
 V = TypeVar("V")
@@ -256,6 +259,32 @@ class AsyncClient(Viewable):
             on_progress=on_progress,
             deadline=deadline,
         )
+
+    async def drafts(
+        self, sheet: Sheet, *, tree: LocationTree | None = None
+    ) -> dict[int, list[AudienceDraft]]:
+        """Make drafts of a sheet of audiences, for each ad account. Nothing is written.
+
+            sheet = kmoment.sheets.read("audiences.csv")
+            drafts = await moment.drafts(sheet)
+            for draft in drafts[1234]:
+                print(draft.name, draft.violations())
+
+        Names are settled by look-ups: one of each kind that the sheet needs for each account;
+        categories and places once for all.
+
+        :param tree: The places, if you have them: ``moment.locations.tree(file=...)`` keeps them.
+            Default: they are asked for, about 280 calls, if the sheet names places.
+        :raises InvalidArgumentError: An argument is not of its kind. Nothing was sent.
+        :raises SheetError: All faults of the sheet at once: of form, of names, and what breaks
+            Kakao's rules.
+        :raises APIError: A look-up failed. It only reads, so it may be repeated.
+        :warns UserWarning: A place lies in another one of its row.
+        """
+        _validate.instance("sheet", sheet, Sheet)
+        if tree is not None:
+            _validate.instance("tree", tree, LocationTree)
+        return await self._dispatcher.run(drafts_of, sheet, tree)
 
     async def request(
         self,

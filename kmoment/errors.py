@@ -8,11 +8,13 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
     ├── UsageError                 the call cannot be made as asked; nothing was sent
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
-    │   │   └── AmbiguousLocationError, LocationNotFoundError
+    │   │   ├── AmbiguousLocationError, LocationNotFoundError
+    │   │   └── AmbiguousNameError, NameNotFoundError, UnknownWordError
     │   ├── AmbiguousAudienceError, AmbiguousPlaceError          `candidates`; `places`
     │   ├── AudienceInUseError     ad groups use it: `ad_groups`. Nothing was deleted
     │   ├── ConflictError          it has changed since it was read. Nothing was written
     │   ├── LinkRefusedError       a link cannot be learnt, or not made. Nothing was written
+    │   ├── SheetError             all `faults` of a sheet at once. Nothing was written
     │   └── ClientClosedError, WrongLoopError
     ├── AudienceNotUsableError     `audiences.wait`: it will not become what was waited for
     └── APIError                   a call failed
@@ -56,22 +58,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from ._facts import FACTS, AttemptRecord, Facts, Problem, Violation
+from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation
 
 # fmt: off
 __all__ = [
     "APIConnectionError", "APIError", "AddressNotAllowedError", "AmbiguousAudienceError",
-    "AmbiguousLocationError", "AmbiguousPlaceError", "AttemptRecord", "AudienceInUseError",
-    "AudienceNotUsableError", "AuthenticationError", "BadRequestError", "ClientClosedError",
-    "ConflictError", "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "Facts",
-    "InvalidArgumentError", "InvalidDraftError", "KmomentError", "LinkRefusedError",
-    "LocationNotFoundError",
-    "MaintenanceError", "NotFoundError", "OutcomeUnknownError", "PartialListError",
-    "PermissionDeniedError", "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError",
-    "RouteNotFoundError", "ServerError", "UsageError", "Violation", "WriteMismatchError",
-    "WrongLoopError",
+    "AmbiguousLocationError", "AmbiguousNameError", "AmbiguousPlaceError", "AttemptRecord",
+    "AudienceInUseError", "AudienceNotUsableError", "AuthenticationError", "BadRequestError",
+    "CellFault", "ClientClosedError", "ConflictError", "ConsentRequiredError",
+    "DeadlineExceededError", "DecodeError", "Facts", "InvalidArgumentError",
+    "InvalidDraftError", "KmomentError", "LinkRefusedError", "LocationNotFoundError",
+    "MaintenanceError", "NameNotFoundError", "NotFoundError", "OutcomeUnknownError",
+    "PartialListError", "PermissionDeniedError", "Problem", "ProtocolError",
+    "QuotaExceededError", "RateLimitedError", "RouteNotFoundError", "ServerError", "SheetError",
+    "UnknownWordError", "UsageError", "Violation", "WriteMismatchError", "WrongLoopError",
 ]
 # fmt: on
+
+_SHOWN_FAULTS = 40
+"""Faults of a sheet that its error shows: a page of a terminal."""
 
 
 class KmomentError(Exception):
@@ -180,6 +185,84 @@ class LocationNotFoundError(InvalidArgumentError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
+
+
+class NameNotFoundError(InvalidArgumentError):
+    """No row of a look-up has this id or name."""
+
+    near: tuple[Any, ...]
+    """Rows whose names are written nearly like it, the nearest first."""
+    near_names: tuple[str, ...]
+    """Their names, in order."""
+
+    def __init__(self, name: str, near: Sequence[Any] = (), near_names: Sequence[str] = ()) -> None:
+        like = f"; near names: {_some(near_names)}" if near_names else ""
+        super().__init__("name", f"must be the id or name of a row, not {name!r}{like}")
+        self.near = tuple(near)
+        self.near_names = tuple(near_names)
+        self._made_of = (name, self.near, self.near_names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+
+class AmbiguousNameError(InvalidArgumentError):
+    """Several rows of a look-up have this name. Choose one by its id."""
+
+    candidates: tuple[Any, ...]
+    """The rows that have the name."""
+    ids: tuple[str, ...]
+    """The id of each, in order."""
+
+    def __init__(self, name: str, candidates: Sequence[Any], ids: Sequence[str]) -> None:
+        rule = f"must name one row; {name!r} names {len(candidates)}, with ids {_some(ids)}"
+        super().__init__("name", rule)
+        self.candidates = tuple(candidates)
+        self.ids = tuple(ids)
+        self._made_of = (name, self.candidates, self.ids)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+
+class UnknownWordError(InvalidArgumentError):
+    """A text is not one of the words that stand for Kakao's codes."""
+
+    rule_ko: str
+    """What it must be, in Korean."""
+    near: tuple[str, ...]
+    """What may have been meant, the nearest first."""
+
+    def __init__(
+        self, argument: str, rule: str, rule_ko: str = "", near: Sequence[str] = ()
+    ) -> None:
+        super().__init__(argument, rule)
+        self.rule_ko = rule_ko
+        self.near = tuple(near)
+        self._made_of = (argument, rule, rule_ko, self.near)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of, vars(self).copy()
+
+    def __str__(self) -> str:
+        like = f"; near: {_some(self.near)}" if self.near else ""
+        return f"{super().__str__()}{like}"
+
+
+class SheetError(UsageError):
+    """A sheet of definitions has faults; :attr:`faults` lists all of them. Nothing was written."""
+
+    faults: tuple[CellFault, ...]
+
+    def __init__(self, faults: Sequence[CellFault]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        lines = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
+        left = len(self.faults) - len(lines)
+        more = [f"  and {left} more: see `faults`"] if left else []
+        return "\n".join([f"{len(self.faults)} faults; nothing was written:", *lines, *more])
 
 
 class AudienceInUseError(UsageError):

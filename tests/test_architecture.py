@@ -30,9 +30,12 @@ _sender
 _engine
 _batch
 places
+_named_rows
+words
 batch
 tables
 resources
+sheets
 client
 sync
 auth

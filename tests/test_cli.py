@@ -144,7 +144,8 @@ def test_completion_completes() -> None:
         (["audiences", "list", "--columns", "id,nme"], "must be of ad_account_id, id, name"),
         (["places", "resolve", "nowhere.txt"], "nowhere.txt"),
         (["audiences", "update", "1", "--yes"], "name what to change"),
-        (["audiences", "create", "x", "--ages", "22", "--yes"], "audience breaks 1 rule"),
+        (["audiences", "create", "x", "--ages", "22", "--yes"], "ages must be ages such as"),
+        (["audiences", "create", " ", "--yes"], "audience breaks 1 rule"),
         (["audiences", "list", "--base-url", "http://example.com"], "https URL"),
     ],
 )
@@ -324,7 +325,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
 
 def test_create_update_link_unlink_delete(world: Sandbox) -> None:
     """With --yes each write is done, and its result printed."""
-    made = run("audiences", "create", "x", "--ages", "20,25", "--genders", "F", "--yes", "--quiet")
+    made = run("audiences", "create", "x", "--ages", "20대", "--genders", "여", "--yes", "--quiet")
     assert made.code == 0, made.err
     ident = rows(made.out)[0]["id"]
     changed = run("audiences", "update", ident, "--ages", "all", "--name", "y", "--yes")

@@ -119,6 +119,8 @@ def names(sandbox: Sandbox, moment: kmoment.Client | kmoment.AsyncClient) -> dic
         "Sandbox": Sandbox,
         "Fault": Fault,
         "progress_bar": progress_bar,
+        "words": kmoment.words,
+        "sheets": kmoment.sheets,
         "token": sandbox.token,
         "moment": moment,
         "account": moment.account(1234),
@@ -132,6 +134,8 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox that clients find by themselves, and a folder for what examples write."""
     with Sandbox(accounts=(1234, 5678)) as sandbox:
         monkeypatch.chdir(tmp_path)
+        sheet = "account,name,type,age\n1234,In their 20s,DISPLAY,20대\n"
+        (tmp_path / "audiences.csv").write_text(sheet, "utf-8")
         monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
         monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
         monkeypatch.setenv("KMOMENT_HOME", str(tmp_path / "home"))

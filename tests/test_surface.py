@@ -11,8 +11,8 @@ from helpers import TOKEN
 from kmoment._policies.options import CallOptions
 
 CLIENT = (
-    "account accounts base_url categories close each each_account limits locations placements "
-    "reconcile request with_options"
+    "account accounts base_url categories close drafts each each_account limits locations "
+    "placements reconcile request with_options"
 )
 ERROR = (
     "ad_account_id add_note args attempts can_retry code detail_code detail_message hint hint_ko "

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -15,6 +16,7 @@ from helpers.strategies import MODELS, models_of
 from kmoment import testing
 from kmoment._protocol.converter import SEOUL
 from kmoment.sandbox import Sandbox
+from kmoment.tables._labels import HEADS, WORDS
 
 ID = 3830610710806837838
 SUMMARY = kmoment.AudienceSummary(
@@ -31,7 +33,7 @@ GROUP = kmoment.AudienceAdGroup(
     ),
     ad_group_status=(kmoment.AdGroupStatus.LIVE, kmoment.AdGroupStatus.READY),
 )
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
 
 
 def audience(**members: Any) -> kmoment.Audience:
@@ -80,6 +82,7 @@ def test_a_row_reads_well() -> None:
         None,
     )
     assert (row["locations"], row["depth2_locations"]) == ("서울특별시", "서울특별시 강남구")
+    assert (row["location_codes"], row["depth3_location_codes"]) == ("I", "I10000101, I10000101")
     assert row["depth3_locations"] == "서울특별시 강남구 논현1동, 서울특별시 강남구 논현1동"
     assert row["ufo_interests"] == 'a, {"id": "b"}, '
     assert row["cohort_targetings"] == '{"cohort_id": 1}'
@@ -165,12 +168,14 @@ def as_written(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_xlsx_reads_back_equal(tmp_path: Path) -> None:
-    """openpyxl reads what was written: long ids as text, no formula, numbers as numbers."""
+    """openpyxl reads what was written: long ids are text, no formula, dates are dates."""
     pytest.importorskip("xlsxwriter")
     path = tmp_path / "a.xlsx"
     items = [SUMMARY, GROUP, {"id": 5, "ready": True, "share": 0.5, "link": "https://a.b"}]
     assert kmoment.write(items, path, ad_account_id=1234) == 3
     back, table = read_xlsx(path), kmoment.rows(items, ad_account_id=1234)
+    assert back[0].pop("created_date") == datetime(2026, 1, 2)
+    assert table[0].pop("created_date") == "2026-01-02T00:00:00+09:00"
     assert as_written(back) == as_written(table)
     assert [row["id"] for row in back] == [str(ID), None, "5"]
     assert (back[2]["ready"], back[2]["share"], back[1]["ad_group_id"]) == (True, 0.5, 2)
@@ -219,7 +224,7 @@ def test_jsonl_reads_back_equal(tmp_path: Path) -> None:
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"id": st.integers(-(2**63), 2**63), "text": WORDS, "on": st.booleans() | st.none()}
+            {"id": st.integers(-(2**63), 2**63), "text": TEXTS, "on": st.booleans() | st.none()}
         ),
         min_size=1,
         max_size=6,
@@ -251,12 +256,12 @@ def test_empty_tables(tmp_path: Path) -> None:
 @pytest.fixture
 def no_xlsxwriter(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
-    monkeypatch.setattr("kmoment.tables.import_module", lambda name: real(f"{name}_missing"))
+    monkeypatch.setattr("kmoment.tables._excel.import_module", lambda name: real(f"{name}_missing"))
 
 
 def test_xlsxwriter_is_optional(tmp_path: Path, no_xlsxwriter: None) -> None:
     """Without xlsxwriter the error names the extra; other kinds of files need nothing."""
-    with pytest.raises(ModuleNotFoundError, match=r"pip install kmoment\[excel\]"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "kmoment\[excel\]"'):
         kmoment.write([SUMMARY], tmp_path / "a.xlsx")
     assert kmoment.write([SUMMARY], tmp_path / "a.csv") == 1
 
@@ -268,7 +273,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     long = [{"text": "x" * 32_768}]
     with pytest.raises(kmoment.InvalidArgumentError, match=r"items\[0\].text"):
         kmoment.write(long, tmp_path / "a.xlsx")
-    monkeypatch.setattr("kmoment.tables._EXCEL_ROWS", 1)
+    monkeypatch.setattr("kmoment.tables._excel._ROWS", 1)
     with pytest.raises(kmoment.InvalidArgumentError, match="at most 1 rows"):
         kmoment.write([SUMMARY, SUMMARY], tmp_path / "a.xlsx")
     with pytest.raises(OSError, match="No such"):
@@ -293,3 +298,99 @@ def test_answers_go_straight_into_a_file(tmp_path: Path) -> None:
         kmoment.write(moment.account(1).audiences.list(), tmp_path / "a.csv", ad_account_id=1)
     (row,) = read_csv(tmp_path / "a.csv")
     assert (row["ad_account_id"], row["id"], row["extra"]) == ("1", "1", '{"new": {"x": 1}}')
+
+
+# -- Workbooks for people ---------------------------------------------------------------
+
+
+def book_of(path: Path) -> dict[str, list[list[Any]]]:
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(path)
+    return {it.title: [[cell.value for cell in line] for line in it.iter_rows()] for it in book}
+
+
+def test_a_book_has_several_sheets(tmp_path: Path) -> None:
+    """Each title is a sheet of its own; one that is an account's id is the account of its rows."""
+    path = tmp_path / "a.xlsx"
+    assert kmoment.write({"8월": [SUMMARY], "1234": [SUMMARY, SUMMARY], "Empty": []}, path) == 3
+    book = book_of(path)
+    assert list(book) == ["8월", "1234", "Empty"]
+    assert book["8월"][0][0] == "id"
+    assert [line[0] for line in book["1234"]] == ["ad_account_id", 1234, 1234]
+    assert kmoment.write({1234: [SUMMARY], 5678: [SUMMARY]}, path) == 2
+    assert [line[0] for line in book_of(path)["kmoment"]] == ["ad_account_id", 1234, 5678]
+    assert kmoment.write({"A": {1: [SUMMARY]}}, path, ad_account_id=9) == 1
+    assert book_of(path)["A"][1][0] == 1
+
+
+@pytest.mark.parametrize(
+    "titles", [["a/b"], ["x" * 32], [""], ["History"], ["a", "A"], ["'a"], ["a", 1]]
+)
+def test_titles_that_excel_does_not_take_are_refused(tmp_path: Path, titles: list[Any]) -> None:
+    """The error names the title, and no file is left."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="items"):
+        kmoment.write({title: [SUMMARY] for title in titles}, tmp_path / "a.xlsx")
+    with pytest.raises(kmoment.InvalidArgumentError, match="items"):
+        kmoment.write({"several": [SUMMARY]}, tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_are_korean(tmp_path: Path) -> None:
+    """Heads, statuses, goals, types and genders have labels; a word without one stays."""
+    rows = [
+        attrs.evolve(audience(genders=("M", "F")), audience_status=kmoment.AudienceStatus("NEW")),
+        GROUP,
+    ]
+    kmoment.write(rows, tmp_path / "a.xlsx", labels="ko", ad_account_id=1)
+    head, first, second = book_of(tmp_path / "a.xlsx")["kmoment"]
+    one, two = dict(zip(head, first, strict=True)), dict(zip(head, second, strict=True))
+    assert (one["광고계정"], one["유형"], one["성별"]) == (1, "디스플레이", "남, 여")
+    assert one["오디언스 상태"] == "NEW"
+    assert (two["캠페인 목표"], two["광고그룹 상태"]) == ("방문", "집행 중, 집행 예정")
+    kmoment.write(rows, tmp_path / "a.csv", labels="ko")
+    assert (tmp_path / "a.csv").read_text("utf-8").startswith("ID,이름,")
+    kmoment.write([{"name": 1, "이름": 2}, {"이름": 3}], tmp_path / "a.jsonl", labels="ko")
+    assert json.loads((tmp_path / "a.jsonl").read_text("utf-8").split("\n")[0]) == {
+        "name": 1,
+        "이름": 2,
+    }
+
+
+def test_every_head_is_of_one_column() -> None:
+    """No two columns have one head, and each head and label is of a column that exists."""
+    assert len(set(HEADS.values())) == len(HEADS)
+    empty = [model.__new__(model) for model in MODELS]
+    for made in empty:
+        made.__setstate__({})
+    columns = {name for made in empty for name in made.to_row()}
+    assert set(HEADS) - {"error"} <= columns | {"ad_account_id"}
+    assert set(WORDS) <= columns
+
+
+def test_ids_are_text_or_numbers(tmp_path: Path) -> None:
+    """As text in each kind of file; as numbers only where no reader changes them."""
+    row = {"id": 5, "ad_group_id": None, "count": 6}
+    kmoment.write([row], tmp_path / "a.xlsx", ids="text")
+    assert book_of(tmp_path / "a.xlsx")["kmoment"][1] == ["5", None, 6]
+    kmoment.write([row], tmp_path / "a.jsonl", ids="text")
+    assert json.loads((tmp_path / "a.jsonl").read_text()) == {**row, "id": "5"}
+    kmoment.write([row], tmp_path / "a.csv", ids="text", excel=True)
+    assert (tmp_path / "a.csv").read_text("utf-8-sig").endswith("\t5,,6\n")
+    kmoment.write([row], tmp_path / "a.xlsx", ids="number")
+    assert book_of(tmp_path / "a.xlsx")["kmoment"][1] == [5, None, 6]
+    for name in ("a.xlsx", "a.jsonl"):
+        with pytest.raises(kmoment.InvalidArgumentError, match="the numbers of id"):
+            kmoment.write([SUMMARY], tmp_path / name, ids="number")
+    kmoment.write([SUMMARY], tmp_path / "a.csv", ids="number")
+    for wrong in ({"ids": "x"}, {"labels": "en"}):
+        with pytest.raises(kmoment.InvalidArgumentError, match="must be"):
+            kmoment.write([SUMMARY], tmp_path / "b.csv", **wrong)  # type: ignore[arg-type]
+
+
+def test_dates_that_cells_cannot_hold_are_text(tmp_path: Path) -> None:
+    """Before 1900 there are none; and text that is no date of ours stays text."""
+    old = attrs.evolve(SUMMARY, created_date=datetime(1899, 1, 2, tzinfo=SEOUL))
+    kmoment.write([old, {"created_date": "soon"}], tmp_path / "a.xlsx")
+    head, *lines = book_of(tmp_path / "a.xlsx")["kmoment"]
+    column = head.index("created_date")
+    assert [line[column] for line in lines] == ["1899-01-02T00:00:00+09:00", "soon"]

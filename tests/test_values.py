@@ -100,7 +100,9 @@ MADE_OF: dict[str, tuple[Any, ...]] = {
     "AmbiguousAudienceError": ("a", [ROW]),
     "AmbiguousPlaceError": ("reason", ["a.b"]),
     "AudienceInUseError": ([1], [kmoment.AudienceAdGroup(campaign_id=1, ad_group_id=2)]),
+    "AmbiguousNameError": ("a", [ROW, ROW], ["1", "2"]),
     "AudienceNotUsableError": (ROW,),
+    "SheetError": ([kmoment.CellFault("s", 2, "C", "나이", "x", "must", "해야")],),
 }
 
 

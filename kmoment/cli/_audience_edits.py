@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..models import AudienceDraft
 
 _SETS: Final = {
-    "ages": "Such as 20,25: the first year of each range. all: everyone.",
-    "genders": "M, F, or all.",
+    "ages": "Such as 20-34, 20대, 60+; all: everyone.",
+    "genders": "M, F, 남, 여; all: everyone.",
     "places": "Names or codes, as people write them. May be repeated. all: everywhere.",
     "interests": "Ids from `targeting interests`. none takes them away.",
     "business_types": "Ids from `targeting business-types`. none takes them away.",
@@ -146,8 +146,20 @@ def _places(session: Session, texts: Iterable[str]) -> dict[str, Any]:
     return dict(tree_of(session).select(*cells))
 
 
+def _ages(_: Session, text: str) -> dict[str, Any]:
+    from .. import words
+
+    return {"ages": words.ages(text)}
+
+
+def _genders(_: Session, text: str) -> dict[str, Any]:
+    from .. import words
+
+    return {"genders": words.genders(text)}
+
+
 def _words(member: str) -> Callable[[Session, str], dict[str, Any]]:
-    return lambda _, text: {member: _items(text, "all", "전체", "none")}
+    return lambda _, text: {member: _items(text, "none")}
 
 
 def _entries(member: str, model: str, ident: str) -> Callable[[Session, str], dict[str, Any]]:
@@ -166,8 +178,8 @@ def _entries(member: str, model: str, ident: str) -> Callable[[Session, str], di
 
 
 _MAKERS: Final[dict[str, Callable[[Session, Any], dict[str, Any]]]] = {
-    "ages": _words("ages"),
-    "genders": _words("genders"),
+    "ages": _ages,
+    "genders": _genders,
     "places": _places,
     "interests": _words("ufo_interests"),
     "business_types": _words("ufo_business_types"),

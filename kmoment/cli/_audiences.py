@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import _audience_edits, _audience_removals
+from . import _audience_edits, _audience_ensure, _audience_removals
 from ._errors import told
 from ._options import Group
 from ._session import Session, pass_session
@@ -85,5 +85,9 @@ def wait(session: Session, audience_ids: tuple[int, ...], until: str, timeout: f
     return told(outcomes)
 
 
-for added in (*_audience_edits.COMMANDS, *_audience_removals.COMMANDS):
+for added in (
+    *_audience_edits.COMMANDS,
+    *_audience_ensure.COMMANDS,
+    *_audience_removals.COMMANDS,
+):
     commands.add_command(added)

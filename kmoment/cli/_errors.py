@@ -23,8 +23,10 @@ LOGIN_NEEDED: Final = 4
 OUTCOME_UNKNOWN: Final = 5
 INTERRUPTED: Final = 130
 
-_LOGIN: Final = "run `kmoment auth login`, or set KMOMENT_TOKEN"
+_LOGIN: Final = "Run `kmoment auth login`, or set KMOMENT_TOKEN."
 _LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설정하세요."
+_CONSENT: Final = "Run `kmoment auth login --allow create,delete`."
+_CONSENT_KO: Final = "`kmoment auth login --allow create,delete`를 실행하세요."
 
 # By the names of classes, so that nothing is imported for them. The nearest ancestor decides.
 _CODES: Final = {
@@ -79,7 +81,7 @@ def report(error: BaseException) -> None:
 def told(outcomes: Outcomes[Any, Any]) -> int:
     """Say which of many have failed. The exit code: 3 if some have, that of the error if all."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    for error in errors:
+    for error in {_message(error): error for error in errors}.values():  # each once
         report(error)
     if not errors or outcomes.values():
         return SOME_FAILED if errors else DONE
@@ -106,8 +108,10 @@ def _hints(error: BaseException) -> tuple[str, str]:
         return (f"see `{error.ctx.command_path} --help`" if error.ctx else ""), ""
     hint, hint_ko = getattr(error, "hint", ""), getattr(error, "hint_ko", "")
     if exit_code(error) == LOGIN_NEEDED:
-        hint = hint if "auth login" in f"{hint}{error}" else f"{hint} {_LOGIN}".strip()
-        hint_ko = hint_ko if "auth login" in hint_ko else f"{hint_ko} {_LOGIN_KO}".strip()
+        consent = type(error).__name__ == "ConsentRequiredError"
+        todo, todo_ko = (_CONSENT, _CONSENT_KO) if consent else (_LOGIN, _LOGIN_KO)
+        hint = hint if "auth login" in f"{hint}{error}" else f"{hint} {todo}".strip()
+        hint_ko = hint_ko if "auth login" in hint_ko else f"{hint_ko} {todo_ko}".strip()
     return hint, hint_ko
 
 

@@ -82,15 +82,18 @@ class Model:
     def to_row(self) -> dict[str, Any]:
         """All members as one flat row, for a table: text, numbers, true and false, or ``None``.
 
-        A set is joined by ", ", places by their names. The members of an object have its name
-        before theirs: ``campaign_type_goal_goal``. What is deeper is JSON text. Dates are ISO text
-        with Seoul's offset. Each row of a class has the same columns.
+        A set is joined by ", ", places by their names, with their codes in a column beside them.
+        The members of an object have its name before theirs: ``campaign_type_goal_goal``. What is
+        deeper is JSON text. Dates are ISO text with Seoul's offset. Each row of a class has the
+        same columns.
         """
         row: dict[str, Any] = {}
         for field in attrs.fields(type(self)):
             value, inner = getattr(self, field.name), _model_in(field.type)
             if inner is None:
                 row[field.name] = cell(value)
+                if _holds_places(field.type):
+                    row[f"{field.name.removesuffix('s')}_codes"] = _codes(value)
             else:
                 own = value.to_row() if value is not None else _empty_row(inner)
                 row |= {f"{field.name}_{name}": it for name, it in own.items()}
@@ -132,6 +135,16 @@ def _model_in(type_: Any) -> type[Model] | None:
         return None
     found = (it for it in (type_, *get_args(type_)) if isinstance(it, type))
     return next((it for it in found if issubclass(it, Model)), None)
+
+
+def _holds_places(type_: Any) -> bool:
+    """Whether a field of this type is a set of places."""
+    sets = (it for it in (type_, *get_args(type_)) if get_origin(it) is tuple)
+    return any(hasattr(get_args(it)[0], "full_name") for it in sets)
+
+
+def _codes(places: Any) -> str | None:
+    return None if places is None else ", ".join(str(place.value) for place in places)
 
 
 def _empty_row(model: type[Model]) -> dict[str, None]:

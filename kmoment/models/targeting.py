@@ -53,11 +53,34 @@ class SectionCategory(Model):
 class CategoryData(Model):
     """An interest or business type, for a draft's ``ufo_interests`` or ``ufo_business_types``.
 
-    The id of a top category has 3 characters. Each level below adds 2 digits. Members that Kakao's
-    page does not show are in ``extra``.
+    The id of a top category has 3 characters. Each level below adds 2 digits. Kakao's page shows
+    no other member of a category: the rest is in ``extra``.
     """
 
     id: str
+    name: str | None = None
+    """Evidence: inferred. Kakao's page does not show it."""
+
+    @property
+    def children(self) -> "tuple[CategoryData, ...]":
+        """The categories below, where the answer nests them under ``children``.
+
+        Evidence: inferred. Kakao's page does not show whether it nests them. Empty if it does not:
+        then the ids say what lies below what.
+        """
+        nested = self.extra.get("children")
+        rows = nested if isinstance(nested, list) else []
+        return tuple(map(_category, filter(_is_category, rows)))
+
+
+def _is_category(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str)
+
+
+def _category(row: dict[str, Any]) -> CategoryData:
+    rest = {name: value for name, value in row.items() if name not in ("id", "name")}
+    name = row.get("name")
+    return CategoryData(id=row["id"], name=name if isinstance(name, str) else None, extra=rest)
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)

@@ -17,7 +17,8 @@ class AsyncCategories:
     async def interests(self) -> list[CategoryData]:
         """List the interests; their ``id`` goes into a draft's ``ufo_interests``.
 
-        Kakao's page shows no member of a category but its ``id``; the rest is in ``extra``.
+        Kakao's page shows no member of a category but its ``id``. ``name`` is there if the answer
+        has it. ``kmoment.words.pick`` finds rows by name.
 
         :raises APIError: The call failed. It only reads, so it may be repeated.
 
@@ -30,7 +31,8 @@ class AsyncCategories:
     async def business_types(self) -> list[CategoryData]:
         """List the business types; their ``id`` goes into a draft's ``ufo_business_types``.
 
-        Kakao's page shows no member of a category but its ``id``; the rest is in ``extra``.
+        Kakao's page shows no member of a category but its ``id``. ``name`` is there if the answer
+        has it. ``kmoment.words.pick`` finds rows by name.
 
         :raises APIError: The call failed. It only reads, so it may be repeated.
 

@@ -19,7 +19,10 @@ from ..batch import OnProgress
 from ..errors import OutcomeUnknownError
 from ..hooks import Hook
 from ..limits import LimitStatus
-from ..models import Audience
+from ..models import Audience, AudienceDraft
+from ..places import LocationTree
+from ..sheets._job import drafts_of
+from ..sheets.sheet import Sheet
 from ._sender import Sender, ThreadOwner
 from .batch import Batch
 from .resources.account import Account
@@ -253,6 +256,32 @@ class Client(Viewable):
             on_progress=on_progress,
             deadline=deadline,
         )
+
+    def drafts(
+        self, sheet: Sheet, *, tree: LocationTree | None = None
+    ) -> dict[int, list[AudienceDraft]]:
+        """Make drafts of a sheet of audiences, for each ad account. Nothing is written.
+
+            sheet = kmoment.sheets.read("audiences.csv")
+            drafts = moment.drafts(sheet)
+            for draft in drafts[1234]:
+                print(draft.name, draft.violations())
+
+        Names are settled by look-ups: one of each kind that the sheet needs for each account;
+        categories and places once for all.
+
+        :param tree: The places, if you have them: ``moment.locations.tree(file=...)`` keeps them.
+            Default: they are asked for, about 280 calls, if the sheet names places.
+        :raises InvalidArgumentError: An argument is not of its kind. Nothing was sent.
+        :raises SheetError: All faults of the sheet at once: of form, of names, and what breaks
+            Kakao's rules.
+        :raises APIError: A look-up failed. It only reads, so it may be repeated.
+        :warns UserWarning: A place lies in another one of its row.
+        """
+        _validate.instance("sheet", sheet, Sheet)
+        if tree is not None:
+            _validate.instance("tree", tree, LocationTree)
+        return self._sender.run(drafts_of, sheet, tree)
 
     def request(
         self,

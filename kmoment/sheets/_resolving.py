@@ -1,0 +1,199 @@
+"""Makes drafts of a sheet and the answers of look-ups. Pure."""
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from .._named_rows import NameIndex
+from .._text import normalised
+from ..errors import CellFault, Violation
+from ..models import AudienceDraft
+from ..places import LocationTree
+from ..places.resolution import Resolved, ResolveStatus
+from ..places.tree import LEVELS, Place as TreePlace
+from ._entries import BY_NAME, CATEGORIES, ENTRIES, Found, is_written, read_entries
+from ._grid import Place, Wrong
+from .sheet import Row, Sheet
+
+Question = tuple[int | None, str]
+"""A look-up: the account, ``None`` where it needs none, and the column that asks for it."""
+
+_CODES: Final[Mapping[str, str | None]] = {
+    "places": None,
+    "locations": "location_codes",
+    "depth2_locations": "depth2_location_codes",
+    "depth3_locations": "depth3_location_codes",
+}
+"""Columns of places, and of their codes."""
+_EVERYWHERE: Final = ("전체", "all")
+_NO_CODE: Final = Wrong("must be codes of places that are there", "없는 장소 코드입니다")
+_DIFFER: Final = Wrong(
+    "must be the same places as the codes beside it: clear the codes if the names are right",
+    "옆의 코드와 다른 장소입니다. 이름이 맞으면 코드를 지우세요",
+)
+_LIST: Final = re.compile(r"\s*[,;\r\n]\s*")
+
+
+def questions(sheet: Sheet) -> list[Question]:
+    """The look-ups that a sheet needs, each once."""
+    found = (
+        (None if key in CATEGORIES else row.account, key)
+        for row in sheet._rows
+        for key, cell in row.cells.items()
+        if key in BY_NAME and not is_written(cell.text)
+    )
+    return [one for one in dict.fromkeys(found) if one[0] is not None or one[1] in CATEGORIES]
+
+
+def has_places(sheet: Sheet) -> bool:
+    """Whether a sheet needs the tree."""
+    return any(
+        key in row.cells for row in sheet._rows for one in _CODES.items() for key in one if key
+    )
+
+
+class Resolver:
+    """Makes drafts, and collects what is wrong."""
+
+    def __init__(
+        self, answers: Mapping[Question, Sequence[Any]], tree: LocationTree | None
+    ) -> None:
+        self._answers = answers
+        self._tree = tree
+        self._indexes: dict[tuple[Any, ...], NameIndex] = {}
+        self._entries: dict[tuple[Any, ...], Found] = {}
+        self._places: dict[str, tuple[tuple[TreePlace, ...], tuple[Wrong, ...]]] = {}
+        self.faults: list[CellFault] = []
+
+    def drafts(self, rows: Iterable[Row]) -> dict[int, list[AudienceDraft]]:
+        """The drafts of each account. Those with a fault are not among them."""
+        drafts: dict[int, list[AudienceDraft]] = {}
+        for row in rows:
+            draft = self._draft(row)
+            if draft is not None and row.account is not None:
+                drafts.setdefault(row.account, []).append(draft)
+        return drafts
+
+    def _draft(self, row: Row) -> AudienceDraft | None:
+        before = len(self.faults)
+        fields = {**row.fields, **self._located(row)}
+        for key in (*CATEGORIES, *ENTRIES):
+            if cell := row.cells.get(key):
+                fields[key] = self._named(row, key, cell)
+        if not row.sound or len(self.faults) > before:
+            return None
+        draft = AudienceDraft(**fields)
+        self.faults += (_violation(row, one) for one in draft.violations())
+        return draft
+
+    # -- Names --------------------------------------------------------------------------
+
+    def _named(self, row: Row, key: str, cell: Place) -> tuple[Any, ...]:
+        account = None if key in CATEGORIES else row.account
+        if account is None and key in ENTRIES and not is_written(cell.text):
+            return ()  # the account is a fault already
+        kind = row.fields.get("type") if key == "cohort_targetings" else None
+        question = (account, key, kind)
+        if (*question, cell.text) not in self._entries:
+            index = self._index(*question) if key in BY_NAME else None
+            self._entries[*question, cell.text] = read_entries(key, cell.text, index)
+        found, wrongs = self._entries[*question, cell.text]
+        self.faults += map(cell.fault, wrongs)
+        return found
+
+    def _index(self, account: int | None, key: str, kind: str | None) -> NameIndex:
+        """The rows of a look-up. Of cohorts, those that an audience of this type can target."""
+        if (account, key, kind) not in self._indexes:
+            rows = self._answers.get((account, key), ())
+            fit = [it for it in rows if kind is None or it.audience_type in (None, kind)]
+            self._indexes[account, key, kind] = NameIndex(fit)
+        return self._indexes[account, key, kind]
+
+    # -- Places -------------------------------------------------------------------------
+
+    def _located(self, row: Row) -> dict[str, Any]:
+        """The places of all columns, as members of a draft."""
+        places: dict[str, TreePlace] = {}
+        for key, codes in _CODES.items():
+            cell, code_cell = row.cells.get(key), row.cells.get(codes or "")
+            places |= {place.value: place for place in self._placed(cell, code_cell)}
+        for overlap in self._tree.overlaps(places.values()) if self._tree else ():
+            warnings.warn(f"{row.at.sheet}, row {row.at.row}: {overlap}", stacklevel=2)
+        return {
+            level: found
+            for level, kind in LEVELS.items()
+            if (found := tuple(it for it in places.values() if isinstance(it, kind)))
+        }
+
+    def _placed(self, cell: Place | None, codes: Place | None) -> tuple[TreePlace, ...]:
+        """The places of one column, and of their codes."""
+        if codes is None:
+            return self._settled(cell) if cell else ()
+        found = self._coded(codes)
+        if cell and ", ".join(map(str, found)) != cell.text:
+            named = self._settled(cell)
+            if named and found and {*named} != {*found}:
+                self.faults.append(cell.fault(_DIFFER))
+        return found
+
+    def _coded(self, cell: Place) -> tuple[TreePlace, ...]:
+        tree = self._tree
+        codes = [code for code in _LIST.split(cell.text) if code]
+        found = tuple(tree[code] for code in codes if tree and code in tree)
+        if len(found) < len(codes):
+            self.faults.append(cell.fault(_NO_CODE))
+        return found
+
+    def _settled(self, cell: Place) -> tuple[TreePlace, ...]:
+        if normalised(cell.text).casefold() in _EVERYWHERE or self._tree is None:
+            return ()
+        if cell.text not in self._places:
+            outcomes = list(self._tree.resolve([cell.text]))
+            wrongs = tuple(_unsettled(it) for it in outcomes if it.status != ResolveStatus.FOUND)
+            found = tuple(place for it in outcomes for place in it.places)
+            self._places[cell.text] = found, wrongs
+        found, wrongs = self._places[cell.text]
+        self.faults += map(cell.fault, wrongs)
+        return found
+
+
+_UNSETTLED: Final[Mapping[ResolveStatus, tuple[str, str]]] = {
+    ResolveStatus.AMBIGUOUS: ("must name one place", "같은 이름의 장소가 여러 곳입니다"),
+    ResolveStatus.NOT_FOUND: ("must be a place that is there", "없는 장소 이름입니다"),
+    ResolveStatus.REFUSED: (
+        "must name the places that are wanted, without an exclusion",
+        "제외하는 말 없이 원하는 장소만 적어야 합니다",
+    ),
+}
+
+
+def _unsettled(one: Resolved[TreePlace]) -> Wrong:
+    rule, rule_ko = _UNSETTLED[one.status]
+    near = tuple(map(str, one.candidates[:5]))
+    return Wrong(f"{one.name!r} {rule}", f"{one.name!r}: {rule_ko}", near)
+
+
+# -- Rules of drafts --------------------------------------------------------------------
+
+_RULES_KO: Final = (
+    ("must not be given for a DISPLAY", "디스플레이 오디언스에는 쓸 수 없습니다"),
+    ("must not be given for a MESSAGE", "메시지 오디언스에는 쓸 수 없습니다"),
+    ("must not be given if", "'전체'를 선택했으면 비워야 합니다"),
+    ("NOT_ALL needs", "'일부'를 선택했으면 값이 있어야 합니다"),
+    ("AREA needs", "'일부'를 선택했으면 장소가 있어야 합니다"),
+)
+
+
+def _violation(row: Row, one: Violation) -> CellFault:
+    """A rule of Kakao's that the draft of a row breaks."""
+    member = re.split(r"[\[.]", one.path)[0]
+    korean = (text for start, text in _RULES_KO if one.rule.startswith(start))
+    wrong = Wrong(one.rule, next(korean, f"카카오의 규칙에 맞지 않습니다: {one.rule}"))
+    return next(_cells_of(row, member), row.at).fault(wrong)
+
+
+def _cells_of(row: Row, member: str) -> Iterator[Place]:
+    """The cells that fill a member of a draft."""
+    names = (*_CODES, *filter(None, _CODES.values())) if "location" in member else (member,)
+    return (row.cells[name] for name in (member, *names) if name in row.cells)

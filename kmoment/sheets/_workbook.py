@@ -1,0 +1,101 @@
+"""Reads .xlsx with openpyxl, which an extra installs. No formula is computed."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from importlib import import_module
+from typing import Any, Final
+
+from ..errors import InvalidArgumentError
+from ._grid import (
+    BOOLEAN,
+    DATE,
+    ERROR,
+    FORMATTED,
+    FORMULA,
+    FRACTION,
+    TOO_LONG,
+    Area,
+    Cell,
+    Grid,
+    text_cell,
+)
+
+_EXACT: Final = 10**15
+"""Excel keeps 15 digits of a number. https://support.microsoft.com/office (specifications)"""
+_PLAIN: Final = ("General", "0", "@", None)
+"""Formats that show a whole number as it is."""
+
+
+def read_workbook(data: bytes) -> list[Grid]:
+    """The sheets of a workbook, in order."""
+    openpyxl = _openpyxl()
+    try:
+        with warnings.catch_warnings():  # about styles and extensions, which nobody reads
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(io.BytesIO(data), keep_links=False)
+            return [_grid(sheet) for sheet in book.worksheets]
+    except Exception as error:  # a damaged file fails in many ways
+        why = type(error).__name__
+    raise InvalidArgumentError("path", f"must be an .xlsx workbook without a password ({why})")
+
+
+def _openpyxl() -> Any:
+    try:
+        return import_module("openpyxl")
+    except ModuleNotFoundError:
+        rule = 'reading an .xlsx needs openpyxl: pip install "kmoment[excel]"'
+        raise ModuleNotFoundError(rule) from None
+
+
+def _grid(sheet: Any) -> Grid:
+    cells = dict(_cells(sheet))
+    hidden = (row for row, one in sheet.row_dimensions.items() if one.hidden)
+    areas = (it.bounds for it in sheet.merged_cells.ranges)
+    return Grid(
+        sheet.title,
+        cells,
+        hidden=sheet.sheet_state != "visible",
+        hidden_rows=frozenset(hidden),
+        hidden_columns=frozenset(_hidden_columns(sheet, {column for _, column in cells})),
+        merged=tuple(sorted(Area(top, left, last, right) for left, top, right, last in areas)),
+    )
+
+
+def _hidden_columns(sheet: Any, used: set[int]) -> Iterator[int]:
+    """Those that hold something. One entry may stand for many columns."""
+    for one in sheet.column_dimensions.values():
+        if one.hidden:
+            one.reindex()
+            yield from (column for column in used if one.min <= column <= one.max)
+
+
+def _cells(sheet: Any) -> Iterator[tuple[tuple[int, int], Cell]]:
+    for line in sheet.iter_rows():
+        for one in line:
+            if one.value is not None and (cell := _cell(one)):
+                yield (one.row, one.column), cell
+
+
+def _cell(one: Any) -> Cell | None:
+    value, kind = one.value, one.data_type
+    if kind == "f":
+        return Cell(str(getattr(value, "text", value)), FORMULA)
+    if kind == "e":
+        return Cell(str(value), ERROR)
+    if isinstance(value, str):
+        return text_cell(value)
+    if isinstance(value, bool):
+        return Cell(str(value).upper(), BOOLEAN)
+    if isinstance(value, datetime | date | time | timedelta):
+        return Cell(str(value), DATE)
+    return _number(value, one.number_format)
+
+
+def _number(value: float, shown_as: str | None) -> Cell:
+    if isinstance(value, float):
+        return Cell(repr(value), TOO_LONG if abs(value) >= _EXACT else FRACTION)
+    if abs(value) >= _EXACT:
+        return Cell(str(value), TOO_LONG)
+    return Cell(str(value), None if shown_as in _PLAIN else FORMATTED)
