@@ -1,5 +1,6 @@
 """The command line: its commands, exit codes, errors, plans and questions, against a sandbox."""
 
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 import kmoment
 from helpers.command import COMMAND, at_terminal, rows, run
+from kmoment.cli import main
 from kmoment.cli._app import root
 from kmoment.cli._session import Session
 from kmoment.sandbox import Fault, Sandbox
@@ -128,6 +130,11 @@ def test_completion_completes() -> None:
         COMMAND, env={**os.environ, **asked}, capture_output=True, text=True, check=True
     )
     assert done.stdout == "plain,audiences\n"
+    asked["COMP_WORDS"], asked["COMP_CWORD"] = "kmoment nonsense a", "2"
+    done = subprocess.run(
+        COMMAND, env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
 
 
 # -- Exit codes and errors --------------------------------------------------------------
@@ -146,6 +153,7 @@ def test_completion_completes() -> None:
         (["audiences", "update", "1", "--yes"], "name what to change"),
         (["audiences", "create", "x", "--ages", "22", "--yes"], "ages must be ages such as"),
         (["audiences", "create", " ", "--yes"], "audience breaks 1 rule"),
+        (["audiences", "update", "1", "--name", " ", "--yes"], "audience breaks 1 rule"),
         (["audiences", "list", "--base-url", "http://example.com"], "https URL"),
     ],
 )
@@ -432,3 +440,118 @@ def wait_for_request(sandbox: Sandbox, endpoint: str, count: int = 1) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"no request for {endpoint}")
+
+
+# -- Ensure -----------------------------------------------------------------------------
+
+ROWS = "1234,one,DISPLAY\n1234,two,MESSAGE\n"
+HEAD = "account,name,type\n"
+
+
+def test_ensure_from_a_sheet(world: Sandbox, tmp_path: Path) -> None:
+    """A dry run writes nothing; ensure creates; the second run changes nothing."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + ROWS)
+    assert run("audiences", "ensure", str(sheet)).code == 2
+    assert world.requests() == []
+    dry = run("audiences", "ensure", str(sheet), "--dry-run")
+    assert [row["change"] for row in rows(dry.out)] == ["created", "created"]
+    assert writes(world) == []
+    done = run("audiences", "ensure", str(sheet), "--yes")
+    assert done.code == 0
+    assert [row["change"] for row in rows(done.out)] == ["created", "created"]
+    again = run("audiences", "ensure", str(sheet), "--yes")
+    assert [row["change"] for row in rows(again.out)] == ["unchanged", "unchanged"]
+    assert writes(world) == ["POST", "POST"]
+
+
+def test_ensure_at_a_terminal_asks_only_if_there_is_something_to_do(
+    world: Sandbox, tmp_path: Path
+) -> None:
+    """The plan is shown and asked about; nothing is asked where nothing changes."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + ROWS)
+    words = ("audiences", "ensure", str(sheet))
+    with at_terminal(*words, env=env_of(world, tmp_path)) as terminal:
+        assert "created  MESSAGE  two" in terminal.until("[y/N]: ")
+        terminal.type("n\n")
+        assert terminal.end() == 1
+    assert writes(world) == []
+    sheet.write_text(HEAD)
+    with at_terminal(*words, env=env_of(world, tmp_path)) as terminal:
+        assert terminal.end() == 0
+    assert "nothing to change" in terminal.shown
+
+
+def test_a_sheet_with_faults_writes_nothing(world: Sandbox, tmp_path: Path) -> None:
+    """All faults of a sheet are told at once, with 2; one row that fails is 3."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + "x,one,DISPLAY\n1234,two,NONSENSE\n")
+    done = run("audiences", "ensure", str(sheet), "--yes")
+    assert done.code == 2
+    assert "NONSENSE" in done.err
+    assert writes(world) == []
+    sheet.write_text(HEAD + ROWS)
+    world.add_fault(Fault("audiences.create", "status", status=400, body={"code": -2}, times=1))
+    some = run("audiences", "ensure", str(sheet), "--yes")
+    assert some.code == 3
+    assert {row["change"] for row in rows(some.out)} == {"failed", "created"}
+
+
+def test_ctrl_c_in_ensure_says_how_far_it_has_come(world: Sandbox, tmp_path: Path) -> None:
+    """Ctrl-C in a long run tells how many are done, and that it may be run again."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + ROWS)
+    world.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
+    words = ("audiences", "ensure", str(sheet), "--yes")
+    with at_terminal(*words, env=env_of(world, tmp_path)) as terminal:
+        wait_for_request(world, "audiences.create", 2)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+    assert re.search("stopped: [01] of 2 audiences of account 1234 are settled", terminal.shown)
+    assert "what is there is not created again" in terminal.shown
+
+
+# -- The rest ---------------------------------------------------------------------------
+
+
+def test_an_account_whose_name_cannot_be_read_is_still_told(world: Sandbox) -> None:
+    """A write names the account's id, and says why its name is missing."""
+    world.add_fault(Fault("accounts.get", "status", status=403, body={"code": -5, "msg": "x"}))
+    done = run("audiences", "create", "x", "--dry-run")
+    assert done.code == 0
+    assert "account 1234 (its name could not be read: " in done.err
+
+
+def test_ctrl_c_after_the_work_keeps_its_code(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the client closes changes nothing: the work is done."""
+
+    def interrupted(_: Session) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "close", interrupted)
+    assert run("completion", "zsh").code == 0
+
+
+def test_a_stream_that_is_no_file_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a program that has replaced stdout the command prints there."""
+    inside = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", inside)
+    assert main(["--version"]) == 0
+    assert inside.getvalue().startswith("kmoment, version")
+
+
+def test_places_are_kept_for_each_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The tree of Kakao's places is kept in the folder; a sandbox's is not."""
+    monkeypatch.setenv("KMOMENT_TOKEN", "x")
+    monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))
+    session = Session()
+    session.base_url = "https://example.com:8443/api"
+    assert session.tree_file() == tmp_path / "places-example.com-8443-api.json"
+    session.close()
+    local = Session()
+    local.base_url = "http://[::1]:8443"
+    assert local.tree_file() is None
+    local.close()

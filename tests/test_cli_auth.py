@@ -169,6 +169,14 @@ def test_with_token_reads_stdin_or_asks(world: Sandbox) -> None:
     assert {it["profile"] for it in rows(run("auth", "list").out)} == {"default", "b"}
 
 
+def test_a_token_that_kakao_does_not_judge_is_stored_with_a_warning(world: Sandbox) -> None:
+    """Where Kakao cannot be asked, the token is stored, and a warning says so."""
+    world.add_fault(Fault("kauth.token_info", "status", status=403, body={"code": -5, "msg": "x"}))
+    done = run("auth", "login", "--with-token", stdin=world.issue_token().encode())
+    assert done.code == 0, done.err
+    assert "warning: " in done.err
+
+
 # -- Status, list, switch, logout, token ------------------------------------------------
 
 

@@ -6,14 +6,17 @@ import json
 import os
 import re
 import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import kmoment
 from helpers.command import COMMAND, at_terminal, rows, run
+from kmoment.cli import main
 from kmoment.cli._words import reads_korean, visible
 from kmoment.sandbox import Sandbox
 
@@ -217,6 +220,20 @@ def test_a_full_disk_is_an_error(world: Sandbox) -> None:
     assert done.returncode == 1
     assert b"No space left" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_flushing_at_the_end(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only the last flush finds: a full disk is 1, a reader that has gone is 0."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with monkeypatch.context() as patch, suppress(OSError), Path("/dev/full").open("w") as full:
+        patch.setattr(sys, "stdout", full)
+        assert main(["accounts", "list"]) == 1
+    reading, writing = os.pipe()
+    os.close(reading)
+    with monkeypatch.context() as patch, os.fdopen(writing, "w") as gone:
+        patch.setattr(sys, "stdout", gone)
+        assert main(["accounts", "list"]) == 0
 
 
 # -- Places -----------------------------------------------------------------------------

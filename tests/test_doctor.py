@@ -3,18 +3,24 @@
 import json
 import os
 import socket
+import ssl
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 import kmoment
 from helpers.command import at_terminal, rows, run
 from kmoment import auth
-from kmoment.doctor import Check, Report, State, check
+from kmoment._protocol.endpoints import ENDPOINTS
+from kmoment.doctor import Check, Report, State, _network, check
 from kmoment.doctor._check import within
 from kmoment.doctor._record import shape
 from kmoment.sandbox import Fault, Sandbox
@@ -195,22 +201,20 @@ def test_a_server_that_says_nothing_is_unknown(
     assert "no answer within 0.5 s" in found(report, "clock").why
 
 
-def test_a_server_that_is_no_http_says_no_time(world: Sandbox) -> None:
-    """What closes the connection says no time: unknown."""
+def test_a_connection_that_is_not_open_in_time_is_unknown(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not answer the TLS handshake is unknown, and nothing more is asked."""
+    monkeypatch.setattr(_network, "_PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(0.01)
-        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        report = check(base_url=url, timeout=0.5)
-    assert states(report, "connection") == ["unknown"]
+        report = check(base_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
+    assert states(report, "connection", "clock") == ["unknown", "skipped"]
 
 
 def test_a_clock_that_is_wrong_is_a_warning(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than a minute from the server's time is a warning."""
-    from datetime import UTC, datetime, timedelta
-
-    from kmoment.doctor import _network
 
     class Late(datetime):
         @classmethod
@@ -262,6 +266,52 @@ def test_an_account_that_is_not_listed_is_a_warning(
     assert found(check(account=1234), "ad accounts").state is State.OK
 
 
+@pytest.mark.parametrize(
+    ("scopes", "state", "todo"),
+    [
+        (["moment_management"], "warn", "--allow create,delete"),
+        (["moment_management", "moment_create"], "warn", "--allow delete"),
+        (["moment_create", "moment_delete"], "fail", "auth login --force`"),
+    ],
+)
+def test_consents_that_are_missing(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, scopes: list[str], state: str, todo: str
+) -> None:
+    """Without moment_management nothing works; the others may be needed: what to run."""
+    monkeypatch.setenv("KMOMENT_TOKEN", world.issue_token(scopes))
+    finding = found(check(), "scopes")
+    assert finding.state.value == state
+    assert todo in finding.todo
+    assert "moment_" in finding.why
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
+) -> None:
+    """A certificate that is trusted is ok with its TLS version; another fails, with what to do."""
+    authority, other = trustme.CA(), trustme.CA()
+    file = tmp_path / "authority.pem"
+    (authority if trusted else other).cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=one_handshake, args=(server, context), daemon=True)
+        thread.start()
+        url = f"https://localhost:{server.getsockname()[1]}"
+        finding = found(check(base_url=url, timeout=2), "connection")
+        thread.join()
+    assert finding.state is (State.OK if trusted else State.FAIL)
+    assert ("TLSv1" if trusted else "certificate is refused") in finding.why
+
+
+def one_handshake(server: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = server.accept()
+    with connection, suppress(OSError), context.wrap_socket(connection, server_side=True):
+        pass
+
+
 # -- Live -------------------------------------------------------------------------------
 
 
@@ -274,8 +324,6 @@ def test_live_grades_each_endpoint(world: Sandbox) -> None:
     assert told.why == "nested answers, flat no such route"
     assert "a part of a name finds it: yes" in found(report, "locations.depth2").why
     names = {one.what.split(" (")[0] for one in report}
-    from kmoment._protocol.endpoints import ENDPOINTS
-
     assert {endpoint.name for endpoint in ENDPOINTS} <= names
     for endpoint in ENDPOINTS:
         skipped = found(report, endpoint.name).state is State.SKIPPED

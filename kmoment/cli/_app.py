@@ -47,7 +47,7 @@ class _Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _GROUPS and not args[0].startswith("-"):
+        if args[0] not in _GROUPS and not ctx.resilient_parsing:
             ctx.fail(_unknown(args[0]))
         return super().resolve_command(ctx, args)
 

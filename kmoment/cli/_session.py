@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -103,12 +105,13 @@ class Session:
 
     def tree_file(self) -> Path | None:
         """Where the tree of places is kept: one for each server, since codes may differ."""
-        host = self.client.base_url.partition("://")[2]
-        if host.partition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
+        url = urlsplit(self.client.base_url)
+        if url.hostname in ("127.0.0.1", "localhost", "::1"):
             return None  # a sandbox: its port changes, and it answers fast
         from ..auth import folder
 
-        return folder() / f"places-{host.replace(':', '-').replace('/', '-')}.json"
+        name = re.sub("[^A-Za-z0-9.]+", "-", f"{url.netloc}{url.path}")
+        return folder() / f"places-{name}.json"
 
     def note(self, text: str) -> None:
         """A line for the person, unless ``--quiet``."""

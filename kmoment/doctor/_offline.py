@@ -6,7 +6,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -51,16 +51,9 @@ def offline_checks(scene: Scene) -> Iterator[tuple[str, Callable[[], Check]]]:
 
 
 def _versions() -> Check:
-    packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     where = f"Python {platform.python_version()} on {platform.system()}"
     return Check(State.OK, "versions", f"{packages}; {where}")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # run from its source
-        return "?"
 
 
 def _extras() -> Check:

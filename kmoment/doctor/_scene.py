@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 from ..auth import Choice, choose, stored
-from ..errors import InvalidArgumentError
 from ..sync.client import Client
 from ..sync.resources.account import Account
 from ._record import Recorder
@@ -60,13 +59,8 @@ class Scene:
 
     @property
     def account(self) -> Account:
-        """The ad account's part of the API.
-
-        :raises InvalidArgumentError: None is known.
-        """
-        if (found := self.account_id) is None:
-            raise InvalidArgumentError("account", "is not known: give one")
-        return self.client.account(found)
+        """The ad account's part of the API. Only where an id is known."""
+        return self.client.account(self.account_id or 0)
 
     @property
     def account_id(self) -> int | None:
