@@ -1,5 +1,7 @@
 """Every error kmoment raises, and what is promised about retries and writes.
 
+(Those of logins and stored tokens are in ``kmoment.auth``.)
+
 The class says who has to act. Facts are attributes: `operation`, `ad_account_id`, `status`, `code`,
 `detail_code`, `detail_message` (Kakao's words), `hint` and `hint_ko` (ours), `can_retry`, and
 `request_sent`, which is `False` only if the request provably never left.

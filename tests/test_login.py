@@ -97,7 +97,7 @@ def test_a_login_by_pasted_address(place: Sandbox) -> None:
         if line.startswith("http"):
             for pasted in ("nonsense", " ", "http://localhost/?code=1&state=2"):
                 lines.put(pasted)
-            lines.put(f" {redirected(line)}\n")
+            lines.put(f" <{redirected(line)}>\n")
 
     done = login(place, open_browser=None, show=show, read_pasted=lines.get)
     lines.put(None)
@@ -341,13 +341,43 @@ def test_the_store_breaks_after_the_consent(place: Sandbox, home: Path) -> None:
         (home / "credentials.json").unlink()
         (home / "credentials.json").mkdir()
 
-    done = login(place, open_browser=Browser(break_it), show=said.append)
+    browser = Browser(break_it)
+    done = login(place, open_browser=browser, show=said.append)
+    assert browser.done.wait(10)
     assert (done.issued, done.saved) == (True, False)
     assert done.rescued is not None
     assert stat.S_IMODE(done.rescued.stat().st_mode) == 0o600
     assert done.token.reveal() in done.rescued.read_text()
     assert any("ATTENTION" in line and str(done.rescued) in line for line in said)
     assert done.problems
+    assert "could not be stored" in browser.pages[0][1]
+
+
+def test_the_profile_cannot_be_saved_after_the_consent(place: Sandbox, home: Path) -> None:
+    """The token is stored all the same, and that is told."""
+
+    def break_it(_: str) -> None:
+        (home / "config.toml").unlink()
+        (home / "config.toml").mkdir()
+
+    done = login(place, open_browser=Browser(break_it))
+    assert done.saved
+    assert "config.toml" in done.problems[0]
+    assert done.token.reveal() in (home / "credentials.json").read_text()
+
+
+def test_nobody_can_be_told(place: Sandbox, home: Path) -> None:
+    """A terminal that has gone away does not lose the token."""
+
+    def break_it(_: str) -> None:
+        (home / "credentials.json").unlink()
+        (home / "credentials.json").mkdir()
+
+    def show(line: str) -> None:
+        if line.startswith("ATTENTION"):
+            raise BrokenPipeError
+
+    assert login(place, open_browser=Browser(break_it), show=show).rescued is not None
 
 
 @pytest.mark.parametrize("anywhere", [True, False])
@@ -512,12 +542,17 @@ def test_the_token_cannot_be_looked_at(place: Sandbox, status: int) -> None:
 
 
 def test_ctrl_c_during_the_exchange(place: Sandbox) -> None:
-    """A login that is cancelled while its code is exchanged still saves the token."""
-    place.add_fault(Fault("kauth.token", "delay", delay=0.5))
+    """A login that is cancelled while its code is exchanged saves the token, and says so."""
+    place.add_fault(Fault("kauth.token", "delay", delay=0.5, nth=(1,)))
+
+    said: list[str] = []
+    place.add_fault(Fault("kauth.token", "drop_after", delay=0.5, nth=(2,)))
 
     async def interrupt() -> None:
-        task = asyncio.create_task(auth.login_async("agency", **settings(place)))
-        while "kauth.token" not in asked(place):
+        given = settings(place, show=said.append, force=True)
+        task = asyncio.create_task(auth.login_async("agency", **given))
+        before = asked(place).count("kauth.token")
+        while asked(place).count("kauth.token") == before:
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -525,6 +560,9 @@ def test_ctrl_c_during_the_exchange(place: Sandbox) -> None:
 
     asyncio.run(interrupt())
     assert auth.status("agency").state == "ok"
+    assert said[-1] == "Interrupted: the token is stored (agency)"
+    asyncio.run(interrupt())
+    assert "nobody knows" in said[-1]
 
 
 # -- Whether a token is issued at all ---------------------------------------------------
@@ -594,6 +632,7 @@ ADDRESSES = [
     "https://localhost:8000/",
     "http://example.com:8000/",
     "http://192.0.2.1:8000/",
+    "http://127.0.0.2:8000/",
     "http://localhost:8000/?a=b",
     "http://localhost:8000/#a",
     "http://user@localhost:8000/",

@@ -2,6 +2,8 @@
 
 import inspect
 import pydoc
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -235,3 +237,23 @@ def test_help_shows_every_parameter(code: str, notebook: dict[str, Any]) -> None
     assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
     text = pydoc.plain(pydoc.render_doc(method))
     assert all(f"{name}: " in text for name in shown)
+
+
+def test_names_of_logins() -> None:
+    """What ``kmoment.auth`` has is sorted and complete, and each name is explained."""
+    auth = kmoment.auth
+    assert auth.__all__ == sorted(auth.__all__, key=lambda name: (name.islower(), name))
+    shown = {
+        name
+        for name in public(auth)
+        if getattr(getattr(auth, name), "__module__", "").startswith("kmoment")
+    }
+    assert shown == set(auth.__all__)
+    assert all(inspect.getdoc(getattr(auth, name)) for name in auth.__all__)
+
+
+def test_logins_are_light() -> None:
+    """Neither aiohttp nor a package of an extra is loaded before it is used."""
+    code = "import sys, kmoment.auth; print({'aiohttp', 'keyring', 'filelock'} & {*sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

@@ -41,6 +41,7 @@ from ._profiles import Profile, default_profile, profile, profiles, save_profile
 from ._request import AuthorizationRequest
 from ._status import Status, logout, status, status_async
 from ._steps import Login
+from ._store import try_store
 from ._stored import Choice, choose, stored, stored_by_account
 from ._token_info import TokenInfo, token_info, token_info_async
 
@@ -81,4 +82,5 @@ __all__ = [
     "stored_by_account",
     "token_info",
     "token_info_async",
+    "try_store",
 ]

@@ -26,13 +26,16 @@ class CredentialStoreError(UsageError):
 class CredentialPermissionsError(CredentialStoreError):
     """Other users of this machine can read the file of tokens, or it belongs to one of them."""
 
+    hint = "Make the file yours alone (chmod 600). If others may have read it, log in again."
+    hint_ko = "파일 권한을 600으로 바꾸세요. 다른 사용자가 읽었을 수 있다면 다시 로그인하세요."
+
     path: Path
     mode: int
     """The file's permission bits, such as ``0o644``."""
 
     def __init__(self, path: Path, mode: int) -> None:
-        rule = f"is not private: {path} has mode {mode:04o}; it must be yours, with 0600"
-        super().__init__("file", f"{rule} (chmod 600)")
+        reason = f"is not private: {path} has mode {mode:04o}; it must be yours, with 0600"
+        super().__init__("file", reason)
         self.path = path
         self.mode = mode
 
@@ -62,6 +65,9 @@ class ProfileNotFoundError(UsageError):
 class NotLoggedInError(UsageError):
     """The profile has no token."""
 
+    hint = "Run `kmoment auth login`."
+    hint_ko = "`kmoment auth login`을 실행하세요."
+
     profile: str
     store: str
 
@@ -78,15 +84,18 @@ class NotLoggedInError(UsageError):
 class LoginNeedsTerminalError(UsageError):
     """Nobody can be shown the address of the consent page: there is no terminal."""
 
+    hint = "Set KMOMENT_TOKEN, or pass a token with `kmoment auth login --with-token`."
+    hint_ko = "KMOMENT_TOKEN을 설정하거나 `kmoment auth login --with-token`으로 토큰을 전달하세요."
+
     def __str__(self) -> str:
-        return (
-            "a login needs a terminal; without one pass the token itself "
-            "(`kmoment auth login --with-token`) or set KMOMENT_TOKEN"
-        )
+        return f"a login needs a terminal | {self.hint}"
 
 
 class RedirectPortInUseError(UsageError):
     """No registered redirect URI has a port that is free on this machine."""
+
+    hint = "End the program that has the port, or register another redirect URI with the app."
+    hint_ko = "포트를 사용 중인 프로그램을 종료하거나 다른 리다이렉트 URI를 앱에 등록하세요."
 
     ports: tuple[int, ...]
 
@@ -96,10 +105,7 @@ class RedirectPortInUseError(UsageError):
 
     def __str__(self) -> str:
         ports = ", ".join(map(str, self.ports))
-        return (
-            f"no port of the redirect URIs can be listened on: {ports}; end the program that has "
-            "it, or register another redirect URI with the app (up to 10)"
-        )
+        return f"no port of the redirect URIs can be listened on: {ports} | {self.hint}"
 
 
 class LoginInProgressError(UsageError):

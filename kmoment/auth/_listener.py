@@ -28,6 +28,8 @@ _GRACE: Final = 1.0
 """Seconds that the last page has to be sent."""
 _REUSE: Final = int(os.name == "posix")
 """A port is free again at once. On Windows this would let two programs have one port."""
+_AROUND: Final = " \t\r\n\"'<>"
+"""What people and terminals put around an address."""
 _LOOPBACKS: Final = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -107,7 +109,7 @@ class Listener:
 
     def paste(self, address: str) -> bool:
         """Take the address that the browser ended on. Whether it is from this login."""
-        return self._take(lambda: self._request.check(address))
+        return self._take(lambda: self._request.check(address.strip(_AROUND)))
 
     def tell(self, outcome: str, status: int = 200) -> None:
         """Let the browser's page say how the login ended."""
@@ -129,7 +131,7 @@ class Listener:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.tell("The login has ended without a token. See the terminal.", 400)
+        self.tell("The login has ended. See the terminal.", 400)
         self._code.cancel()
         await self._runner.cleanup()
 

@@ -228,8 +228,8 @@ def _planned(name: str, before: Profile | None, **given: Any) -> Profile:
     """The profile as it will be: what is given, and else what is known."""
     known = attrs.asdict(before) if before else {}
     changes = {key: value for key, value in given.items() if value is not None}
-    if "base_url" in changes:
-        known.pop("kauth_url", None)
+    if before is not None and changes.get("base_url", before.base_url) != before.base_url:
+        del known["kauth_url"]  # it goes with the API
     return Profile(**{**known, **changes, "name": name})
 
 

@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
@@ -30,6 +29,8 @@ NO_PROFILE: Final = "none"
 _NAME: Final = re.compile(r"\w[\w.-]{0,63}")
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SCOPE: Final = re.compile(r"[a-z0-9_]+")
+_HERE: Final = ("localhost", "127.0.0.1", "::1")
+"""The names of this machine at which a login listens."""
 _MOST_URIS: Final = 10
 """Redirect URIs of one app, by Kakao's page on Business Authentication."""
 
@@ -67,20 +68,13 @@ def redirect_uri(argument: str, value: Any) -> str:
     rule = "an http address on this machine without query, such as http://localhost:8765/callback"
     try:
         url = urlsplit(value)
-        local = url.scheme == "http" and _is_loopback(url.hostname or "")
+        local = url.scheme == "http" and url.hostname in _HERE
         plain = local and not (set("?#@\\") & set(value)) and value.isprintable() and url.port != 0
     except (ValueError, TypeError, AttributeError):
         plain = False
     if not plain or " " in value:
         _validate.refuse(argument, rule, value)
     return cast("str", value)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _store(value: Any) -> StoreName:

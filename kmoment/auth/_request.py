@@ -159,7 +159,7 @@ class AuthorizationRequest:
 
 def _query(address: str) -> Secret:
     try:
-        text = Secret(urlsplit(address.strip()).query)
+        text = Secret(urlsplit(address).query)
         return Secret(parse_qs(text.reveal(), keep_blank_values=True, max_num_fields=100))
     except ValueError:
         return Secret({})

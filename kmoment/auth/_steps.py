@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -26,7 +26,8 @@ from ._token_info import TokenInfo, token_info_async
 if TYPE_CHECKING:
     from ._listener import Listener
 
-T = TypeVar("T")
+_LOGGED_IN: Final = "You are logged in. Close this page and return to the terminal."
+_NOT_STORED: Final = "A token was issued, but it could not be stored. See the terminal."
 
 Show = Callable[[str], object]
 ReadPasted = Callable[[], str | None]
@@ -104,11 +105,11 @@ class Steps:
         try:
             with self._reading(listener):
                 code = await self._code(listener)
-            kept = await _to_the_end(self._exchanged(request, code))
+            kept = await self._exchanged(request, code)
         except KmomentError as error:
             listener.tell(str(error), 400)
             raise
-        listener.tell("You are logged in. Close this page and return to the terminal.")
+        listener.tell(_LOGGED_IN if kept.saved else _NOT_STORED)
         return kept
 
     def _tell(self, request: AuthorizationRequest, listener: "Listener") -> None:
@@ -149,24 +150,45 @@ class Steps:
         return take
 
     async def _exchanged(self, request: AuthorizationRequest, code: Secret) -> Login:
+        """Exchange and store, to the end also if this is cancelled (Ctrl-C)."""
+        task = asyncio.ensure_future(self._exchanged_and_kept(request, code))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            failed = task.exception()
+            self.show(f"Interrupted: {failed or f'the token is stored ({self.after.name})'}")
+            raise
+
+    async def _exchanged_and_kept(self, request: AuthorizationRequest, code: Secret) -> Login:
         issued = await request.exchange_async(code)
         return self._kept(issued)  # without a pause: nothing may come between
 
     def _kept(self, issued: IssuedToken) -> Login:
-        """Store the token at once; if that fails, put it into a file of its own."""
+        """Store the token at once; if that fails, put it into a file of its own. Never raises."""
         credential = Credential(issued.token, self.after.base_url)
-        login = Login(profile=self.after, issued=True, token=issued.token, scopes=issued.scopes)
-        try:
-            keep(store_of(self.after), self.after.name, credential)
-            save_profile(self.after)
-            forget_elsewhere(self.before, self.after)
-        except Exception as error:
-            rescued, problem = rescue(self.after.name, credential), f"{error}"
-        else:
-            return login
-        where = f"the token is in {rescued}" if rescued else "the token is only in this process"
-        self.show(f"ATTENTION: {problem}; {where}")
-        return attrs.evolve(login, saved=False, rescued=rescued, problems=(f"{problem}; {where}",))
+        lost = _failure(lambda: keep(store_of(self.after), self.after.name, credential))
+        rescued, problems = None, list[str]()
+        if lost:
+            rescued = rescue(self.after.name, credential)
+            where = f"in {rescued}" if rescued else "only in this process: it will be lost"
+            problems.append(f"{lost}; the token is {where}")
+            _failure(lambda: self.show(f"ATTENTION: {problems[0]}"))
+        for step in (
+            lambda: save_profile(self.after),
+            lambda: forget_elsewhere(self.before, self.after),
+        ):
+            if failed := _failure(step):
+                problems.append(failed)
+        return Login(
+            profile=self.after,
+            issued=True,
+            token=issued.token,
+            scopes=issued.scopes,
+            saved=not lost,
+            rescued=rescued,
+            problems=tuple(problems),
+        )
 
     async def _described(self, login: Login) -> Login:
         """*login* with what its token may do."""
@@ -178,15 +200,13 @@ class Steps:
         return attrs.evolve(login, info=info, scopes=scopes, problems=(*login.problems, *problems))
 
 
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await *work*, which goes on to its end also if this is cancelled (Ctrl-C)."""
-    task = asyncio.ensure_future(work)
+def _failure(step: Callable[[], object]) -> str | None:
+    """What went wrong in *step*, in words: a token is at hand that an error would lose."""
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # it is known: no warning that nobody asked for it
-        raise
+        step()
+    except Exception as error:
+        return f"{error}" or type(error).__name__
+    return None
 
 
 def rescue(name: str, credential: Credential) -> Path | None:

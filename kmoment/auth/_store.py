@@ -8,7 +8,7 @@ from ._credentials import Credential, Store
 from ._errors import CredentialStoreError
 from ._files import FileStore
 from ._keyring import KeyringStore
-from ._profiles import Profile
+from ._profiles import Profile, StoreName
 
 PROBE: Final = "-probe-"
 """How the names begin under which a store is tried. No profile's name does."""
@@ -17,6 +17,14 @@ PROBE: Final = "-probe-"
 def store_of(profile: Profile) -> Store:
     """The store that the profile names."""
     return FileStore() if profile.store == "file" else KeyringStore()
+
+
+def try_store(name: StoreName) -> None:
+    """Write to a store of this machine, read it back, and remove it. The keyring has 3 s.
+
+    :raises CredentialStoreError: The store does not do this.
+    """
+    probe(FileStore() if name == "file" else KeyringStore())
 
 
 def probe(store: Store) -> None:
