@@ -24,11 +24,12 @@ class NameIndex:
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows: dict[str, list[Any]] = {}
-        self._shown: dict[str, list[Any]] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
         for row, path in _with_paths(rows):
-            self._shown.setdefault(_STEP.join(path) or id_of(row), []).append(row)
+            shown = _STEP.join(path) or id_of(row)
             for text in _texts(row, path):
                 _add(self._rows.setdefault(_key(text), []), row)
+                self._shown.setdefault(text, {})[shown] = row
 
     def one(self, name: str) -> Any:
         """The row that *name*, an id or a name, means."""
@@ -37,9 +38,10 @@ class NameIndex:
             return found[0]
         if found:
             raise AmbiguousNameError(name, found, [id_of(row) for row in found])
-        near = near_names(name, self._shown)
-        rows = [row for one in near for row in self._shown[one]]
-        raise NameNotFoundError(name, rows, near)
+        near: dict[str, Any] = {}
+        for text in near_names(name, self._shown):
+            near |= self._shown[text]
+        raise NameNotFoundError(name, tuple(near.values()), tuple(near))
 
 
 def id_of(row: Any) -> str:
@@ -91,4 +93,4 @@ def _above(row: Any, by_id: dict[str, CategoryData]) -> Path:
     if not isinstance(row, CategoryData) or len(row.id) <= _TOP:
         return ()
     parent = by_id.get(row.id[:-_LEVEL])
-    return (*_above(parent, by_id), _name_of(parent)) if parent else ()
+    return (*_above(parent, by_id), *filter(None, [_name_of(parent)])) if parent else ()

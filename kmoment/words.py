@@ -193,8 +193,7 @@ def _items(argument: str, text: Any) -> list[str]:
     """The items of a list, without blanks."""
     parts = _LIST.split(_validate.text(argument, text))
     plain = (normalised(part).replace(" ", "").casefold().translate(_DASHES) for part in parts)
-    found = [item for item in plain if item]
-    return found or _validate.refuse(argument, "text that is not empty", text)
+    return [item for item in plain if item] or [""]
 
 
 def _require_alone(argument: str, text: str, items: Sequence[str]) -> None:

@@ -18,7 +18,6 @@ import kmoment
 from helpers.places import whole_tree
 from kmoment import sheets
 from kmoment._text import normalised
-from kmoment.models._compare import differing
 from kmoment.sandbox import Sandbox
 from kmoment.sheets._columns import BY_HEADING, COLUMNS, heading_key
 
@@ -93,7 +92,10 @@ def test_text_files(moment: kmoment.Client, tmp_path: Path, encoding: str, end: 
     drafts = moment.drafts(sheet, tree=whole_tree())
     places = whole_tree().select("서울 강남구", "서초구")
     first = kmoment.AudienceDraft.display("이십대", ages=("20", "25"), genders=("F",), **places)
-    assert drafts == {1234: [first], 5678: [kmoment.AudienceDraft.message("모두")]}
+    assert drafts == {
+        1234: [first],
+        5678: [kmoment.AudienceDraft("모두", "MESSAGE", age_type="ALL")],
+    }
 
 
 def test_names_are_settled_by_look_ups(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_the_account_may_be_given(moment: kmoment.Client, tmp_path: Path) -> Non
     assert (sheet.accounts, sheet.faults) == ((5678, 1234), ())
     assert len(moment.drafts(sheet)) == 2
     with pytest.raises(kmoment.InvalidArgumentError, match="ad_account_id"):
-        sheets.read(sheet.path, ad_account_id=-1)
+        sheets.read(sheet.path, ad_account_id=0)
 
 
 def test_places_may_be_codes_and_levels(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -163,14 +165,25 @@ def test_places_may_be_codes_and_levels(moment: kmoment.Client, tmp_path: Path) 
     draft = draft_of(moment, sheet_of(tmp_path, head, row))
     assert names(draft.locations) == ["제주특별자치도", "부산광역시", "대구광역시"]
     assert names(draft.depth2_locations) == ["서울특별시 강남구"]
-    head = [*HEAD, "locations", "location_codes", "depth2_locations", "depth2_location_codes"]
-    sheet = sheet_of(tmp_path, head, [*ROW, "서울", "I", "", "I1000"])
+    head = [*HEAD, "locations", "location_codes", "depth2_location_codes"]
+    sheet = sheet_of(tmp_path, head, [*ROW, "서울", "I", "I1000"])
     draft = moment.drafts(sheet, tree=_without_overlaps())[1234][0]
     assert (names(draft.locations), names(draft.depth2_locations)) == (
         ["서울특별시"],
         ["서울특별시 강남구"],
     )
-    assert draft_of(moment, with_cell(tmp_path, "지역", "전체")).locations is None
+
+
+def test_all_is_said_and_empty_is_not(moment: kmoment.Client, tmp_path: Path) -> None:
+    """All ages, genders and places are told from cells that say nothing."""
+    head = [*HEAD, "나이", "성별", "지역"]
+    said = draft_of(moment, sheet_of(tmp_path, head, [*ROW, "전체", "남녀", "전체"]))
+    assert (said.age_type, said.gender_type, said.location_type) == ("ALL", "ALL", "ALL")
+    silent = draft_of(moment, sheet_of(tmp_path, head, [*ROW, "", "", ""]))
+    assert (silent.age_type, silent.gender_type, silent.location_type) == (None, None, None)
+    head = [*HEAD, "나이", "나이 선택", "지역", "지역 선택", "시/도"]
+    found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "전체", "일부", "전체", "", "서울"]))
+    assert set(found) == {"a.csv!E2", "a.csv!H2"}
 
 
 class _without_overlaps(kmoment.LocationTree):  # noqa: N801
@@ -234,12 +247,18 @@ def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) ->
     [
         ("나이", "20-33", "20-34", "경계"),
         ("성별", "중", None, "성별"),
+        ("성별", ",", None, "성별"),
+        ("나이", ",;", None, "나이"),
+        ("지역", ",", None, "장소 이름"),
+        ("시/도 코드", ",", None, "코드"),
+        ("관심사", ";", None, "없는 이름"),
         ("지역", "강남규", "서울특별시 강남구", "장소 이름"),
         ("지역", "중구", "부산광역시 중구", "여러 곳"),
         ("지역", "서울 제외", None, "제외"),
         ("관심사", "sandbox INTEREST I0", "sandbox INTEREST I01", "없는 이름"),
         ("고객파일", "first_customer fil", "first_customer file", "없는 이름"),
         ("고객파일", "nothing (제외)", None, "없는 이름"),
+        ("고객파일", "1; xyz", None, "'xyz': 없는 이름"),
         ("고객파일", '{"customer_file_id": 1', None, "kmoment.write"),
         ("고객파일", '{"file": 1}', None, "kmoment.write"),
         ("고객파일", "{}", None, "kmoment.write"),
@@ -311,8 +330,9 @@ def test_names_that_rows_share_are_told_with_their_ids(tmp_path: Path) -> None:
 def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> None:
     """A name that was changed beside an old code is a fault, not one of the two."""
     head = [*HEAD, "시/군/구", "시/군/구 코드"]
-    found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "서울 서초구", "I1000"]))
-    assert "코드를 지우세요" in found["a.csv!D2"].text_ko
+    for changed in ("서울 서초구", "전체", ""):
+        found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, changed, "I1000"]))
+        assert "코드를 지우세요" in found["a.csv!D2"].text_ko
     found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "없는곳", "I1000"]))
     assert set(found) == {"a.csv!D2"}
 
@@ -352,6 +372,7 @@ def test_required_cells_must_not_be_empty(tmp_path: Path) -> None:
     """Name and type are asked for in each row."""
     sheet = sheet_of(tmp_path, HEAD, ["1234", "", ""])
     assert [fault.where for fault in sheet.faults] == ["a.csv!B2", "a.csv!C2"]
+    assert len(sheet_of(tmp_path, HEAD, ["", "\u200b", "\ufeff "])) == 0
 
 
 def test_the_error_shows_some_and_has_all(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -496,10 +517,13 @@ def test_numbers_and_formulas_of_a_workbook(tmp_path: Path) -> None:
     sheet.append([*HEAD, "나이", "=1"])
     sheet.append([10**15, 2026, "메시지", 20])
     sheet.append([10**15 - 1, 2027, "메시지", 20])
+    sheet["A3"].number_format = "0_ ;[Red]\\-0\\ "
+    sheet.merge_cells("F9:H12")
+    sheet["XFD1048576"].number_format = "0"
     book.save(tmp_path / "a.xlsx")
     read = sheets.read(tmp_path / "a.xlsx")
     rules = {fault.where: fault.rule for fault in read.faults}
-    assert set(rules) == {"A!E1", "A!A2"}
+    assert set(rules) == {"A!E1", "A!A2", "A!F9"}
     assert "formula" in rules["A!E1"]
     assert "15 digits" in rules["A!A2"]
     assert read.accounts == (10**15 - 1,)
@@ -652,7 +676,7 @@ def test_what_was_written_reads_back(
     }
     for account, own in wanted.items():
         for one, again in zip(own, back[account], strict=True):
-            assert differing(one, again) == differing(again, one) == ()
+            assert one.differences(again) == again.differences(one) == ()
 
 
 @pytest.mark.parametrize("labels", [None, "ko"])
@@ -672,4 +696,4 @@ def test_audiences_that_were_written_read_back(
     back = moment.drafts(sheets.read(tmp_path / "a.xlsx"), tree=whole_tree())
     for account, audiences in own.items():
         for one, again in zip(audiences, back[int(account)], strict=True):
-            assert differing(one.draft(), again) == ()
+            assert one.draft().differences(again) == ()

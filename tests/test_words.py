@@ -212,6 +212,12 @@ def test_categories_have_paths() -> None:
     assert words.pick(flat, "음식 > 기타") == (flat[4],)
     assert words.pick(flat, "운동>기타 > 끝", "기타 > 끝") == (flat[2],)
     assert words.pick(flat, "위가 없는 것") == (flat[5],)
+    with pytest.raises(kmoment.NameNotFoundError) as caught:
+        words.pick(flat, "움식 > 기타")
+    assert caught.value.near_names[0] == "음식 > 기타"
+    with pytest.raises(kmoment.NameNotFoundError) as caught:
+        words.pick(flat, "끗")
+    assert caught.value.near_names == ("운동 > 기타 > 끝",)
     nested = kmoment.CategoryData(
         id="A01",
         name="운동",

@@ -16,9 +16,9 @@ first three must be there. English headings may have ``_`` for a blank.
 | 광고계정 | account, ad_account_id | digits |
 | 이름 | name | the audience's name |
 | 유형 | type | 디스플레이, DISPLAY, 메시지, MESSAGE |
-| 나이 | age, ages | ``kmoment.words.ages``; empty: all |
-| 성별 | gender, genders | ``kmoment.words.genders``; empty: all |
-| 지역 | places | as ``LocationTree.select`` reads a cell; empty or 전체: everywhere |
+| 나이 | age, ages | ``kmoment.words.ages`` |
+| 성별 | gender, genders | ``kmoment.words.genders`` |
+| 지역 | places | as ``LocationTree.select`` reads a cell; 전체 or all: everywhere |
 | 관심사 | interests, ufo_interests | ids, names, or ``상위 > 하위`` |
 | 업종 | business types, ufo_business_types | the same |
 | 고객파일 | customer files, customer_file_targetings | ids or names |
@@ -33,8 +33,10 @@ first three must be there. English headings may have ``_`` for a blank.
 | 그 밖의 항목 | extra | members that kmoment does not know, as JSON |
 | 메모, 비고, ID, 오디언스 상태, 예상 모수 … | note, id, audience_status … | left alone |
 
-Several values in a cell stand on lines of their own, or are separated by ``,`` or ``;``. A custom
-audience is left out of the target with ``(제외)`` or ``(exclude)`` after its name.
+An empty cell says nothing: a new audience then has all ages, genders and places. 전체 says all of
+them: ``age_type`` and so on are ``ALL``. Several values in a cell stand on lines of their own, or
+are separated by ``,`` or ``;``. A custom audience is left out of the target with ``(제외)`` or
+``(exclude)`` after its name.
 
 Nothing is guessed. These are faults, each with its sheet, row and column, in Korean and in English:
 formulas, errors such as #N/A, dates where a word belongs, numbers with a decimal point or with more
@@ -72,12 +74,16 @@ def read(path: str | os.PathLike[str], *, ad_account_id: int | None = None) -> S
     :raises ModuleNotFoundError: openpyxl is missing.
     :raises OSError: The file cannot be read.
     """
-    account = ad_account_id and _validate.ident("ad_account_id", ad_account_id)
-    readers = [GridReader(grid, account) for grid in _grids(path)]
+    account = None
+    if ad_account_id is not None:
+        account = _validate.ident("ad_account_id", ad_account_id)
+    grids = _grids(path)
+    readers = [GridReader(grid, account) for grid in grids]
     rows = [row for reader in readers for row in reader.rows]
     faults = [fault for reader in readers for fault in reader.faults]
     examples = sum(reader.examples for reader in readers)
-    return Sheet(os.fspath(path), rows, [*faults, *repeated_names(rows)], examples)
+    titles = [grid.title for grid in grids]
+    return Sheet(os.fspath(path), titles, rows, [*faults, *repeated_names(rows)], examples)
 
 
 def _grids(path: str | os.PathLike[str]) -> list[Grid]:

@@ -64,12 +64,9 @@ def read_entries(key: str, text: str, index: NameIndex | None) -> Found:
         return _read_written(key, text)
     if index is None:
         return (), (_ONLY_WRITTEN,)
-    found: list[Any] = []
-    wrongs: list[Wrong] = []
-    for name in _names(key, text, index):
-        one = _named(key, name, index)
-        (wrongs if isinstance(one, Wrong) else found).append(one)
-    return tuple(found), tuple(wrongs)
+    named = [(name, _named(key, name, index)) for name in [*_names(key, text, index)] or [text]]
+    wrongs = (one.of(name, text) for name, one in named if isinstance(one, Wrong))
+    return tuple(one for _, one in named if not isinstance(one, Wrong)), tuple(wrongs)
 
 
 # -- Names ------------------------------------------------------------------------------
@@ -100,14 +97,11 @@ def _row(name: str, index: NameIndex) -> Any:
     try:
         return index.one(name)
     except NameNotFoundError as error:
-        near = error.near_names
-        return Wrong(
-            f"{name!r} must be an id or a name that is there", f"{name!r}: 없는 이름입니다", near
-        )
+        return Wrong("must be an id or a name that is there", "없는 이름입니다", error.near_names)
     except AmbiguousNameError as error:
         return Wrong(
-            f"{name!r} must name one: write the id",
-            f"{name!r}: 같은 이름이 여러 개 있습니다. ID를 적으세요",
+            "must name one: write the id",
+            "같은 이름이 여러 개 있습니다. ID를 적으세요",
             error.ids,
         )
 

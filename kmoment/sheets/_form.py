@@ -43,7 +43,6 @@ class GridReader:
         self.examples = 0
         self._grid = grid
         self._account = account
-        self._merged = {place for area in grid.merged for place in area.places()}
         if grid.hidden and grid.cells:
             self.faults.append(Place(grid.title, 0, "", "", "").fault(HIDDEN))
         elif grid.cells:
@@ -105,16 +104,19 @@ class GridReader:
             if column not in self._heads:
                 self._fault(row, column, _NO_HEADING)
         sound = {key: place for key, place in cells.items() if self._is_sound(key, row, place)}
+        blank = {key: place for key, place in cells.items() if not place.text}
         fields = self._fields(sound)
         ident = fields.pop("ad_account_id", None if "ad_account_id" in sound else self._account)
         place = cells.get("name") or Place(self._grid.title, row, "", "", "")
         whole = ident is not None and {"name", "type"} <= fields.keys()
-        self.rows.append(Row(place, ident, fields, sound, whole and before == len(self.faults)))
+        self.rows.append(
+            Row(place, ident, fields, sound, blank, whole and len(self.faults) == before)
+        )
 
     def _cells(self, row: int) -> Iterator[tuple[str, Place]]:
         """The cells of a row that are read, by column, empty or not."""
         for key, column in self._columns.items():
-            if BY_KEY[key].used and (row, column) not in self._merged:
+            if BY_KEY[key].used and not self._grid.is_merged(row, column):
                 yield key, self._grid.place(row, column, self._heads[column])
 
     def _is_sound(self, key: str, row: int, place: Place) -> bool:
@@ -130,7 +132,7 @@ class GridReader:
         return _EMPTY if needed else None
 
     def _fields(self, cells: Mapping[str, Place]) -> dict[str, Any]:
-        fields = {}
+        fields: dict[str, Any] = {}
         for key, read in _READERS.items():
             if key in cells:
                 found = read(cells[key].text)
@@ -138,6 +140,8 @@ class GridReader:
                     self.faults.append(cells[key].fault(found))
                 elif found is not None:
                     fields[key] = found
+                else:
+                    fields.setdefault(*_EVERYBODY[key])
         return fields
 
 
@@ -233,11 +237,13 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "ad_account_id": _account,
     "name": str,
     "type": _word(words.audience_type),
-    "ages": _word(words.ages),
-    "genders": _word(words.genders),
     "age_type": _choice(AgeType),
     "gender_type": _choice(GenderType),
     "location_type": _choice(LocationType),
+    "ages": _word(words.ages),
+    "genders": _word(words.genders),
     "extra": _object,
 }
-"""What reads a column without a look-up. ``None``: the member is left out."""
+"""What reads a column without a look-up. ``None``: all."""
+_EVERYBODY: Final = {"ages": ("age_type", AgeType.ALL), "genders": ("gender_type", GenderType.ALL)}
+"""What says that all are meant."""

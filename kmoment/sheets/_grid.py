@@ -1,11 +1,12 @@
 """What files of all kinds become before anything is read: cells, and why one cannot be read."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import attrs
 
+from .._text import normalised
 from ..errors import CellFault
 
 
@@ -15,6 +16,12 @@ class Wrong(NamedTuple):
     rule: str
     rule_ko: str
     near: tuple[str, ...] = ()
+
+    def of(self, name: str, cell: str) -> "Wrong":
+        """The same of one *name* in a *cell*, which is told if the cell has more than that."""
+        if name == cell:
+            return self
+        return Wrong(f"{name!r} {self.rule}", f"{name!r}: {self.rule_ko}", self.near)
 
 
 FORMULA: Final = Wrong(
@@ -65,10 +72,9 @@ class Area(NamedTuple):
     last_row: int
     last_column: int
 
-    def places(self) -> Iterator[tuple[int, int]]:
-        """The row and column of each cell."""
-        for row in range(self.row, self.last_row + 1):
-            yield from ((row, at) for at in range(self.column, self.last_column + 1))
+    def covers(self, row: int, column: int) -> bool:
+        """Whether a cell is one of them."""
+        return self.row <= row <= self.last_row and self.column <= column <= self.last_column
 
 
 @attrs.frozen
@@ -81,6 +87,10 @@ class Grid:
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
     merged: tuple[Area, ...] = ()
+
+    def is_merged(self, row: int, column: int) -> bool:
+        """Whether a cell is merged with others."""
+        return any(area.covers(row, column) for area in self.merged)
 
     def place(self, row: int, column: int, heading: str = "") -> "Place":
         """A cell, empty or not, with its place."""
@@ -107,7 +117,7 @@ class Place:
 def text_cell(text: str) -> Cell | None:
     """A cell that holds text; ``None`` if there is none in it."""
     plain = text.strip()
-    if not plain:
+    if not plain or not (plain.isprintable() or normalised(plain)):  # nothing that is seen
         return None
     return Cell(plain, ERROR if _ERRORS.fullmatch(plain) else None)
 

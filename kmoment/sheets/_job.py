@@ -41,5 +41,5 @@ async def drafts_of(
     resolver = Resolver(answers, tree)
     drafts = resolver.drafts(sheet._rows)
     if faults := [*sheet.faults, *resolver.faults]:
-        raise SheetError(faults)
+        raise SheetError(sheet._in_order(faults))
     return drafts

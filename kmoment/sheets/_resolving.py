@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .._named_rows import NameIndex
-from .._text import normalised
+from .._text import MOST_NEAR, normalised
 from ..errors import CellFault, Violation
-from ..models import AudienceDraft
+from ..models import AudienceDraft, LocationType
 from ..places import LocationTree
 from ..places.resolution import Resolved, ResolveStatus
 from ..places.tree import LEVELS, Place as TreePlace
@@ -117,40 +117,46 @@ class Resolver:
         places: dict[str, TreePlace] = {}
         for key, codes in _CODES.items():
             cell, code_cell = row.cells.get(key), row.cells.get(codes or "")
-            places |= {place.value: place for place in self._placed(cell, code_cell)}
+            found = self._placed(cell or row.blank.get(key), code_cell)
+            places |= {place.value: place for place in found}
         for overlap in self._tree.overlaps(places.values()) if self._tree else ():
             warnings.warn(f"{row.at.sheet}, row {row.at.row}: {overlap}", stacklevel=2)
-        return {
-            level: found
+        levels: dict[str, Any] = {
+            level: chosen
             for level, kind in LEVELS.items()
-            if (found := tuple(it for it in places.values() if isinstance(it, kind)))
+            if (chosen := tuple(it for it in places.values() if isinstance(it, kind)))
         }
+        if any(_is_everywhere(row.cells.get(key)) for key in _CODES):
+            levels["location_type"] = row.fields.get("location_type", LocationType.ALL)
+        return levels
 
     def _placed(self, cell: Place | None, codes: Place | None) -> tuple[TreePlace, ...]:
         """The places of one column, and of their codes."""
+        before = len(self.faults)
         if codes is None:
             return self._settled(cell) if cell else ()
         found = self._coded(codes)
         if cell and ", ".join(map(str, found)) != cell.text:
             named = self._settled(cell)
-            if named and found and {*named} != {*found}:
+            if {*named} != {*found} and len(self.faults) == before:
                 self.faults.append(cell.fault(_DIFFER))
         return found
 
     def _coded(self, cell: Place) -> tuple[TreePlace, ...]:
         tree = self._tree
-        codes = [code for code in _LIST.split(cell.text) if code]
+        codes = [code for code in _LIST.split(cell.text) if code] or [cell.text]
         found = tuple(tree[code] for code in codes if tree and code in tree)
         if len(found) < len(codes):
             self.faults.append(cell.fault(_NO_CODE))
         return found
 
     def _settled(self, cell: Place) -> tuple[TreePlace, ...]:
-        if normalised(cell.text).casefold() in _EVERYWHERE or self._tree is None:
+        if not cell.text or _is_everywhere(cell) or self._tree is None:
             return ()
         if cell.text not in self._places:
             outcomes = list(self._tree.resolve([cell.text]))
-            wrongs = tuple(_unsettled(it) for it in outcomes if it.status != ResolveStatus.FOUND)
+            open_ = [it for it in outcomes if it.status != ResolveStatus.FOUND]
+            wrongs = tuple(map(_unsettled, open_)) if outcomes else (_NO_PLACE,)
             found = tuple(place for it in outcomes for place in it.places)
             self._places[cell.text] = found, wrongs
         found, wrongs = self._places[cell.text]
@@ -158,10 +164,15 @@ class Resolver:
         return found
 
 
-_UNSETTLED: Final[Mapping[ResolveStatus, tuple[str, str]]] = {
-    ResolveStatus.AMBIGUOUS: ("must name one place", "같은 이름의 장소가 여러 곳입니다"),
-    ResolveStatus.NOT_FOUND: ("must be a place that is there", "없는 장소 이름입니다"),
-    ResolveStatus.REFUSED: (
+def _is_everywhere(cell: Place | None) -> bool:
+    return cell is not None and normalised(cell.text).casefold() in _EVERYWHERE
+
+
+_NO_PLACE: Final = Wrong("must be a place that is there", "없는 장소 이름입니다")
+_UNSETTLED: Final[Mapping[ResolveStatus, Wrong]] = {
+    ResolveStatus.AMBIGUOUS: Wrong("must name one place", "같은 이름의 장소가 여러 곳입니다"),
+    ResolveStatus.NOT_FOUND: _NO_PLACE,
+    ResolveStatus.REFUSED: Wrong(
         "must name the places that are wanted, without an exclusion",
         "제외하는 말 없이 원하는 장소만 적어야 합니다",
     ),
@@ -169,9 +180,8 @@ _UNSETTLED: Final[Mapping[ResolveStatus, tuple[str, str]]] = {
 
 
 def _unsettled(one: Resolved[TreePlace]) -> Wrong:
-    rule, rule_ko = _UNSETTLED[one.status]
-    near = tuple(map(str, one.candidates[:5]))
-    return Wrong(f"{one.name!r} {rule}", f"{one.name!r}: {rule_ko}", near)
+    near = tuple(map(str, one.candidates[:MOST_NEAR]))
+    return _UNSETTLED[one.status]._replace(near=near).of(one.name, one.cell)
 
 
 # -- Rules of drafts --------------------------------------------------------------------

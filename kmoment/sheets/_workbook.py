@@ -1,6 +1,7 @@
 """Reads .xlsx with openpyxl, which an extra installs. No formula is computed."""
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -24,8 +25,9 @@ from ._grid import (
 
 _EXACT: Final = 10**15
 """Excel keeps 15 digits of a number. https://support.microsoft.com/office (specifications)"""
-_PLAIN: Final = ("General", "0", "@", None)
+_PLAIN: Final = ("General", "0", "#", "@")
 """Formats that show a whole number as it is."""
+_PADDING: Final = re.compile(r"_.|\s")
 
 
 def read_workbook(data: bytes) -> list[Grid]:
@@ -72,10 +74,10 @@ def _hidden_columns(sheet: Any, used: set[int]) -> Iterator[int]:
 
 
 def _cells(sheet: Any) -> Iterator[tuple[tuple[int, int], Cell]]:
-    for line in sheet.iter_rows():
-        for one in line:
-            if one.value is not None and (cell := _cell(one)):
-                yield (one.row, one.column), cell
+    # Not iter_rows: it makes a cell for each place up to the last one, which may be row 1,048,576.
+    for place, one in sheet._cells.items():
+        if one.value is not None and (cell := _cell(one)):
+            yield place, cell
 
 
 def _cell(one: Any) -> Cell | None:
@@ -93,9 +95,14 @@ def _cell(one: Any) -> Cell | None:
     return _number(value, one.number_format)
 
 
-def _number(value: float, shown_as: str | None) -> Cell:
+def _number(value: float, shown_as: str) -> Cell:
     if isinstance(value, float):
         return Cell(repr(value), TOO_LONG if abs(value) >= _EXACT else FRACTION)
     if abs(value) >= _EXACT:
         return Cell(str(value), TOO_LONG)
-    return Cell(str(value), None if shown_as in _PLAIN else FORMATTED)
+    return Cell(str(value), None if _is_plain(shown_as) else FORMATTED)
+
+
+def _is_plain(shown_as: str) -> bool:
+    """Whether a format shows a positive whole number as it is, but for blanks."""
+    return _PADDING.sub("", shown_as.split(";")[0]) in _PLAIN

@@ -1,6 +1,6 @@
 """A sheet of audiences that was read, and all that is wrong in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -22,6 +22,8 @@ class Row:
     """Members of a draft."""
     cells: Mapping[str, Place]
     """Those that can be read, by column."""
+    blank: Mapping[str, Place]
+    """Those that are empty, by column."""
     sound: bool
     """Whether nothing in it is a fault so far."""
 
@@ -30,11 +32,17 @@ class Sheet:
     """The audiences of a file. ``client.drafts(sheet)`` makes drafts of it."""
 
     def __init__(
-        self, path: str, rows: Sequence[Row], faults: Sequence[CellFault], examples: int
+        self,
+        path: str,
+        titles: Sequence[str],
+        rows: Sequence[Row],
+        faults: Sequence[CellFault],
+        examples: int,
     ) -> None:
         self.path: str = path
         """The file, as it was given."""
-        self.faults: tuple[CellFault, ...] = tuple(faults)
+        self._titles = tuple(titles)
+        self.faults: tuple[CellFault, ...] = self._in_order(faults)
         """What is wrong in it. Names that only a look-up can settle are not among them yet."""
         self.examples: int = examples
         """Rows that were left out, because their account is 예시 or example."""
@@ -45,6 +53,15 @@ class Sheet:
         """The ad accounts, in the order in which they come."""
         found = (row.account for row in self._rows if row.account is not None)
         return tuple(dict.fromkeys(found))
+
+    def _in_order(self, faults: Iterable[CellFault]) -> tuple[CellFault, ...]:
+        """*faults* from the first sheet to the last, row by row, column by column."""
+        at = {title: position for position, title in enumerate(self._titles)}
+
+        def place(it: CellFault) -> tuple[int, int, int, str]:
+            return at[it.sheet], it.row, len(it.column), it.column
+
+        return tuple(sorted(faults, key=place))
 
     def __len__(self) -> int:
         """The number of audiences."""

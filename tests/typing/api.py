@@ -15,6 +15,9 @@ async def async_api(client: kmoment.AsyncClient) -> None:
     assert_type(await client.categories.business_types(), list[kmoment.CategoryData])
     assert_type(await client.request("GET", "/x", params={"a": 1}), Any)
 
+    sheet = kmoment.sheets.read("a.csv")
+    assert_type(await client.drafts(sheet), dict[int, list[kmoment.AudienceDraft]])
+
     account = client.account(1)
     assert_type(account, kmoment.AsyncAccount)
     assert_type(account.ad_account_id, int)
@@ -73,6 +76,9 @@ def sync_api(client: kmoment.Client) -> None:
     assert_type(client.categories.interests(), list[kmoment.CategoryData])
     assert_type(client.categories.business_types(), list[kmoment.CategoryData])
     assert_type(client.request("GET", "/x", params={"a": 1}), Any)
+
+    sheet = kmoment.sheets.read("a.csv")
+    assert_type(client.drafts(sheet), dict[int, list[kmoment.AudienceDraft]])
 
     account = client.account(1)
     assert_type(account, kmoment.Account)
