@@ -55,6 +55,7 @@ def demo(session: nox.Session) -> None:
     """The main job, offline: build, create, edit and delete audiences in the sandbox."""
     session.install(".", *_group("demo"))
     session.run("python", "examples/demo.py", *session.posargs)
+    session.run("python", "examples/command_line.py")
 
 
 @nox.session
@@ -112,6 +113,14 @@ def docs(session: nox.Session) -> None:
     # Named one by one: the package loads its modules when they are used, so pdoc sees none.
     modules = sorted(f"kmoment.{name}" for name in PUBLIC_MODULES)
     session.run("pdoc", "--output-directory", "build/docs", "kmoment", *modules)
+
+
+@nox.session
+def newcomer(session: nox.Session) -> None:
+    """The newcomer's path at a terminal, with the command as it is installed by its extra alone."""
+    session.install(".[cli]", "pytest", "pytest-timeout", "hypothesis", "keyring")
+    session.run("kmoment", "--version")
+    session.run("pytest", "tests/test_cli_newcomer.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -289,6 +289,17 @@ def test_a_profile_is_shown_and_set(world: Sandbox, monkeypatch: pytest.MonkeyPa
     assert run("profile", "show", "--profile", "default").code == 0
 
 
+def test_what_cannot_be_tried_has_no_dry_run(world: Sandbox) -> None:
+    """--dry-run is refused where nothing could be shown: no token is issued or stored."""
+    run("auth", "login", "--with-token", stdin=world.issue_token().encode())
+    before = auth.stored("default")()
+    for words in (["auth", "login", "--with-token"], ["auth", "switch", "default"]):
+        assert run(*words, "--dry-run", stdin=world.issue_token().encode()).code == 2
+    assert run("profile", "set", "account", "5", "--dry-run").code == 2
+    assert auth.stored("default")() == before
+    assert auth.profile("default").account == 1234
+
+
 def test_no_secret_is_in_a_file_that_others_can_read(world: Sandbox) -> None:
     """After a login the token is in one file, which only you can read."""
     token = world.issue_token()

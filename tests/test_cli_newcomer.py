@@ -61,6 +61,7 @@ def advance(env: dict[str, str], seconds: int) -> None:
         assert answer.status == 200
 
 
+@pytest.mark.timeout(240)  # some 20 processes, one after the other
 def test_from_nothing_to_a_linked_audience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Log in by callback and by paste, find, ensure twice, wait, link, delete: 0 at each step."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):

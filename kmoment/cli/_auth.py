@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .._secret import Secret
-from ._confirm import require_answer
+from ._confirm import refuse_dry_run, require_answer
 from ._errors import DONE, FAILED, LOGIN_NEEDED, USAGE, Stop
 from ._options import Group
 from ._session import Session, is_terminal, pass_session
@@ -52,6 +52,7 @@ def login(session: Session, /, with_token: bool, **given: Any) -> int:
     The client secret is that of Business Authentication: KMOMENT_CLIENT_SECRET, or it is asked
     for. It is not stored.
     """
+    refuse_dry_run(session)
     done = _stored_token(session, given) if with_token else _consented(session, given)
     for problem in done.problems:
         tell(f"warning: {problem}")
@@ -211,6 +212,7 @@ def switch(session: Session, profile: str) -> None:
     """Use a profile where none is named."""
     from .. import auth
 
+    refuse_dry_run(session)
     auth.set_default(profile)
     session.note(f"profile {profile} is used where none is named")
 

@@ -22,6 +22,12 @@ def require_answer(session: Session) -> None:
         raise Stop(_NO_ONE_TO_ASK, USAGE)
 
 
+def refuse_dry_run(session: Session) -> None:
+    """Refuse ``--dry-run`` where nothing can be shown before it is done."""
+    if session.dry_run:
+        raise Stop("this command has no dry run", USAGE)
+
+
 def confirm(session: Session, plan: str, accounts: Sequence[int] = ()) -> bool:
     """Show *plan*, and ask. False for a dry run.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ._confirm import refuse_dry_run
 from ._errors import USAGE, Stop
 from ._options import Group
 from ._session import Session, pass_session
@@ -52,6 +53,7 @@ def set_(session: Session, setting: str, value: str) -> None:
 
     from .. import auth
 
+    refuse_dry_run(session)
     listed = [it.strip() for it in value.split(",") if it.strip()]
     changed = attrs.evolve(
         _chosen(session), **{setting: listed if setting in _LISTS else value or None}

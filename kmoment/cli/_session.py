@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -70,7 +71,7 @@ class Session:
             return self.base_url
         return profile.base_url
 
-    @property
+    @cached_property
     def choice(self) -> Choice:
         """Whose token is used, and because of what."""
         from ..auth import choose
