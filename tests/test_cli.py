@@ -372,6 +372,14 @@ def test_a_draft_is_made_of_the_options(world: Sandbox) -> None:
     assert shown["cohort_targetings"] is None
 
 
+def test_an_update_that_changes_nothing_is_not_sent(world: Sandbox) -> None:
+    """Where the audience is so already, nothing is asked and nothing written."""
+    done = run("audiences", "update", "1", "--genders", "남", "--yes")
+    assert (done.code, done.out) == (0, "")
+    assert "nothing changes" in done.err
+    assert writes(world) == []
+
+
 def test_a_delete_asks_for_the_number(world: Sandbox, tmp_path: Path) -> None:
     """At a terminal the number of audiences has to be typed; anything else deletes nothing."""
     words = ["audiences", "delete", "2", "3"]
@@ -512,6 +520,19 @@ def test_ctrl_c_in_ensure_says_how_far_it_has_come(world: Sandbox, tmp_path: Pat
     assert "what is there is not created again" in terminal.shown
 
 
+def test_an_unknown_outcome_among_many_is_5(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """If the outcome of one is not known, the code says so before it says that some failed."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + ROWS)
+    world.add_fault(Fault("audiences.create", "drop_after", times=1))
+    monkeypatch.setattr(Session, "client", kmoment.Client(reconcile_delays=()))
+    done = run("audiences", "ensure", str(sheet), "--yes")
+    assert done.code == 5
+    assert {row["change"] for row in rows(done.out)} == {"unknown", "created"}
+
+
 # -- The rest ---------------------------------------------------------------------------
 
 
@@ -555,3 +576,30 @@ def test_places_are_kept_for_each_server(monkeypatch: pytest.MonkeyPatch, tmp_pa
     local.base_url = "http://[::1]:8443"
     assert local.tree_file() is None
     local.close()
+
+
+def test_a_package_that_is_missing_is_named(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where an extra is missing, the error says how to install it."""
+    file = tmp_path / "sheet.xlsx"
+    file.write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    done = run("audiences", "ensure", str(file), "--yes")
+    assert done.code == 1
+    assert done.err.startswith("error: ")
+    assert "pip install" in done.err
+
+
+def test_the_token_is_in_no_log_and_no_traceback(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With logging at DEBUG and KMOMENT_DEBUG nothing that is shown or logged has the token."""
+    monkeypatch.setenv("KMOMENT_DEBUG", "1")
+    echo = {"code": -401, "msg": f"wrong: {world.token}"}
+    world.add_fault(Fault("audiences.get", "status", status=401, body=echo))
+    with caplog.at_level("DEBUG"):
+        shown = [run("audiences", "list"), run("audiences", "show", "1"), run("doctor", "--live")]
+    assert caplog.records
+    for text in (caplog.text, *(part for done in shown for part in (done.out, done.err))):
+        assert world.token not in text

@@ -259,6 +259,8 @@ def test_a_pasted_column_becomes_a_table_of_codes(world: Sandbox, tmp_path: Path
         file.write_text("강남구\n", encoding=encoding)
         assert rows(run("places", "resolve", str(file)).out)[0]["code"] == "I1000"
     assert run("places", "resolve", "-", stdin="아무데도없는동".encode()).code == 1
+    refused = run("places", "resolve", "-", stdin=b"\xff\xff\xff")
+    assert (refused.code, "UTF-8 or cp949" in refused.err) == (2, True)
 
 
 def test_places_are_found_by_name_and_by_part(world: Sandbox) -> None:

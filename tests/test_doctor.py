@@ -321,7 +321,7 @@ def test_live_grades_each_endpoint(world: Sandbox) -> None:
     assert report.ok
     told = found(report, "audiences.get")
     assert told.what == "audiences.get (inferred, flat: quoted)"
-    assert told.why == "nested answers, flat no such route"
+    assert told.why == "nested: answers, flat: no such route"
     assert "a part of a name finds it: yes" in found(report, "locations.depth2").why
     names = {one.what.split(" (")[0] for one in report}
     assert {endpoint.name for endpoint in ENDPOINTS} <= names
@@ -338,7 +338,14 @@ def test_live_sees_the_flat_routes(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
         monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))
         report = check(base_url=sandbox.url, live=True)
-    assert found(report, "audiences.get").why == "nested no such route, flat answers"
+    assert found(report, "audiences.get").why == "nested: no such route, flat: answers"
+
+
+def test_live_tells_an_answer_that_is_no_route_of_kakao(world: Sandbox) -> None:
+    """A route that answers in other words is told by them, not called missing."""
+    world.add_fault(Fault("audiences.get", "html"))
+    told = found(check(live=True, account=1234), "audiences.get").why
+    assert told.startswith("nested: the answer is not one of Kakao's (HTTP 200)")
 
 
 def test_live_without_an_account_or_an_audience(world: Sandbox) -> None:

@@ -88,7 +88,9 @@ def update(session: Session, audience_id: int, name: str | None, **given: Any) -
     after = before.draft().replace(**changes)
     if violations := after.violations():
         raise InvalidDraftError("audience", violations)
-    if confirm(session, f"update {audience_id} {_changed(before.draft(), after)}"):
+    if not session.dry_run and not before.draft().differences(after):
+        session.note("nothing changes")
+    elif confirm(session, f"update {audience_id} {_changed(before.draft(), after)}"):
         session.under_way = f"audience {audience_id} may have been changed: show it"
         done = account.audiences.edit(before, **changes)
         print_one(session, done, ad_account_id=account.ad_account_id)

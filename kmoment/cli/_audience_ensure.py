@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ._confirm import confirm, require_answer
-from ._errors import DONE, told
+from ._errors import told
 from ._options import Command
 from ._progress import progress
 from ._session import Session, pass_session
@@ -38,24 +38,15 @@ def ensure(session: Session, sheet: str) -> int:
     """
     require_answer(session)
     drafts = _drafts(session, sheet)
-    if not session.yes or session.dry_run:
+    plan = f"ensure {plural(sum(map(len, drafts.values())), 'audience')}"
+    if session.dry_run or not session.yes:
         planned = _ensured(session, drafts, dry_run=True)
-        if session.dry_run:
-            _print(session, planned)
-            session.note("dry run: nothing was written")
-            return _told(planned)
-        if not _to_do(planned):
-            session.note("nothing to change")
-            _print(session, planned)
-            return _told(planned)
-        confirm(session, "\n".join(map(str, planned.values())), tuple(drafts))
-    else:
-        confirm(
-            session, f"ensure {plural(sum(map(len, drafts.values())), 'audience')}", tuple(drafts)
-        )
-    done = _ensured(session, drafts, dry_run=False)
-    _print(session, done)
-    return _told(done)
+        if session.dry_run or not _to_do(planned):
+            session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
+            return _print(session, planned)
+        plan = "\n".join(map(str, planned.values()))
+    confirm(session, plan, tuple(drafts))
+    return _print(session, _ensured(session, drafts, dry_run=False))
 
 
 def _drafts(session: Session, sheet: str) -> Drafts:
@@ -103,11 +94,15 @@ def _to_do(planned: Found) -> bool:
     return any(it.value.change != "unchanged" for own in planned.values() for it in own if it.ok)
 
 
-def _print(session: Session, found: Found) -> None:
+def _print(session: Session, found: Found) -> int:
+    """Print what became of each, and return the exit code."""
+    from ..outcomes import Outcomes
     from ._output import print_rows
 
     rows = [_row(account, it) for account, own in found.items() for it in own]
     print_rows(session, rows, _COLUMNS, "change type name audience_id differences")
+    every: Iterable[Any] = (it for own in found.values() for it in own)
+    return told(Outcomes(every))
 
 
 def _row(account: int, outcome: Any) -> dict[str, Any]:
@@ -119,13 +114,6 @@ def _row(account: int, outcome: Any) -> dict[str, Any]:
         own["error"] = str(outcome.error)
     row = {"ad_account_id": account, **own}
     return {name: row.get(name) for name in _COLUMNS}
-
-
-def _told(found: Found) -> int:
-    from ..outcomes import Outcomes
-
-    every: Iterable[Any] = (it for own in found.values() for it in own)
-    return told(Outcomes(every)) if found else DONE
 
 
 COMMANDS: Final = (ensure,)

@@ -79,10 +79,13 @@ def report(error: BaseException) -> None:
 
 
 def told(outcomes: Outcomes[Any, Any]) -> int:
-    """Say which of many have failed. The exit code: 3 if some have, that of the error if all."""
+    """Say which of many have failed. The exit code: 5 if the outcome of one is unknown, 3 if some
+    have failed, that of the error if all have."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     for error in {_message(error): error for error in errors}.values():  # each once
         report(error)
+    if any(outcome.status == "unknown" for outcome in outcomes):
+        return OUTCOME_UNKNOWN
     if not errors or outcomes.values():
         return SOME_FAILED if errors else DONE
     codes = {exit_code(error) for error in errors}
@@ -92,6 +95,8 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
 def _message(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, ModuleNotFoundError):
+        return str(error)
     if type(error).__module__.startswith("kmoment"):
         return str(error).removesuffix(f" | {getattr(error, 'hint', '')}")
     return _system(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from ._errors import DONE, FAILED, SOME_FAILED
+from ._errors import DONE, FAILED, SOME_FAILED, USAGE, Stop
 from ._options import Group
 from ._progress import progress
 from ._session import Session, pass_session
@@ -72,7 +72,11 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
+        pass
+    try:
         return data.decode("cp949")
+    except UnicodeDecodeError:
+        raise Stop("the file must be text, in UTF-8 or cp949", USAGE) from None
 
 
 def _cell(line: str) -> str | tuple[str, ...]:

@@ -110,19 +110,18 @@ def _audiences(scene: Scene) -> str:
 def _readings(endpoint: Endpoint, scene: Scene) -> str:
     """Which of both readings of a route the server knows, asked one after the other."""
     paths = {"nested": endpoint.path, "flat": str(endpoint.flat_path)}
-    found = {name: _known(scene, path) for name, path in paths.items()}
-    return ", ".join(
-        f"{name} {'answers' if known else 'no such route'}" for name, known in found.items()
-    )
+    return ", ".join(f"{name}: {_tried(scene, path)}" for name, path in paths.items())
 
 
-def _known(scene: Scene, path: str) -> bool:
+def _tried(scene: Scene, path: str) -> str:
     filled = path.replace("{id}", str(scene.ids["audience"]))
     try:
         scene.client.request("GET", filled, account=scene.account_id)
-    except (RouteNotFoundError, NotFoundError, ProtocolError):
-        return False
-    return True
+    except RouteNotFoundError:
+        return "no such route"
+    except (NotFoundError, ProtocolError) as error:
+        return _answered(error)
+    return "answers"
 
 
 def _ad_groups_of(scene: Scene) -> str:
