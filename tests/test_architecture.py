@@ -30,7 +30,6 @@ _sender
 _engine
 _batch
 places
-_named_rows
 words
 batch
 tables

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import attrs
 
-from .._named_rows import NameIndex
 from ..errors import AmbiguousNameError, NameNotFoundError
 from ..models import (
     CohortTargeting,
@@ -18,6 +17,7 @@ from ..models import (
     TalkChannelTargeting,
     TrackerTargeting,
 )
+from ..words._rows import NameIndex
 from ._grid import Wrong
 
 CATEGORIES: Final = ("ufo_interests", "ufo_business_types")

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .._named_rows import NameIndex
 from .._text import MOST_NEAR, normalised
 from ..errors import CellFault, Violation
 from ..models import AudienceDraft, LocationType
 from ..places import LocationTree
 from ..places.resolution import Resolved, ResolveStatus
 from ..places.tree import LEVELS, Place as TreePlace
+from ..words._rows import NameIndex
 from ._entries import BY_NAME, CATEGORIES, ENTRIES, Found, is_written, read_entries
 from ._grid import Place, Wrong
 from .sheet import Row, Sheet

@@ -27,11 +27,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from . import _validate
-from ._named_rows import NameIndex
-from ._text import near_names, normalised
-from .errors import UnknownWordError
-from .models import Age, AudienceType, Gender
+from .. import _validate
+from .._text import near_names, normalised
+from ..errors import UnknownWordError
+from ..models import Age, AudienceType, Gender
+from ._rows import NameIndex
 
 __all__ = ["ages", "audience_type", "genders", "pick"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ._text import near_names, normalised
-from .errors import AmbiguousNameError, NameNotFoundError
-from .models import CategoryData
+from .._text import near_names, normalised
+from ..errors import AmbiguousNameError, NameNotFoundError
+from ..models import CategoryData
 
 _IDS: Final = ("id", "code", "track_id", "event_code")
 _NAMES: Final = ("name", "track_name", "event_name")
