@@ -487,6 +487,9 @@ def test_the_command_at_a_terminal(world: Sandbox, tmp_path: Path) -> None:
     with at_terminal(*words, env={**env, **wrong}) as terminal:
         assert terminal.end() == 1
     assert "fail    token info" in terminal.shown
+    lines = terminal.shown.partition("shapes without values")[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "warning: Kakao refused the call: calls fail at once" in lines[0]
     assert "        -> run `kmoment auth login" in terminal.shown
     assert "를 실행하세요" in terminal.shown
     assert "shapes without values are in" in terminal.shown

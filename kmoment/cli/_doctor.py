@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +15,9 @@ from ._options import Command
 from ._output import print_rows, print_text
 from ._session import Session, is_terminal, pass_session
 from ._words import reads_korean
+
+if TYPE_CHECKING:
+    from ..doctor import Check
 
 _HELP = """\
 Check settings, network, token and permissions, and say what to do.
@@ -45,6 +51,7 @@ def commands(
     """Run the checks, and print them."""
     from ..doctor import check
 
+    session.listen()
     report = check(
         session.profile,
         base_url=session.base_url,
@@ -60,9 +67,17 @@ def commands(
         print_rows(session, [one.to_row() for one in report], _COLUMNS, "state what why todo")
     else:
         for one in report:
-            print_text(str(one))
-            if one.todo_ko and reads_korean():
-                print_text(f"{'':8}-> {one.todo_ko}")
+            _print(one)
     if record is not None:
         session.note(f"shapes without values are in {record}: look at it before you send it")
     return DONE if report.ok else FAILED
+
+
+def _print(check: Check) -> None:
+    """The check as lines that a terminal holds, with what to do below it."""
+    lines = str(check).splitlines()
+    if check.todo_ko and reads_korean():
+        lines.append(f"{'':8}-> {check.todo_ko}")
+    columns = shutil.get_terminal_size().columns
+    for line in lines:
+        print_text(textwrap.fill(line, columns, subsequent_indent=" " * 11))

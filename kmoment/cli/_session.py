@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..auth import Choice
     from ..sync.client import Client
     from ..sync.resources.account import Account
+    from ._log import LogLines
 
 _NO_ACCOUNT: Final = "an ad account is missing"
 _NO_ACCOUNT_HINT: Final = (
@@ -50,6 +51,7 @@ class Session:
 
     def __init__(self) -> None:
         self._client: Client | None = None
+        self._log: LogLines | None = None
 
     @property
     def client(self) -> Client:
@@ -58,6 +60,7 @@ class Session:
             from ..auth import stored
             from ..sync.client import Client
 
+            self.listen()
             self._client = Client(stored(self.profile), base_url=self._url, insecure=self.insecure)
             if self.choice.over_environment:
                 self.note(f"--profile {self.profile} is used, not KMOMENT_TOKEN")
@@ -119,10 +122,18 @@ class Session:
         if not self.quiet:
             tell(text)
 
+    def listen(self) -> None:
+        """Tell what the library logs, in the command's way."""
+        from ._log import LogLines
+
+        self._log = LogLines(self.note)
+
     def close(self) -> None:
         """Close the client, if there is one."""
         if self._client is not None:
             self._client.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _number(variable: str) -> int | None:
