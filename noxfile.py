@@ -13,9 +13,9 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
 BENCHMARKS += ["places", "sheets"]
-PUBLIC_MODULES = ["auth", "batch", "client", "errors", "hooks", "journal", "limits", "models"]
-PUBLIC_MODULES += ["otel", "outcomes", "places", "resources", "sandbox", "sheets", "sync"]
-PUBLIC_MODULES += ["tables", "testing", "words"]
+PUBLIC_MODULES = ["auth", "batch", "cli", "client", "doctor", "errors", "hooks", "journal"]
+PUBLIC_MODULES += ["limits", "models", "otel", "outcomes", "places", "resources", "sandbox"]
+PUBLIC_MODULES += ["sheets", "sync", "tables", "testing", "words"]
 SPREAD = ("-n", "auto", "--maxprocesses=4")  # over all cores
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -56,6 +56,7 @@ def demo(session: nox.Session) -> None:
     """The main job, offline: build, create, edit and delete audiences in the sandbox."""
     session.install(".", *_group("demo"))
     session.run("python", "examples/demo.py", *session.posargs)
+    session.run("python", "examples/command_line.py")
 
 
 @nox.session
@@ -101,6 +102,7 @@ def coverage(session: nox.Session) -> None:
     """The test suite with branch coverage: 100 % of everything but the sandbox."""
     session.install(".", *_group("tests"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
     session.run("coverage", "report", "--omit=*/kmoment/sandbox/*", "--fail-under=100")
     session.run("coverage", "report", "--include=*/kmoment/sandbox/*")
 
@@ -112,6 +114,14 @@ def docs(session: nox.Session) -> None:
     # Named one by one: the package loads its modules when they are used, so pdoc sees none.
     modules = sorted(f"kmoment.{name}" for name in PUBLIC_MODULES)
     session.run("pdoc", "--output-directory", "build/docs", "kmoment", *modules)
+
+
+@nox.session
+def newcomer(session: nox.Session) -> None:
+    """The newcomer's path at a terminal, with the command as it is installed by its extra alone."""
+    session.install(".[cli]", "pytest", "pytest-timeout", "hypothesis", "keyring")
+    session.run("kmoment", "--version")
+    session.run("pytest", "tests/test_cli_newcomer.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")

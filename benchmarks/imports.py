@@ -15,6 +15,7 @@ IMPORTS = {
     BARE: "pass",
     "kmoment": "import kmoment",
     "kmoment, client made": "import kmoment; kmoment.AsyncClient('token')",
+    "kmoment --version": "from kmoment.cli import main; main(['--version'])",
     AIOHTTP: "import aiohttp",
     "attrs, cattrs, anyio, yarl": "import attrs, cattrs, anyio, yarl",
     "httpx, pydantic": "import httpx, pydantic",
@@ -25,7 +26,7 @@ ROUNDS = 15  # odd, so that the median is a measured value
 def fresh(code: str) -> Callable[[], None]:
     def run() -> None:
         # -P imports installed packages, not modules in the current folder.
-        subprocess.run([sys.executable, "-P", "-c", code], check=True)
+        subprocess.run([sys.executable, "-P", "-c", code], stdout=subprocess.DEVNULL, check=True)
 
     return run
 

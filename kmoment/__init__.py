@@ -35,6 +35,7 @@ Modules, each with its rules in its help
     kmoment.otel            Telemetry: OpenTelemetry's spans and metrics of all calls
     kmoment.testing         scripted answers for the tests of your program
     kmoment.auth            logging in at Kakao; profiles and stored tokens
+    kmoment.doctor          checks of settings, network, token and permissions
     kmoment.sandbox         an offline Kakao Moment on this machine
 
 Names are loaded when they are first used: importing kmoment loads nothing else.
@@ -238,6 +239,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 _MODULES = (
     "auth",
     "batch",
+    "doctor",
     "errors",
     "hooks",
     "journal",

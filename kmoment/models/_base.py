@@ -158,6 +158,11 @@ def _empty_row(model: type[Model]) -> dict[str, None]:
     return {**row, "extra": None}
 
 
+def column_names(model: type[Model]) -> tuple[str, ...]:
+    """The columns of a table of *model*."""
+    return tuple(_empty_row(model))
+
+
 def cell(value: Any) -> Any:
     """*value* as a table has it: text, a number, true or false, or ``None``."""
     if isinstance(value, tuple | list) and not any(isinstance(it, tuple | list) for it in value):

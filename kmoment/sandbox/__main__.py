@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from . import Sandbox
@@ -47,6 +48,16 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
 
 def _greeting(sandbox: Sandbox) -> str:
     account = sandbox.accounts[0]
+    variables = {
+        "KMOMENT_BASE_URL": sandbox.url,
+        "KMOMENT_ACCOUNT": account,
+        "KMOMENT_TOKEN": sandbox.token,
+    }
+    login = {
+        "KMOMENT_CLIENT_ID": sandbox.app.client_id,
+        "KMOMENT_CLIENT_SECRET": sandbox.app.client_secret or "",
+        "KMOMENT_REDIRECT_URI": "http://localhost:8765/callback",
+    }
     return f"""\
 url: {sandbox.url}
 token: {sandbox.token}
@@ -54,7 +65,16 @@ account: {account}
 curl -H "Authorization: Bearer {sandbox.token}" -H "adAccountId: {account}" \
 {sandbox.url}/openapi/v4/targetings/audiences
 client id: {sandbox.app.client_id}
-client secret: {sandbox.app.client_secret}"""
+client secret: {sandbox.app.client_secret}
+{_exports(variables)}
+# To try `kmoment auth login` instead, unset KMOMENT_TOKEN, and:
+{_exports(login)}"""
+
+
+def _exports(variables: Mapping[str, object]) -> str:
+    """What to type, so that the command `kmoment` uses the sandbox."""
+    export = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
+    return "\n".join(export.format(*pair) for pair in variables.items())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,119 @@
+"""``kmoment audiences ensure``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ._confirm import confirm, require_answer
+from ._errors import told
+from ._options import Command
+from ._progress import progress
+from ._session import Session, pass_session
+from ._words import plural
+
+if TYPE_CHECKING:
+    from ..batch import OnProgress
+    from ..models import AudienceDraft, EnsureOutcomes
+    from ..outcomes import Progress
+
+    Drafts = Mapping[int, list[AudienceDraft]]
+    Found = Mapping[int, EnsureOutcomes]
+
+_COLUMNS: Final = ("ad_account_id", "change", "type", "name", "audience_id", "differences", "error")
+
+
+@click.command("ensure", cls=Command)
+@click.argument("sheet", type=click.Path(exists=True, dir_okay=False))
+@pass_session
+def ensure(session: Session, sheet: str) -> int:
+    """See that the audiences of a SHEET are there, and are as it says.
+
+    SHEET is an .xlsx, .csv or .tsv file with a row for each audience: account, name, type and
+    whom it is of, in Korean or English (`help(kmoment.sheets)` has the columns). What is there is
+    updated only where it differs. What is missing is created, and never twice. All faults of the
+    sheet are told at once, and then nothing is written. Exit code 3 if some failed.
+    """
+    require_answer(session)
+    drafts = _drafts(session, sheet)
+    plan = f"ensure {plural(sum(map(len, drafts.values())), 'audience')}"
+    if session.dry_run or not session.yes:
+        planned = _ensured(session, drafts, dry_run=True)
+        if session.dry_run or not _to_do(planned):
+            session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
+            return _print(session, planned)
+        plan = "\n".join(map(str, planned.values()))
+    confirm(session, plan, tuple(drafts))
+    return _print(session, _ensured(session, drafts, dry_run=False))
+
+
+def _drafts(session: Session, sheet: str) -> Drafts:
+    """The sheet's drafts. Places come from the tree that was kept, if there is one."""
+    from .. import sheets
+    from ._places import tree_of
+
+    read = sheets.read(sheet, ad_account_id=session.known_account)
+    file = session.tree_file()
+    tree = tree_of(session) if file is not None and file.exists() else None
+    return session.client.drafts(read, tree=tree)
+
+
+def _ensured(session: Session, drafts: Drafts, *, dry_run: bool) -> dict[int, EnsureOutcomes]:
+    found = {}
+    with progress(session, "compared" if dry_run else "ensured") as bar:
+        for account, own in drafts.items():
+            listener = bar if dry_run else _listener(session, account, len(own), bar)
+            found[account] = session.client.account(account).audiences.ensure_many(
+                own, dry_run=dry_run, on_progress=listener
+            )
+    return found
+
+
+def _listener(session: Session, account: int, total: int, bar: OnProgress | None) -> OnProgress:
+    """Keeps what Ctrl-C would leave behind."""
+
+    def listen(progress: Progress) -> None:
+        session.under_way = _left(account, progress.done, total)
+        if bar is not None:
+            bar(progress)
+
+    session.under_way = _left(account, 0, total)
+    return listen
+
+
+def _left(account: int, done: int, total: int) -> str:
+    return (
+        f"{done} of {total} audiences of account {account} are settled. Wait a minute, then run it "
+        "again: what is there is not created again"
+    )
+
+
+def _to_do(planned: Found) -> bool:
+    return any(it.value.change != "unchanged" for own in planned.values() for it in own if it.ok)
+
+
+def _print(session: Session, found: Found) -> int:
+    """Print what became of each, and return the exit code."""
+    from ..outcomes import Outcomes
+    from ._output import print_rows
+
+    rows = [_row(account, it) for account, own in found.items() for it in own]
+    print_rows(session, rows, _COLUMNS, "change type name audience_id differences")
+    every: Iterable[Any] = (it for own in found.values() for it in own)
+    return told(Outcomes(every))
+
+
+def _row(account: int, outcome: Any) -> dict[str, Any]:
+    if outcome.ok:
+        own = {**outcome.value.to_row(), "error": None}
+    else:
+        draft = outcome.input
+        own = {"name": draft.name, "type": str(draft.type), "change": outcome.status.value}
+        own["error"] = str(outcome.error)
+    row = {"ad_account_id": account, **own}
+    return {name: row.get(name) for name in _COLUMNS}
+
+
+COMMANDS: Final = (ensure,)

@@ -1,0 +1,495 @@
+"""The doctor: each finding, what is not found out, what it records."""
+
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+import kmoment
+from helpers.command import at_terminal, rows, run
+from kmoment import auth
+from kmoment._protocol.endpoints import ENDPOINTS
+from kmoment.doctor import Check, Report, State, _network, check
+from kmoment.doctor._check import within
+from kmoment.doctor._record import shape
+from kmoment.sandbox import Fault, Sandbox
+
+ACCOUNT = 987654321987
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox of its own, which the environment names."""
+    with Sandbox(quota=False, accounts=(ACCOUNT, 1234)) as sandbox:
+        monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        monkeypatch.setenv("KMOMENT_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield sandbox
+
+
+def found(report: Report, what: str) -> Check:
+    """The first check of this name."""
+    return next(one for one in report if one.what.split(" (")[0] == what)
+
+
+def states(report: Report, *names: str) -> list[str]:
+    return [found(report, name).state.value for name in names]
+
+
+# -- This machine -----------------------------------------------------------------------
+
+
+def test_all_is_well(world: Sandbox) -> None:
+    """With a token that may do all, a server and an account, nothing fails and nothing is open."""
+    report = check()
+    assert report.ok
+    assert {one.state for one in report} <= {State.OK, State.SKIPPED}
+    assert "KMOMENT_TOKEN" in found(report, "token").why
+    assert str(ACCOUNT) in found(report, "ad accounts").why
+    assert len(report) == len(str(report).splitlines())
+    assert "ok" in repr(report)
+
+
+def test_offline_asks_nobody(world: Sandbox) -> None:
+    """Without the network nothing is sent."""
+    report = check(network=False)
+    assert report.ok
+    assert world.requests() == []
+    assert not any(one.what == "name" for one in report)
+
+
+def test_no_token_is_a_failure(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token: what to run, in both languages; the server is not asked."""
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    report = check(live=True)
+    (failure,) = report.failed
+    assert failure.what == "token"
+    assert "kmoment auth login" in failure.todo
+    assert "kmoment auth login" in failure.todo_ko
+    assert world.requests() == []
+
+
+def profile_of(world: Sandbox, name: str = "agency") -> auth.Profile:
+    made = auth.Profile(name=name, base_url=world.url, account=1234)
+    auth.save_profile(made)
+    return made
+
+
+def test_a_profile_without_a_token_is_a_failure(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that has no token: the store fails, with what to run."""
+    profile_of(world)
+    report = check("agency")
+    assert "over" not in found(report, "token").why
+    assert "KMOMENT_TOKEN is set and not used" in found(report, "token").why
+    assert found(report, "store").state is State.FAIL
+    assert "auth login" in found(report, "store").todo
+    assert states(report, "name", "token info") == ["skipped", "skipped"]
+
+
+def test_a_stored_token_is_checked(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token of a profile: where it is, its file's mode, the profile's account."""
+    auth.login_with_token("agency", world.token, base_url=world.url)
+    profile_of(world)
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    monkeypatch.delenv("KMOMENT_BASE_URL")
+    report = check("agency")
+    assert report.ok
+    assert "mode 0600" in found(report, "credentials").why
+    assert "file, answers" in found(report, "store").why
+    assert "1234 is used" in found(report, "ad accounts").why
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_open_files_are_told(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of tokens that others can read fails; a folder that others can write is a warning."""
+    auth.login_with_token("agency", world.token, base_url=world.url)
+    profile_of(world)
+    file = auth.folder() / "credentials.json"
+    file.chmod(0o644)
+    auth.folder().chmod(0o777)
+    report = check("agency", network=False)
+    assert states(report, "folder", "credentials", "store") == ["warn", "fail", "fail"]
+    assert "chmod 600" in found(report, "store").todo
+    assert "chmod 600" in found(report, "credentials").todo_ko
+
+
+def test_a_store_that_cannot_be_read_is_a_failure(world: Sandbox) -> None:
+    """A damaged file of tokens is told as such, and not as a missing login."""
+    auth.login_with_token("agency", world.token, base_url=world.url)
+    profile_of(world)
+    (auth.folder() / "credentials.json").write_text("{")
+    failure = found(check("agency", network=False), "store")
+    assert failure.state is State.FAIL
+    assert "unlock it" in failure.todo
+
+
+def test_a_proxy_that_is_not_used_is_a_warning(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's proxies are named, and their passwords are not."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.example:3128")
+    report = check(network=False)
+    assert found(report, "proxies").state is State.WARN
+    assert "HTTPS_PROXY" in found(report, "proxies").why
+    assert "hunter2" not in str(report)
+
+
+def test_a_terminal_that_is_not_utf8_is_a_warning(world: Sandbox) -> None:
+    """A console of cp949 is told, with what to set."""
+    done = run("doctor", "--offline", encoding="cp949")
+    line = next(row for row in rows(done.out) if row["what"] == "terminal")
+    assert line["state"] == "warn"
+    assert "PYTHONUTF8" in line["todo"]
+
+
+def test_a_stream_without_an_encoding_is_no_error(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where stdout says no encoding, the doctor says so."""
+    monkeypatch.setattr(sys, "stdout", None)
+    report = check(network=False)
+    monkeypatch.undo()
+    assert found(report, "terminal").state is State.WARN
+
+
+# -- The server -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "what", "state"),
+    [
+        ("https://no-such-host.invalid", "name", "fail"),
+        ("ftp://127.0.0.1", "name", "fail"),
+        ("http://127.0.0.1:1", "connection", "fail"),
+    ],
+)
+def test_a_server_that_is_not_there(world: Sandbox, url: str, what: str, state: str) -> None:
+    """A wrong URL, a name that is not found, a port that refuses: told, and the rest skipped."""
+    report = check(base_url=url, live=True)
+    assert states(report, what) == [state]
+    assert found(report, what).todo_ko
+    assert states(report, "token info", "ad accounts", "audiences.list") == ["skipped"] * 3
+
+
+def test_a_server_that_says_nothing_is_unknown(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer within the time is unknown, which is no failure."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        report = check(base_url=url, timeout=0.5)
+    assert report.ok
+    assert states(report, "name", "connection", "clock", "token info") == [
+        *["ok", "ok", "unknown", "unknown"]
+    ]
+    assert "no answer within 0.5 s" in found(report, "clock").why
+
+
+def test_a_connection_that_is_not_open_in_time_is_unknown(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not answer the TLS handshake is unknown, and nothing more is asked."""
+    monkeypatch.setattr(_network, "_PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        report = check(base_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
+    assert states(report, "connection", "clock") == ["unknown", "skipped"]
+
+
+def test_a_clock_that_is_wrong_is_a_warning(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a minute from the server's time is a warning."""
+
+    class Late(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(UTC) + timedelta(hours=9)
+
+    monkeypatch.setattr(_network, "datetime", Late)
+    assert found(check(), "clock").state is State.WARN
+
+
+@pytest.mark.parametrize(
+    ("token", "state", "said"),
+    [("wrong", "fail", "auth login")],
+)
+def test_a_dead_token_is_a_failure(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str, state: str, said: str
+) -> None:
+    """A token that Kakao refuses fails, with what to run; nothing else is asked with it."""
+    monkeypatch.setenv("KMOMENT_TOKEN", token)
+    report = check(live=True)
+    assert states(report, "token info", "scopes", "ad accounts") == [state, "skipped", "skipped"]
+    assert said in found(report, "token info").todo
+
+
+def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> None:
+    """-401 with "ip mismatched!" says to allow the address, not to log in."""
+    world.allow_addresses("10.0.0.1")
+    report = check()
+    failure = found(report, "token info")
+    assert failure.state is State.FAIL
+    assert "allowed IP addresses" in failure.todo
+    assert "auth login" not in failure.todo
+
+
+def test_what_kakao_does_not_say_is_unknown(world: Sandbox) -> None:
+    """A list of accounts, or a token's facts, that fail for other reasons are unknown."""
+    world.add_fault(Fault("accounts.pages", "status", status=500, body={"code": -1, "msg": "x"}))
+    report = check()
+    assert report.ok
+    assert states(report, "ad accounts") == ["unknown"]
+
+
+def test_an_account_that_is_not_listed_is_a_warning(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that the token does not list is named."""
+    monkeypatch.setenv("KMOMENT_ACCOUNT", "77")
+    assert "77 is used, which is not among" in found(check(), "ad accounts").why
+    assert found(check(account=1234), "ad accounts").state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("scopes", "state", "todo"),
+    [
+        (["moment_management"], "warn", "--allow create,delete"),
+        (["moment_management", "moment_create"], "warn", "--allow delete"),
+        (["moment_create", "moment_delete"], "fail", "auth login --force`"),
+    ],
+)
+def test_consents_that_are_missing(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, scopes: list[str], state: str, todo: str
+) -> None:
+    """Without moment_management nothing works; the others may be needed: what to run."""
+    monkeypatch.setenv("KMOMENT_TOKEN", world.issue_token(scopes))
+    finding = found(check(), "scopes")
+    assert finding.state.value == state
+    assert todo in finding.todo
+    assert "moment_" in finding.why
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
+) -> None:
+    """A certificate that is trusted is ok with its TLS version; another fails, with what to do."""
+    authority, other = trustme.CA(), trustme.CA()
+    file = tmp_path / "authority.pem"
+    (authority if trusted else other).cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=one_handshake, args=(server, context), daemon=True)
+        thread.start()
+        url = f"https://localhost:{server.getsockname()[1]}"
+        finding = found(check(base_url=url, timeout=2), "connection")
+        thread.join()
+    assert finding.state is (State.OK if trusted else State.FAIL)
+    assert ("TLSv1" if trusted else "certificate is refused") in finding.why
+
+
+def one_handshake(server: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = server.accept()
+    with connection, suppress(OSError), context.wrap_socket(connection, server_side=True):
+        pass
+
+
+# -- Live -------------------------------------------------------------------------------
+
+
+def test_live_grades_each_endpoint(world: Sandbox) -> None:
+    """--live reads each endpoint that only reads, beside its grade, and writes nothing."""
+    report = check(live=True, account=1234)
+    assert report.ok
+    told = found(report, "audiences.get")
+    assert told.what == "audiences.get (inferred, flat: quoted)"
+    assert told.why == "nested: answers, flat: no such route"
+    assert "a part of a name finds it: yes" in found(report, "locations.depth2").why
+    names = {one.what.split(" (")[0] for one in report}
+    assert {endpoint.name for endpoint in ENDPOINTS} <= names
+    for endpoint in ENDPOINTS:
+        skipped = found(report, endpoint.name).state is State.SKIPPED
+        assert skipped is (endpoint.method != "GET"), endpoint.name
+    assert {it["method"] for it in world.requests()} <= {"GET", "HEAD"}
+    assert found(report, "Retry-After of a 429").state is State.SKIPPED
+
+
+def test_live_sees_the_flat_routes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server with the other reading of the routes is told as that."""
+    with Sandbox(quota=False, layout="flat") as sandbox:
+        monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+        monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))
+        report = check(base_url=sandbox.url, live=True)
+    assert found(report, "audiences.get").why == "nested: no such route, flat: answers"
+
+
+def test_live_tells_an_answer_that_is_no_route_of_kakao(world: Sandbox) -> None:
+    """A route that answers in other words is told by them, not called missing."""
+    world.add_fault(Fault("audiences.get", "html"))
+    told = found(check(live=True, account=1234), "audiences.get").why
+    assert told.startswith("nested: the answer is not one of Kakao's (HTTP 200)")
+
+
+def test_live_without_an_account_or_an_audience(world: Sandbox) -> None:
+    """What there is nothing to ask for is skipped; a route that is not there is a warning."""
+    nothing: dict[str, Any] = {"content": [], "totalElements": 0}
+    world.add_fault(Fault("accounts.pages", "status", status=200, body=nothing))
+    report = check(live=True)
+    assert states(report, "ad accounts", "audiences.list") == ["warn", "skipped"]
+    world.clear_faults()
+    world.add_fault(Fault("audiences.list", "status", status=200, body={"content": []}))
+    gone = {"timestamp": 1, "status": 404, "error": "Not Found", "path": "/x"}
+    world.add_fault(Fault("trackers.list", "status", status=404, body=gone))
+    world.add_fault(Fault("targeting.cohorts", "status", status=403, body={"code": -5, "msg": "x"}))
+    report = check(live=True)
+    assert states(report, "audiences.get", "trackers.list", "targeting.cohorts") == [
+        *["skipped", "warn", "unknown"]
+    ]
+
+
+# -- Recording --------------------------------------------------------------------------
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text and number of JSON, keys too."""
+    if isinstance(value, dict):
+        for key, it in value.items():
+            yield key
+            yield from strings(it)
+    elif isinstance(value, list):
+        for it in value:
+            yield from strings(it)
+    elif value is not None:
+        yield str(value)
+
+
+def test_a_recording_has_no_value_of_the_run(world: Sandbox, tmp_path: Path) -> None:
+    """No token, id, name or address of the run is in the file; the members' names are."""
+    with kmoment.Client() as client:
+        audiences = client.account(ACCOUNT).audiences
+        audiences.create(kmoment.AudienceDraft.display("홍길동 VIP kim@example.com 010-1234-5678"))
+    file = tmp_path / "shapes.json"
+    report = check(live=True, record=file)
+    assert report.ok
+    text = file.read_text(encoding="utf-8")
+    data = json.loads(text)
+    assert len(data["exchanges"]) > 20
+    for secret in (world.token, world.url, "127.0.0.1", "Bearer", "홍길동", "kim@", "5678", "서울"):
+        assert secret not in text
+    shown = set(strings(data))
+    assert str(ACCOUNT) not in text
+    names = [it.name for it in audiences_of(world)]
+    ids = [str(it.id) for it in audiences_of(world)]
+    assert not {*names, *ids} & shown
+    assert {"lastModifiedDate", "audienceStatus", "DISPLAY", "content"} <= shown
+    assert {it["path"] for it in data["exchanges"]} >= {"/openapi/v4/targetings/audiences/{…}"}
+
+
+def audiences_of(world: Sandbox) -> list[kmoment.AudienceSummary]:
+    with kmoment.Client() as client:
+        return client.account(ACCOUNT).audiences.list()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "true or false"),
+        (12345, "whole number, 5 to 9 digits"),
+        (10**20, "whole number, more than 19 digits"),
+        (-1.5, "number, 0 to 4 digits"),
+        ("", "text, 0 characters"),
+        ("x", "text, 1 characters"),
+        ("x" * 2000, "text, more than 1024 characters"),
+        ("123", "digits, 2 to 8 characters"),
+        ("2024-01-02T03:04:05", "form 0000-00-00T00:00:00"),
+        ("AVAILABLE", "AVAILABLE"),
+        ({"name": "AVAILABLE"}, {"name": "text, 9 to 32 characters"}),
+        ({"1234": 1, "kim@x": 2}, {"{key}": "whole number, 0 to 4 digits"}),
+        ({f"k{'a' * n}": 1 for n in range(101)}, {"{key}": ["whole number, 0 to 4 digits"]}),
+        ([1, 2, 3], {"list of": "2 to 9", "items": ["whole number, 0 to 4 digits"]}),
+        ([], {"list of": "0", "items": []}),
+    ],
+)
+def test_shapes(value: Any, shown: Any) -> None:
+    """Each kind of value becomes its type and the class of its size."""
+    assert shape(value) == shown
+
+
+def test_an_answer_that_is_no_json_has_a_shape(world: Sandbox, tmp_path: Path) -> None:
+    """A web page in place of an answer is recorded by its length alone."""
+    world.add_fault(Fault("accounts.pages", "html"))
+    file = tmp_path / "shapes.json"
+    check(live=True, record=file)
+    assert "not JSON" in file.read_text(encoding="utf-8")
+
+
+# -- Time, and what nobody foresaw ------------------------------------------------------
+
+
+def test_a_check_that_takes_too_long_is_unknown() -> None:
+    """A check that does not end in its time is unknown, and does not hold up the next one."""
+    slow = within(0.05, "keyring", lambda: time.sleep(5))  # type: ignore[arg-type,return-value]
+    assert slow == Check(State.UNKNOWN, "keyring", "no answer within 0.05 s")
+
+
+def test_a_check_that_breaks_is_unknown() -> None:
+    """An error that nobody foresaw is unknown, and names itself."""
+    broken = within(5, "x", lambda: dict[str, Check]()["y"])
+    assert broken == Check(State.UNKNOWN, "x", "KeyError: 'y'")
+
+
+def test_wrong_arguments_are_refused() -> None:
+    """A wrong time or account is refused before anything is done."""
+    with pytest.raises(kmoment.InvalidArgumentError, match="timeout"):
+        check(timeout=0)
+    with pytest.raises(kmoment.InvalidArgumentError, match="account"):
+        check(account=-1)
+
+
+# -- The command ------------------------------------------------------------------------
+
+
+def test_the_command_prints_and_its_code(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """doctor is 0 if nothing fails, 1 if something does, and prints rows, JSON or lines."""
+    done = run("doctor", "--json")
+    assert done.code == 0
+    assert {"state", "what", "why", "todo", "todo_ko"} == set(json.loads(done.out)[0])
+    monkeypatch.setenv("KMOMENT_TOKEN", "wrong")
+    failed = run("doctor")
+    assert failed.code == 1
+    assert any(row["state"] == "fail" for row in rows(failed.out))
+
+
+def test_the_command_at_a_terminal(world: Sandbox, tmp_path: Path) -> None:
+    """At a terminal each check is a line, with what to do below it, in Korean where it is read."""
+    env = {name: os.environ[name] for name in os.environ if name.startswith(("KMOMENT", "LC"))}
+    wrong = {"KMOMENT_TOKEN": "wrong", "LC_ALL": "ko_KR.UTF-8"}
+    words = ["doctor", "--record", str(tmp_path / "shapes.json")]
+    with at_terminal(*words, env={**env, **wrong}) as terminal:
+        assert terminal.end() == 1
+    assert "fail    token info" in terminal.shown
+    lines = terminal.shown.partition("shapes without values")[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "warning: Kakao refused the call: calls fail at once" in lines[0]
+    assert "        -> run `kmoment auth login" in terminal.shown
+    assert "를 실행하세요" in terminal.shown
+    assert "shapes without values are in" in terminal.shown
