@@ -26,6 +26,7 @@ Modules, each with its rules in its help
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
+    kmoment.fleet           limits, breakers and create locks shared by many processes
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.testing         scripted answers for the tests of your program
     kmoment.sandbox         an offline Kakao Moment on this machine
@@ -56,6 +57,7 @@ if _TYPE_CHECKING:
         ConsentRequiredError as ConsentRequiredError,
         DeadlineExceededError as DeadlineExceededError,
         DecodeError as DecodeError,
+        FleetUnavailableError as FleetUnavailableError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
         KmomentError as KmomentError,
@@ -178,7 +180,7 @@ _NAMES = {
         APIConnectionError APIError AddressNotAllowedError AmbiguousAudienceError
         AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
         AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError
-        ConflictError ConsentRequiredError DeadlineExceededError DecodeError
+        ConflictError ConsentRequiredError DeadlineExceededError DecodeError FleetUnavailableError
         InvalidArgumentError InvalidDraftError KmomentError LinkRefusedError
         LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError PartialListError
         PermissionDeniedError Problem ProtocolError QuotaExceededError RateLimitedError
@@ -213,6 +215,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 _MODULES = (
     "batch",
     "errors",
+    "fleet",
     "hooks",
     "models",
     "outcomes",

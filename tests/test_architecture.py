@@ -35,6 +35,7 @@ tables
 resources
 client
 sync
+fleet
 testing
 __init__
 """
@@ -45,8 +46,9 @@ THEIRS = {
     "aiohttp": {"_engine", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "_engine", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "_engine", "fleet", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
+    "redis": {"fleet"},
 }
 PURE = {"errors", "models", "_protocol", "_policies"}
 NOT_PURE = {"asyncio", "socket", "ssl", "threading", "time"}

@@ -23,7 +23,12 @@ from .._protocol.error_table import date_of, facts_of
 from .._protocol.http import Response
 from .._secret import Secret
 from .._text import normalised
-from ..errors import APIError, AuthenticationError, OutcomeUnknownError
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    FleetUnavailableError,
+    OutcomeUnknownError,
+)
 from ..models import Audience
 from .bulk_delete import delete_in_parts
 from .context import CallContext
@@ -33,6 +38,7 @@ from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
 from .requests import patience, send_request
 from .settings import ClientSettings
+from .sharing import Share
 from .state import ClientState
 from .timeouts import TimeoutKind
 from .write_tracker import CURRENT, WriteTracker, report_write
@@ -45,6 +51,9 @@ _log: Final = logging.getLogger("kmoment")
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
 _CREATE = Replay.CREATE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
+
+_SETTLED: Final = 5.0
+"""Seconds that a create's lock outlives its deadline: the time to give it back."""
 
 _AGAIN: Final = (Action.RETRY, Action.REQUEUE)
 _MAY_HAVE_WRITTEN: Final = (Effect.OK, Effect.UNKNOWN, Effect.DONE)
@@ -103,6 +112,8 @@ class Dispatcher:
         context.wait_left = options.max_wait
         state.live += 1
         try:
+            if state.share is not None and not state.share.ready:
+                await state.share.start()
             return await self._run(context)
         except asyncio.CancelledError:
             error = context.timed_out(state.waiting_for)
@@ -124,6 +135,8 @@ class Dispatcher:
         with context.queued("create", "waiting for another create of the same name"):
             await lock.acquire()
         try:
+            if state.share is not None:
+                await self._lock_name(context, state.share)
             waiting = partial(
                 context.queued, "create", "waiting for a list of what is there already"
             )
@@ -135,6 +148,23 @@ class Dispatcher:
             return await self._make(context)
         finally:
             lock.release()
+            if context.lock is not None:
+                context.lock.release()
+
+    async def _lock_name(self, context: CallContext[Any], share: Share) -> None:
+        """Keep other processes from creating an audience of the same name."""
+        call, options = context.call, context.options
+        seconds = options.deadline + sum(options.reconcile_delays) + _SETTLED
+        context.attempt.phase = "create lock"
+        try:
+            context.lock = await share.lock_create(
+                call.account, normalised(call.body.name), seconds
+            )
+        except FleetUnavailableError as lost:
+            context.held_back = True
+            raise context.not_shared(lost) from None
+        if context.lock.contended:
+            self.state.listings.forget(call.account)
 
     async def _list(self, context: CallContext[Any]) -> Listed:
         """What is there before a create."""
@@ -267,6 +297,9 @@ class Dispatcher:
             _log.warning(text, context.call.account, sum(delays))
         with suppress(APIError):
             found = await find_created(self._asking(context), unknown, delays, sleep)
+            if context.lock is not None and not await context.lock.is_held():
+                unknown.args = ("another process may have made it",)
+                raise unknown
             _log.info("audiences.create of account %s: found", context.call.account)
             return found
         raise unknown
@@ -278,7 +311,7 @@ class Dispatcher:
         state, call = self.state, context.call
         context.begin_attempt()
         if state.breakers.tripped:
-            self._hold_back(context)
+            await self._hold_back(context)
         token = context.token = state.token.known or await state.token.token()
         paths = self.settings.routes.candidates(call.endpoint)
         if len(paths) == 1:
@@ -320,9 +353,13 @@ class Dispatcher:
             self.state.token.forget(token)
             raise
 
-    def _hold_back(self, context: CallContext[Any]) -> None:
+    async def _hold_back(self, context: CallContext[Any]) -> None:
         """Raise if a circuit breaker stops the attempt."""
-        if refusal := self.state.breakers.refusal(context.started, facts_of(context.call)):
+        share, facts = self.state.share, facts_of(context.call)
+        refusal = self.state.breakers.refusal(context.started, facts)
+        if refusal is None and share is not None:
+            refusal = await share.may_probe(context.started, facts)
+        if refusal is not None:
             context.held_back = True
             raise refusal
 

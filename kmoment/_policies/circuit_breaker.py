@@ -60,6 +60,20 @@ class CircuitBreaker:
         """A call went through, or an answer suggests that one would."""
         self._error, self._trips = None, 0
 
+    @property
+    def error(self) -> APIError | None:
+        """Why calls are held back, if they are."""
+        return self._error
+
+    def dump(self, now: float) -> tuple[int, float]:
+        """What another process has to know: how often it tripped, and the seconds it has left."""
+        return self._trips, self._until - now
+
+    def restore(self, error: APIError, trips: int, until: float) -> None:
+        """Trip as that of another process has. The longer time holds."""
+        self._error, self._trips = error, max(trips, self._trips)
+        self._may_trip_at = self._until = max(until, self._until)
+
 
 class CircuitBreakers:
     """All breakers of one client."""
