@@ -32,6 +32,8 @@ _MOST_MEMBERS: Final = 16
 _POLL: Final = (0.02, 0.5)
 """Seconds between two looks at a lease of another process, from few members to many."""
 _POLL_A_MEMBER: Final = 0.01
+_CALLS: Final = "calls"
+"""The kind of a report that is no method of the limiter."""
 _SPREAD: Final = 0.002
 """Seconds over which processes spread that wait for the same moment."""
 _EXACT: Final = 1e-4
@@ -181,7 +183,20 @@ class SharedLane(Lane):
             self.lease = None
         self.reports.append(Report(kind, now, sent, extra, lease))
 
+    def _report_calls(self) -> None:
+        """Tell of the calls from before the limit was known here: they help to measure it."""
+        cycle = self.limiter._cycle
+        told = {report.sent.at for report in self.reports if report.kind == "accepted"}
+        earlier = attrs.evolve(cycle, accepted=cycle.accepted - len(told))
+        earlier.times = type(cycle.times)(at for at in cycle.times if at not in told)
+        sent = Sent(-inf, -1, on_time=False, probe=False)
+        self.reports.insert(0, Report(_CALLS, -inf, sent, (earlier,), None))
+
     def _apply(self, report: Report) -> None:
+        if report.kind == _CALLS:
+            if self.limiter.mode is Mode.DROUGHT:
+                add_calls(self.limiter, *report.extra)
+            return
         if report.lease is not None:
             if self.lease is None or self.lease.ident != report.lease:
                 return  # its lease has ended, and another call may have the turn now
@@ -201,7 +216,9 @@ class SharedLane(Lane):
     def read(self, text: str, version: str, base: float) -> None:
         """Take over what another process has written, and apply to it what is not there yet."""
         limiter, told = self.limiter, json.loads(text)
-        before, cycle = dump(limiter, base), limiter._cycle
+        before = dump(limiter, base)
+        if not self.attached:
+            self._report_calls()
         restore(limiter, told["limiter"], base)
         self.lease = told["lease"] and Lease(told["lease"][0], told["lease"][1] + base)
         self.line = [(who, until + base) for who, until in told["line"]]
@@ -209,8 +226,6 @@ class SharedLane(Lane):
         limiter._probing &= self.lease is not None
         if self.careful:
             be_careful(limiter, before, base)
-        elif not self.attached and limiter.mode is Mode.DROUGHT:
-            add_calls(limiter, cycle)
         self.version, self.attached, self.careful = version, True, False
         for report in self.reports:
             self._apply(report)
