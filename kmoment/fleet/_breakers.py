@@ -49,6 +49,8 @@ class FleetBreakers(CircuitBreakers):
         self._closed_at = -inf
         self._told: set[str] = set()
         """Fields of the board that show breakers which are open here."""
+        self._learnt: set[str] = set()
+        """Those of them that another process has tripped."""
         session.board.listeners.append(self._board_read)
 
     def leave(self) -> None:
@@ -57,20 +59,30 @@ class FleetBreakers(CircuitBreakers):
 
     def note(self, error: APIError, now: float) -> float:
         """A call failed: trip the breaker of its error, for all."""
+        kept = {field: breaker.error for field, breaker in self._foreign().items()}
         seconds = super().note(error, now)
         for field, breaker in self._fields().items():
-            if breaker.error is error and seconds:
+            if breaker.error is None and (before := kept.get(field)):
+                breaker.restore(before, 0, now)
+            elif breaker.error is error and seconds:
                 self._session.board.post(f"breaker:{field}", _text(breaker, now))
             elif breaker.error is None:
                 self._withdraw(field)
         return seconds
 
     def close(self) -> None:
-        """An attempt succeeded: calls are sent again, by all."""
-        super().close()
-        self._closed_at = self._clock()
-        for field in self._fields():
+        """An attempt succeeded: calls are sent again, by all.
+
+        A call that was under way when another process told of its breaker proves nothing.
+        """
+        foreign = self._foreign()
+        for breaker in self._all.values():
+            if breaker not in foreign.values():
+                breaker.close()
+        for field in self._fields().keys() - foreign.keys():
             self._withdraw(field)
+        self._closed_at = self._clock()
+        self.tripped = bool(foreign)
 
     async def may_probe(self, now: float, facts: Facts) -> APIError | None:
         """The error of a call that may not try, since another process does."""
@@ -87,7 +99,13 @@ class FleetBreakers(CircuitBreakers):
                 return None  # each process by itself
             if not given:
                 return self.refusal(now, facts)
+            self._learnt.discard(field)
         return None
+
+    def _foreign(self) -> dict[str, CircuitBreaker]:
+        """Breakers that another process has tripped, and that this one may not close yet."""
+        fields = self._fields().items()
+        return {field: breaker for field, breaker in fields if field in self._learnt}
 
     def _fields(self) -> dict[str, CircuitBreaker]:
         """The breakers, by how the board names them."""
@@ -111,6 +129,7 @@ class FleetBreakers(CircuitBreakers):
                 self._learn(field, breaker, posted[field])
             elif field in self._told:
                 self._told.discard(field)
+                self._learnt.discard(field)
                 breaker.close()
         self.tripped = any(breaker.error is not None for breaker in self._all.values())
 
@@ -121,6 +140,7 @@ class FleetBreakers(CircuitBreakers):
         told = json.loads(posted.value)
         if breaker.error is not None and told["trips"] <= breaker.dump(posted.at)[0]:
             return
+        self._learnt.add(field)
         error = _KINDS[field.split(":")[0]](told["reason"], told["facts"])
         breaker.restore(error, told["trips"], posted.at + told["left"])
 

@@ -37,6 +37,11 @@ class RedisLock:
         """Give it back, in the background."""
         self._session.spawn(self._give_back())
 
+    async def take_back(self) -> None:
+        """Give it back if Redis gives it after all: who asked for it was cancelled."""
+        await self._session.link.quiet()
+        await self._give_back()
+
     async def _give_back(self) -> None:
         note = f"free:{self._session.member}"
         try:
@@ -72,7 +77,7 @@ async def lock_create(
     except LinkLostError as lost:
         reason = f"not sent: the fleet's Redis is away: {lost}"
     except BaseException:
-        lock.release()  # Redis may have given it
+        session.spawn(lock.take_back())
         raise
     else:
         return lock

@@ -13,6 +13,7 @@ import json
 import random
 from asyncio import Event, Task
 from math import inf
+from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -28,7 +29,9 @@ PROBE_SECONDS: Final = 5.0
 _LINE_SECONDS: Final = 2.0
 """Who was not seen in the line for this long is gone."""
 _MOST_MEMBERS: Final = 16
-"""Shares of a rate, while Redis is away. More would be slower than a single process."""
+"""Shares of a rate, while Redis is away; and members that may all ask for the same slot."""
+_AHEAD: Final = 0.03
+"""Seconds: longer than a way to Redis and back, shorter than most intervals."""
 _POLL: Final = (0.02, 0.5)
 """Seconds between two looks at a lease of another process, from few members to many."""
 _POLL_A_MEMBER: Final = 0.01
@@ -119,23 +122,33 @@ class SharedLane(Lane):
 
     # -- Turns --------------------------------------------------------------------------
 
-    def reserve(self, now: float, members: int, seconds: float, ident: str) -> Slot | None:
+    def reserve(self, now: float, members: int, seconds: float) -> Slot | None:
         """The next free slot. Without one, :attr:`ask_at` says when to ask again.
 
         :param seconds: The lease of a call under a declared period.
         """
-        delay = self.limiter.delay(now)
+        delay, ahead = self.limiter.delay(now), self._ahead(members)
+        if delay > ahead or not self._is_first(now):
+            self._wait(now, delay - ahead, members)
+            return None
         if not self.exclusive:
             return Slot(now + delay, self.limiter.sent(now + delay))
-        if delay > _EXACT or not self._is_first(now):
-            self._wait(now, delay, members)
-            return None
         sent = self.limiter.sent(now)
         seconds = seconds if self.limiter.declared else min(seconds, PROBE_SECONDS)
-        self.lease = Lease(ident, now + seconds)
-        self.holding[sent] = ident
+        self.lease = Lease(f"{self.me}-{token_hex(6)}", now + seconds)
+        self.holding[sent] = self.lease.ident
         self.line = [(who, until) for who, until in self.line if who != self.me]
         return Slot(now, sent)
+
+    def _ahead(self, members: int) -> float:
+        """Seconds in advance in which a slot may be reserved.
+
+        It is short, since a slot that was reserved before the rate has changed proves nothing.
+        """
+        if self.exclusive:
+            return _EXACT
+        interval = 1 / self.limiter.rate
+        return min(interval, _AHEAD) + interval * max(0, members - _MOST_MEMBERS)
 
     def is_valid(self, slot: Slot, now: float) -> bool:
         """Whether *slot* may still be used, after news from other processes."""
@@ -161,7 +174,7 @@ class SharedLane(Lane):
     def _wait(self, now: float, delay: float, members: int) -> None:
         least, most = _POLL
         poll = min(most, max(least, _POLL_A_MEMBER * members))
-        seconds = poll if delay in (0.0, inf) else min(delay, _LINE_SECONDS / 2)
+        seconds = poll if delay <= 0 or delay == inf else min(delay, _LINE_SECONDS / 2)
         self.ask_at = now + seconds + random.uniform(0, _SPREAD)  # noqa: S311 - spreads load
 
     def join_line(self, now: float) -> bool:
@@ -216,11 +229,13 @@ class SharedLane(Lane):
     def read(self, text: str, version: str, base: float) -> None:
         """Take over what another process has written, and apply to it what is not there yet."""
         limiter, told = self.limiter, json.loads(text)
+        if told["format"] != FORMAT:
+            raise ValueError(told["format"])
         before = dump(limiter, base)
         if not self.attached:
             self._report_calls()
         restore(limiter, told["limiter"], base)
-        self.lease = told["lease"] and Lease(told["lease"][0], told["lease"][1] + base)
+        self.lease = self._read_lease(told["lease"], base)
         self.line = [(who, until + base) for who, until in told["line"]]
         limiter._under_way = int(self.lease is not None)
         limiter._probing &= self.lease is not None
@@ -230,12 +245,27 @@ class SharedLane(Lane):
         for report in self.reports:
             self._apply(report)
 
+    def _read_lease(self, told: list[Any] | None, base: float) -> Lease | None:
+        """The lease in Redis, unless it is one that this process has asked for and never got."""
+        if told is None:
+            return None
+        ident, left = told
+        lost = ident.startswith(self.me) and ident not in self.holding.values()
+        return None if lost and not self._reports_lease(ident) else Lease(ident, left + base)
+
+    def _reports_lease(self, ident: str) -> bool:
+        return any(report.lease == ident for report in self.reports)
+
     # -- Without Redis ------------------------------------------------------------------
 
     def go_alone(self, members: int) -> None:
         """Redis is away: go on with a share of the rate. No lease can be held or waited for."""
         self.share = min(_MOST_MEMBERS, max(1, members))
         scale(self.limiter, 1 / self.share)
+        self.forget_turns()
+
+    def forget_turns(self) -> None:
+        """Redis is away: what was reserved, leased or reported is not known to others."""
         self.reports.clear()
         self.slot = self.lease = None
         self.line, self.holding = [], {}

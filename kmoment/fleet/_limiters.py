@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from .._engine.admission import LimitKey, Turn
 from .._engine.rate_limiters import CallAt, InMemoryRateLimiters, Lane
 from .._policies.rate_limit import Mode, RateLimiter
-from ..errors import FleetUnavailableError, KmomentError
+from ..errors import FleetUnavailableError, KmomentError, UsageError
 from ._board import KEPT_SECONDS
 from ._keys import limit_field, limiter_key
 from ._lane import SharedLane, Slot
@@ -93,8 +93,9 @@ class FleetRateLimiters(InMemoryRateLimiters):
     def close(self) -> None:
         """End every wait. What was not reported yet still is."""
         super().close()
-        self._link.listeners.remove(self._link_changed)
-        self._board.listeners.remove(self._board_read)
+        if self._board_read in self._board.listeners:
+            self._link.listeners.remove(self._link_changed)
+            self._board.listeners.remove(self._board_read)
         for lane in map(self._find, self._lanes):
             if lane is not None:
                 lane.wake.set()
@@ -215,17 +216,22 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     async def _exchange(self, lane: SharedLane) -> None:
         """Write what is new, and reserve a slot; read first if another process has written."""
+        slot, read = None, False
         while True:
             began, told = self._clock(), len(lane.reports)
             changed = lane.settle(began) or told > 0
-            slot = None
-            if self._may_ask(lane, began) and lane.limiter.mode is not _FREE:
-                slot = lane.reserve(began, self._board.members, self._seconds, token_hex(8))
+            if slot is None and self._may_ask(lane, began) and lane.limiter.mode is not _FREE:
+                slot = lane.reserve(began, self._board.members, self._seconds)
                 changed |= slot is not None or lane.join_line(began)
+            if read and not changed:
+                lane.asked_for = lane.careful = False
+                break
             if await self._swap(lane, began, changed=changed):
                 break
-            if slot is not None:
+            read = bool(lane.version)
+            if slot is not None and lane.version:  # what was read does not know of it
                 lane.holding.pop(slot.sent, None)
+                slot = None
         del lane.reports[:told]
         lane.slot = slot or lane.slot
         if lane.limiter.mode is _FREE:  # the board was wrong: no limit is known
@@ -261,7 +267,19 @@ class FleetRateLimiters(InMemoryRateLimiters):
         lane.version = version
         if version:
             age = max(0, int(server) - int(at)) * _MICRO
-            lane.read(text, version, began - age)
+            self._read(lane, text, version, began - age)
+
+    def _read(self, lane: SharedLane, text: str, version: str, base: float) -> None:
+        try:
+            lane.read(text, version, base)
+        except (ValueError, KeyError, TypeError):
+            pass  # another program has written it, or another version of this one
+        else:
+            return
+        raise UsageError(
+            f"the state of {lane.key[0]} in Redis was not written by this version of kmoment: "
+            "use another namespace"
+        )
 
     def _mark(self, lane: SharedLane, now: float) -> None:
         """Let others know of the limit."""
@@ -271,7 +289,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     def _refuse(self, lane: SharedLane, error: KmomentError) -> None:
         """End the wait of all that wait for *lane*."""
-        lane.reports.clear()
-        lane.asked_for, lane.slot = False, None
+        lane.forget_turns()
+        lane.asked_for = False
         while waiter := lane.queue.pop():
             waiter.turn.set_exception(error)

@@ -43,6 +43,7 @@ class Link:
         self._redis: Redis | None = None
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._scripts: dict[str, Any] = {}
+        self._running: set[asyncio.Future[Any]] = set()
         self._lost_at: float | None = None
         self._next_try = 0.0
         self.reason: str = ""
@@ -83,8 +84,14 @@ class Link:
         if facts.get("role") == "slave" and facts.get("slave_read_only"):
             raise UsageError("the fleet's Redis is a read-only replica: name its primary")
 
+    async def quiet(self) -> None:
+        """Wait for all commands that are under way now."""
+        if self._running:
+            await asyncio.wait(self._running)
+
     async def aclose(self) -> None:
         """Close all connections."""
+        await self.quiet()
         redis, self._redis = self._redis, None
         if redis is not None:
             await redis.aclose()
@@ -104,6 +111,18 @@ class Link:
         return self._redis
 
     async def _limited(self, command: Callable[[], Any]) -> Any:
+        """Its answer. A cancelled caller leaves the command to its end: it does not take long."""
+        task = asyncio.ensure_future(self._asked(command))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: "asyncio.Future[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may be gone
+
+    async def _asked(self, command: Callable[[], Any]) -> Any:
         self._may_try()
         async with self._slots:
             answer = await self._tried(command)
