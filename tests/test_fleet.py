@@ -79,7 +79,8 @@ async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
         fleet = Fleet(request.getfixturevalue("server").url, namespace="test")
         shares.append(fleet._join(loop.time, loop.call_at, lambda: None, 5.0))
         await shares[-1].start()
-        return shares[-1].limiters
+        limiters: RateLimiterStore = shares[-1].limiters
+        return limiters
 
     yield store
     for share in shares:
@@ -228,7 +229,7 @@ async def test_a_limit_is_known_to_a_client_that_comes_later(
 
 async def test_a_limit_reaches_a_running_client(fleet: Fleet, sandbox: Sandbox) -> None:
     """The first 429 of one client slows another client that calls at the same time."""
-    other = Fleet(fleet._target.settings and redis_of(fleet), namespace="test")
+    other = Fleet(redis_of(fleet), namespace="test")
     async with client(sandbox, fleet) as first, client(sandbox, other) as second:
         await second.locations.depth1()
         sandbox.add_fault(Fault("locations.depth1", "throttle", times=3))

@@ -19,8 +19,10 @@ LEASE_SPARE: Final = 2.0
 class CreateLock(Protocol):
     """The right to create audiences of one name, alone among all processes."""
 
-    contended: bool
-    """Whether another process had it a short time ago: a list from before is too old."""
+    @property
+    def contended(self) -> bool:
+        """Whether another process had it a short time ago: a list from before is too old."""
+        ...
 
     async def is_held(self) -> bool:
         """Whether it was held until now, as far as Redis knows."""
@@ -34,10 +36,20 @@ class CreateLock(Protocol):
 class Share(Protocol):
     """What one client shares with others, in one event loop."""
 
-    limiters: RateLimiterStore
-    breakers: CircuitBreakers
-    ready: bool
-    """Whether :meth:`start` is over."""
+    @property
+    def limiters(self) -> RateLimiterStore:
+        """How fast calls go out."""
+        ...
+
+    @property
+    def breakers(self) -> CircuitBreakers:
+        """What holds calls back."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether :meth:`start` is over."""
+        ...
 
     async def start(self) -> None:
         """Before the first call: see whether sharing is possible, and what is known."""
