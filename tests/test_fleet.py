@@ -363,6 +363,44 @@ async def test_a_dead_token_stops_those_who_use_it(
             assert await apart.locations.depth1()
 
 
+async def test_a_call_under_way_closes_no_breaker_of_another(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox
+) -> None:
+    """What was sent before a breaker was known here, and then ends well or with another error,
+    does not let all go on: only a probe does."""
+    async with client(sandbox, fleet) as first, client(sandbox, Fleet(server.url)) as other:
+        await asyncio.gather(first.locations.depth1(), other.locations.depth1())
+        state: Any = first._dispatcher.state
+        board = state.share._session.board
+        told = {"reason": "used up", "trips": 1, "left": 60.0, "facts": {}}
+        board.post("breaker:quota", json.dumps(told))
+        await until(lambda: state.breakers.tripped)
+        state.breakers.close()
+        refused = kmoment.BadRequestError("no", {"code": -813})
+        assert state.breakers.note(refused, now()) == 0
+        assert state.breakers.tripped
+        with pytest.raises(kmoment.QuotaExceededError, match="not sent: used up"):
+            await first.locations.depth1()
+        assert await state.share.may_probe(now(), {}) is None
+        state.breakers.close()
+        await first.locations.depth1()
+        await until(lambda: not fleet.status().breakers)
+
+
+async def test_a_breaker_that_was_just_closed(fleet: Fleet, sandbox: Sandbox) -> None:
+    """A copy of the board from before a success does not trip the breaker again."""
+    async with client(sandbox, fleet) as moment:
+        await moment.locations.depth1()
+        state: Any = moment._dispatcher.state
+        state.breakers.note(kmoment.QuotaExceededError("used up"), now())
+        board = state.share._session.board
+        await until(lambda: board.breakers)
+        state.breakers.close()
+        for listener in board.listeners:
+            listener()
+        assert not state.breakers.tripped
+
+
 # -- Creates ----------------------------------------------------------------------------
 
 
@@ -570,6 +608,53 @@ def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ModuleNotFoundError, match=r"kmoment\[fleet\]"):
         Fleet("redis://localhost/0")
+
+
+async def test_a_state_of_another_program(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox
+) -> None:
+    """What another program has written in place of a state is refused in one clear error."""
+    key = _keys.limiter_key("test", ("locations.depth1", None))
+    server.ask("HSET", key, "version", "1", "state", "{}", "at", "0")
+    async with client(sandbox, fleet, periods={"locations.depth1": 0.01}) as moment:
+        with pytest.raises(kmoment.UsageError, match="another namespace"):
+            await moment.locations.depth1()
+
+
+async def test_old_fields_are_deleted(fleet: Fleet, server: RedisServer, sandbox: Sandbox) -> None:
+    """Members that are gone, and limits that nobody has used for long, leave the board."""
+    server.ask("HSET", _keys.board_key("test"), "member:gone", "1 ", "limit:7:old", "1 ")
+    async with client(sandbox, fleet) as moment:
+        await moment.locations.depth1()
+        assert await asyncio.to_thread(fleet_fields, server) == {"member"}
+
+
+def fleet_fields(server: RedisServer) -> set[str]:
+    """The kinds of fields that are on the board, once old ones are gone."""
+    while "member:gone" in (fields := server.ask("HKEYS", _keys.board_key("test"))):
+        pass
+    return {field.split(":")[0] for field in fields}
+
+
+async def test_a_limit_that_turns_out_to_be_shared(make: Make) -> None:
+    """When the limiter of all accounts takes the place of many, calls that wait go along, and the
+    turns of the old limiters are still reported."""
+    store, limit = await make(), Sliding(4, 0.1)
+
+    async def work(account: int) -> None:
+        key, order = ("audiences", account), None
+        while True:
+            mine = store.try_enter(key, 0.0, now()) if order is None else None
+            mine = mine or await store.enter(key, 0.0, now(), max_wait=inf, order=order)
+            await asyncio.sleep(0.002)
+            if not limit.take(now()):
+                store.accepted(mine, now())
+                return
+            store.rejected(mine, now(), None)
+            order = mine.order
+
+    await asyncio.gather(*(work(number % 8) for number in range(60)))
+    assert all(status.waiting == 0 for status in store.statuses(now()))
 
 
 def test_the_folder_of_a_test_is_left_empty(started: RedisServer) -> None:

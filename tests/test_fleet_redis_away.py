@@ -161,6 +161,23 @@ async def test_a_lock_that_cannot_be_given_back(server: RedisServer, sandbox: Sa
         await moment.account(ACCOUNT).audiences.delete(made.id)
 
 
+async def test_redis_dies_while_a_lost_create_is_looked_for(
+    server: RedisServer, sandbox: Sandbox
+) -> None:
+    """If Redis cannot say that the lock was held, what is found is not adopted."""
+    async with client(sandbox, Fleet(server.url), reconcile_delays=(0.4,)) as moment:
+        audiences = moment.account(ACCOUNT).audiences
+        sandbox.add_fault(Fault("audiences.create", "drop_after", times=1))
+        task = asyncio.create_task(audiences.create(DRAFT))
+        while not server.ask("KEYS", "*:create:*"):
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.1)
+        server.stop()
+        with pytest.raises(kmoment.OutcomeUnknownError, match="another process may") as caught:
+            await task
+        await audiences.delete(caught.value.candidates[0].id)
+
+
 async def test_a_probe_without_redis(server: RedisServer, sandbox: Sandbox) -> None:
     """While Redis is away each process tries by itself whether a breaker may close."""
     async with client(sandbox, Fleet(server.url)) as moment:
