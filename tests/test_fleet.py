@@ -660,3 +660,32 @@ async def test_a_limit_that_turns_out_to_be_shared(make: Make) -> None:
 def test_the_folder_of_a_test_is_left_empty(started: RedisServer) -> None:
     """Redis writes no files: nothing is left of a test."""
     assert list(Path(started.folder).iterdir()) == []
+
+
+async def test_one_limit_for_all_accounts_is_so_for_all_processes(
+    server: RedisServer,
+) -> None:
+    """If one process finds that all accounts have one limit, the others follow; and back."""
+    loop = asyncio.get_running_loop()
+    shares = [Fleet(server.url)._join(loop.time, loop.call_at, lambda: None, 5.0) for _ in range(2)]
+    first, second = (share.limiters for share in shares)
+    for share in shares:
+        await share.start()
+        for account in (1, 2):
+            mine = share.limiters.try_enter(("audiences", account), 0.0, now())
+            assert mine
+            share.limiters.accepted(mine, now())
+    for wanted in (True, False):
+        for one in (first, second):
+            one._detectors.setdefault("audiences", one._new_detector())
+        first._detectors["audiences"].turn(now(), shared=wanted)
+        first._move("audiences", now())
+        if wanted:
+            await first.enter(("audiences", 1), 0.0, now(), max_wait=inf, order=None)
+        async with asyncio.timeout(10):
+            while second._detectors["audiences"].shared is not wanted:
+                await asyncio.sleep(0.02)
+                second._board.look(now())
+    for share in shares:
+        share.limiters.close()
+        await share.aclose()

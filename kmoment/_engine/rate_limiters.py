@@ -161,7 +161,7 @@ class InMemoryRateLimiters:
         limiter.rejected(now, turn.sent, retry_after)
         self._say_waiting(turn, now)
         if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
-            detector = self._detectors.setdefault(turn.key[0], SharedLimitDetector())
+            detector = self._detectors.setdefault(turn.key[0], self._new_detector())
             shared = detector.shared
             if not (shared and turn.sent.probe):
                 detector.rejected(turn.key[1], now, held=held)
@@ -210,6 +210,9 @@ class InMemoryRateLimiters:
             self._drop_idle(now)
             lane = self._lanes[key] = self._new_lane(key, RateLimiter(period))
         return lane
+
+    def _new_detector(self) -> SharedLimitDetector:
+        return SharedLimitDetector()
 
     def _new_lane(self, key: LimitKey, limiter: RateLimiter) -> Lane:
         return Lane(limiter)

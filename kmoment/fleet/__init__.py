@@ -42,7 +42,7 @@ Kakao takes no fencing token. So a create also looks before and after, as it doe
 If its answer is lost and it cannot be shown that the lock was held, no audience is adopted: that is
 an ``OutcomeUnknownError``, "another process may have made it". With ``creates="refuse"`` nothing is
 created while Redis is away. After a failover that has lost a write, one call too many may meet a
-429. Whether one limit is shared by all accounts is found out by each process for itself. A Redis
+429. A Redis
 Cluster's own client is not used, though each key would stay in one slot.
 """
 

@@ -175,11 +175,12 @@ class SharedLane(Lane):
         least, most = _POLL
         poll = min(most, max(least, _POLL_A_MEMBER * members))
         seconds = poll if delay <= 0 or delay == inf else min(delay, _LINE_SECONDS / 2)
-        self.ask_at = now + seconds + random.uniform(0, _SPREAD)  # noqa: S311 - spreads load
+        spread = _SPREAD if members > 1 else 0.0
+        self.ask_at = now + seconds + random.uniform(0, spread)  # noqa: S311 - spreads load
 
     def join_line(self, now: float) -> bool:
-        """Wait for a declared period. Whether anything has changed."""
-        if not self.limiter.declared:
+        """Wait for the lease of a declared period. Whether anything has changed."""
+        if not self.limiter.declared or not (self.lease or self.line):
             return False
         places = dict(self.line)
         if places.get(self.me, -inf) > now + _LINE_SECONDS / 2:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from .._engine.admission import LimitKey, Turn
 from .._engine.rate_limiters import CallAt, InMemoryRateLimiters, Lane
 from .._policies.rate_limit import Mode, RateLimiter
+from .._policies.shared_limit import SharedLimitDetector
 from ..errors import FleetUnavailableError, KmomentError, UsageError
 from ._board import KEPT_SECONDS
 from ._keys import limit_field, limiter_key
@@ -43,6 +44,8 @@ class FleetRateLimiters(InMemoryRateLimiters):
         self._seconds = seconds
         """The lease of a call under a declared period."""
         self._me = token_hex(4)
+        self._followed: set[str] = set()
+        """Groups whose limit is one for all accounts, as the board says."""
         self._owners: dict[RateLimiter, SharedLane] = {}
         """Lanes that still have something to say, also those that are used no more."""
         self._link.listeners.append(self._link_changed)
@@ -102,6 +105,9 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     # -- Lanes --------------------------------------------------------------------------
 
+    def _new_detector(self) -> SharedLimitDetector:
+        return SharedLimitDetector(patient=True)
+
     def _new_lane(self, key: LimitKey, limiter: RateLimiter) -> SharedLane:
         return SharedLane(key, limiter, self._me)
 
@@ -151,6 +157,27 @@ class FleetRateLimiters(InMemoryRateLimiters):
             if lane is not None and lane.limiter.mode is _FREE:
                 lane.asked_for = True
                 self._keep(lane)
+        for quota in {key[0] for key in self._lanes if key[1] is not None} | {*self._detectors}:
+            self._follow(quota, told=(quota, None) in self._board.limits)
+
+    def _follow(self, quota: str, *, told: bool) -> None:
+        """Use one limiter for all accounts as long as other processes do."""
+        if quota not in self._detectors and not told:
+            return
+        detector = self._detectors.setdefault(quota, self._new_detector())
+        if detector.shared is not told and (told or quota in self._followed):
+            now = self._clock()
+            detector.turn(now, shared=told)
+            self._move(quota, now)
+        if told:
+            self._followed.add(quota)
+
+    def _move(self, quota: str, now: float) -> None:
+        """One limiter takes the place of many, or the reverse: here, and then for all."""
+        super()._move(quota, now)
+        if not self._detectors[quota].shared:
+            self._followed.discard(quota)
+            self._board.forget((quota, None))
 
     # -- The task of a lane -------------------------------------------------------------
 
