@@ -11,6 +11,7 @@ import kmoment
 from kmoment._policies.rate_limit import Mode, RateLimiter
 from kmoment.fleet import _link
 from kmoment.fleet._lane import SharedLane
+from kmoment.fleet._session import Session
 from kmoment.fleet._status import FleetStatus, live, status
 
 KEY = ("audiences", 1)
@@ -152,6 +153,34 @@ def test_a_program_that_stalls() -> None:
     for seconds in ((0.3,), (5.0, 0.3)):
         with pytest.raises(_link.LinkLostError, match=r"0\.25 s"):
             asyncio.run(asked(*seconds))
+
+
+def test_a_session_that_is_closed() -> None:
+    """Closing ends work that does not end by itself, and an unused connection is no trouble."""
+
+    async def work() -> asyncio.Task[None]:
+        target: Any = kmoment.fleet.Fleet("redis://localhost/0")._target
+        session = Session(target, "test", "doubt", asyncio.get_running_loop().time)
+        task = session.spawn(asyncio.sleep(1000))
+        await session.aclose()
+        session.link.abandon()
+        return task
+
+    assert asyncio.run(work()).cancelled()
+
+
+def test_two_clients_of_a_loop_that_was_closed() -> None:
+    """The last client of a closed loop drops what they shared."""
+    fleet = kmoment.fleet.Fleet("redis://localhost/0")
+
+    async def join() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        return [fleet._join(loop.time, loop.call_at, lambda: None, 5.0) for _ in range(2)]
+
+    for share in asyncio.run(join()):
+        assert len(fleet._sessions) == 1
+        share.abandon()
+    assert len(fleet._sessions) == 0
 
 
 def test_members_that_are_gone_are_not_shown() -> None:

@@ -46,15 +46,12 @@ class Link:
         self._running: set[asyncio.Future[Any]] = set()
         self._lost_at: float | None = None
         self._next_try = 0.0
+        self.away: bool = False
+        """Whether Redis is lost."""
         self.reason: str = ""
         """Why Redis was lost last."""
         self.listeners: list[Callable[[bool], None]] = []
         """Called with whether Redis is away, when that changes."""
-
-    @property
-    def away(self) -> bool:
-        """Whether Redis is lost."""
-        return self._lost_at is not None
 
     async def script(self, text: str, key: str, *args: str | int) -> Any:
         """Run a script on one key.
@@ -128,7 +125,7 @@ class Link:
             answer = await self._tried(command)
         if self._lost_at is not None:
             _log.info("fleet: Redis is back after %.0f s", self._clock() - self._lost_at)
-            self._lost_at = None
+            self._lost_at, self.away = None, False
             self._tell()
         return answer
 
@@ -173,7 +170,7 @@ class Link:
         now = self._clock()
         self.reason, self._next_try = reason, now + random.uniform(*_REST)  # noqa: S311
         if self._lost_at is None:
-            self._lost_at = now
+            self._lost_at, self.away = now, True
             _log.warning("fleet: Redis is lost (%s); %s", reason, self._target.consequence)
             self._tell()
         return LinkLostError(reason)
