@@ -31,6 +31,7 @@ Modules, each with its rules in its help
     kmoment.tables          rows and write: answers as tables, csv, jsonl and Excel files
     kmoment.sync            how the blocking client works in scripts, threads, notebooks, forks
     kmoment.limits          how calls wait: for the server's limits, and for a host that is down
+    kmoment.fleet           limits, breakers and create locks shared by many processes
     kmoment.hooks           listening to calls, for logs and metrics
     kmoment.otel            Telemetry: OpenTelemetry's spans and metrics of all calls
     kmoment.testing         scripted answers for the tests of your program
@@ -69,6 +70,7 @@ if _TYPE_CHECKING:
         DecodeError as DecodeError,
         EntryBusyError as EntryBusyError,
         EntryUnknownError as EntryUnknownError,
+        FleetUnavailableError as FleetUnavailableError,
         InvalidArgumentError as InvalidArgumentError,
         InvalidDraftError as InvalidDraftError,
         JournalError as JournalError,
@@ -198,16 +200,16 @@ _NAMES = {
     "batch": "AsyncBatch",
     "client": "AsyncClient",
     "errors": """
-        APIConnectionError APIError AddressNotAllowedError AlreadyDoneError AmbiguousAudienceError
-        AmbiguousLocationError AmbiguousPlaceError AttemptRecord AudienceInUseError
-        AudienceNotUsableError AuthenticationError BadRequestError ClientClosedError ConflictError
-        ConsentRequiredError DeadlineExceededError DecodeError EntryBusyError EntryUnknownError
-        JournalError JournalStoreError InvalidArgumentError InvalidDraftError KmomentError
-        LinkRefusedError LocationNotFoundError MaintenanceError NotFoundError OutcomeUnknownError
-        PartialListError PermissionDeniedError Problem ProtocolError QuotaExceededError
-        RateLimitedError RouteNotFoundError ServerError UsageError Violation WriteMismatchError
-        WrongLoopError
-        AmbiguousNameError CellFault NameNotFoundError SheetError UnknownWordError
+        APIConnectionError APIError AddressNotAllowedError AlreadyDoneError
+        AmbiguousAudienceError AmbiguousLocationError AmbiguousNameError AmbiguousPlaceError
+        AttemptRecord AudienceInUseError AudienceNotUsableError AuthenticationError
+        BadRequestError CellFault ClientClosedError ConflictError ConsentRequiredError
+        DeadlineExceededError DecodeError EntryBusyError EntryUnknownError FleetUnavailableError
+        InvalidArgumentError InvalidDraftError JournalError JournalStoreError KmomentError
+        LinkRefusedError LocationNotFoundError MaintenanceError NameNotFoundError NotFoundError
+        OutcomeUnknownError PartialListError PermissionDeniedError Problem ProtocolError
+        QuotaExceededError RateLimitedError RouteNotFoundError ServerError SheetError
+        UnknownWordError UsageError Violation WriteMismatchError WrongLoopError
     """,
     "journal.journal": "Journal",
     "models": """
@@ -241,6 +243,7 @@ _MODULES = (
     "batch",
     "doctor",
     "errors",
+    "fleet",
     "hooks",
     "journal",
     "models",

@@ -15,6 +15,7 @@ from . import _validate
 from ._batch.keyed import Keyed
 from ._engine.dispatcher import Dispatcher
 from ._engine.settings import ClientSettings
+from ._engine.sharing import Sharing
 from ._engine.state import ClientState
 from ._engine.token import TokenProvider
 from ._engine.views import Viewable
@@ -72,6 +73,7 @@ class AsyncClient(Viewable):
         max_wait: float | None = None,
         outage_patience: float | None = None,
         hooks: Iterable[Hook] = (),
+        fleet: Sharing | None = None,
     ) -> None:
         """Check the settings. Nothing is opened or sent.
 
@@ -110,6 +112,7 @@ class AsyncClient(Viewable):
         :param outage_patience: Seconds that a call waits for a host that is down, from the moment
             it went down. Default: 5 for a call, 60 for one of a batch. 0: fail at once.
         :param hooks: Objects that are told about every call: see ``kmoment.hooks``.
+        :param fleet: Limits that other processes share: see ``kmoment.fleet``.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
         if hasattr(self, "_dispatcher"):  # a view
@@ -135,6 +138,7 @@ class AsyncClient(Viewable):
             max_wait=max_wait,
             outage_patience=outage_patience,
             hooks=hooks,
+            fleet=fleet,
         )
         self._dispatcher = Dispatcher(settings, ClientState(settings))
 

@@ -34,6 +34,7 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
         ├── OutcomeUnknownError                a write may have been done: `draft`, `candidates`
         ├── WriteMismatchError                 written, but something else is there: `differences`
         ├── DeadlineExceededError              also a TimeoutError: `phase`
+        ├── FleetUnavailableError              the fleet's Redis is away, and calls may not go on
         ├── DecodeError, with PartialListError         not as documented; more rows than came
         └── ProtocolError                      the answer is not Kakao's at all
 
@@ -72,12 +73,13 @@ __all__ = [
     "AmbiguousPlaceError", "AttemptRecord", "AudienceInUseError", "AudienceNotUsableError",
     "AuthenticationError", "BadRequestError", "CellFault", "ClientClosedError", "ConflictError",
     "ConsentRequiredError", "DeadlineExceededError", "DecodeError", "EntryBusyError",
-    "EntryUnknownError", "Facts", "InvalidArgumentError", "InvalidDraftError", "JournalError",
-    "JournalStoreError", "KmomentError", "LinkRefusedError", "LocationNotFoundError",
-    "MaintenanceError", "NameNotFoundError", "NotFoundError", "OutcomeUnknownError",
-    "PartialListError", "PermissionDeniedError", "Problem", "ProtocolError",
-    "QuotaExceededError", "RateLimitedError", "RouteNotFoundError", "ServerError", "SheetError",
-    "UnknownWordError", "UsageError", "Violation", "WriteMismatchError", "WrongLoopError",
+    "EntryUnknownError", "Facts", "FleetUnavailableError", "InvalidArgumentError",
+    "InvalidDraftError", "JournalError", "JournalStoreError", "KmomentError",
+    "LinkRefusedError", "LocationNotFoundError", "MaintenanceError", "NameNotFoundError",
+    "NotFoundError", "OutcomeUnknownError", "PartialListError", "PermissionDeniedError",
+    "Problem", "ProtocolError", "QuotaExceededError", "RateLimitedError", "RouteNotFoundError",
+    "ServerError", "SheetError", "UnknownWordError", "UsageError", "Violation",
+    "WriteMismatchError", "WrongLoopError",
 ]
 # fmt: on
 
@@ -591,6 +593,14 @@ class OutcomeUnknownError(APIError):
     """Ids that were there before the create; ``None`` if they are not all known."""
     created_after: datetime | None = None
     """The server's time before the create: what is older is not the new one."""
+
+
+class FleetUnavailableError(APIError):
+    """The fleet's Redis is away, and the fleet was told not to go on without it."""
+
+    hint = "Wait until Redis is back, or make the fleet with on_failure='local'."
+    hint_ko = "Redis가 복구될 때까지 기다리거나 on_failure='local'로 설정하세요."
+    can_retry = True
 
 
 class WriteMismatchError(APIError):

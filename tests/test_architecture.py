@@ -38,7 +38,7 @@ resources
 sheets
 client
 sync
-auth otel
+auth fleet otel
 doctor
 testing
 cli
@@ -54,10 +54,10 @@ THEIRS = {
     "aiohttp": {"_engine", "auth", "sandbox"},
     "cattrs": {"_protocol"},
     "yarl": {"_engine", "_protocol", "_validate"},
-    "asyncio": {"_batch", "auth", "_engine", "journal", "sandbox", "sync", "testing"},
+    "asyncio": {"_batch", "auth", "_engine", "fleet", "journal", "sandbox", "sync", "testing"},
     "anyio": {"sync"},
     "opentelemetry": {"otel"},
-    "redis": {"journal"},
+    "redis": {"fleet", "journal"},
     "sqlite3": {"journal"},
     "click": {"cli"},
 }

@@ -200,7 +200,7 @@ async def test_a_circuit_breaker_does_not_hide_an_earlier_attempt() -> None:
         used_up = kmoment.QuotaExceededError("x", {"status": 400})
         token = state.token.known(list_call(1))
         assert token is not None
-        state.breakers.note(used_up, state.clock(), token.fingerprint)
+        state.breakers.note(used_up, state.clock(), token)
 
     client._change_settings(sleep=trip)
     with pytest.raises(kmoment.OutcomeUnknownError) as caught:

@@ -177,7 +177,7 @@ TYPES = "name type age_type gender_type location_type"
 OPTIONS = "max_attempts deadline reconcile_delays max_wait outage_patience"
 SETTINGS = (
     "token base_url timeout deadline insecure proxy trust_env ssl max_connections max_body_bytes "
-    "routes max_attempts reconcile_delays periods max_wait outage_patience hooks"
+    "routes max_attempts reconcile_delays periods max_wait outage_patience hooks fleet"
 )
 BATCH = "concurrency ordered on_progress"
 EACH = f"{BATCH} deadline journal key shard repeatable"

@@ -23,10 +23,12 @@ from ..errors import (
     APIError,
     AttemptRecord,
     DeadlineExceededError,
+    FleetUnavailableError,
     OutcomeUnknownError,
     ProtocolError,
 )
 from .admission import QueueTooLongError
+from .sharing import CreateLock
 from .timeouts import CallTimeout, TimeoutKind
 
 T = TypeVar("T")
@@ -145,6 +147,8 @@ class CallContext(Generic[T]):
     """What hooks want to know; ``None`` if there are none."""
     attempting: bool = False
     """Whether an attempt is under way."""
+    lock: CreateLock | None = None
+    """Of a create in a fleet: the right to make it alone."""
 
     # -- What it is ---------------------------------------------------------------------
 
@@ -291,6 +295,12 @@ class CallContext(Generic[T]):
         reason = f"max_wait ({seconds:g} s) is over; it was {phase} ({waiting})"
         error = DeadlineExceededError(reason, facts)
         return self.outcome_unknown(error) if self.may_have_written else error
+
+    def not_shared(self, lost: FleetUnavailableError) -> FleetUnavailableError:
+        """The error of a call that may not go on without the fleet."""
+        facts = facts_of(self.call)
+        facts["request_sent"], facts["attempts"] = self.in_doubt, self.records
+        return FleetUnavailableError(lost.reason, facts)
 
     def closed_while_waiting(self) -> APIConnectionError:
         """The error of a call whose client was closed while it waited."""

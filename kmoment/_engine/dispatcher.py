@@ -23,7 +23,12 @@ from .._protocol.error_table import date_of, facts_of
 from .._protocol.http import Response
 from .._secret import Secret
 from .._text import normalised
-from ..errors import APIError, AuthenticationError, OutcomeUnknownError
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    FleetUnavailableError,
+    OutcomeUnknownError,
+)
 from ..models import Audience, AudienceSummary
 from .bulk_delete import delete_in_parts
 from .context import CallContext
@@ -33,6 +38,7 @@ from .reconcile import Ask, find_created, ids_listed, list_call, read_back
 from .redact import redacted
 from .requests import patience, send_request
 from .settings import ClientSettings
+from .sharing import Share
 from .state import ClientState
 from .timeouts import TimeoutKind
 from .write_tracker import CURRENT, WriteTracker, report_write
@@ -46,6 +52,9 @@ _log: Final = logging.getLogger("kmoment")
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
 _CREATE = Replay.CREATE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
+
+_SETTLED: Final = 5.0
+"""Seconds that a create's lock outlives its deadline: the time to give it back."""
 
 _AGAIN: Final = (Action.RETRY, Action.REQUEUE)
 _MAY_HAVE_WRITTEN: Final = (Effect.OK, Effect.UNKNOWN, Effect.DONE)
@@ -108,6 +117,8 @@ class Dispatcher:
         context.wait_left = options.max_wait
         state.live += 1
         try:
+            if state.share is not None and not state.share.ready:
+                await state.share.start()
             return await (run or self._run)(context)
         except asyncio.CancelledError:
             error = context.timed_out(state.waiting_for)
@@ -129,6 +140,8 @@ class Dispatcher:
         with context.queued("create", "waiting for another create of the same name"):
             await lock.acquire()
         try:
+            if state.share is not None:
+                await self._lock_name(context, state.share)
             waiting = partial(
                 context.queued, "create", "waiting for a list of what is there already"
             )
@@ -140,6 +153,23 @@ class Dispatcher:
             return await self._make(context)
         finally:
             lock.release()
+            if context.lock is not None:
+                context.lock.release()
+
+    async def _lock_name(self, context: CallContext[Any], share: Share) -> None:
+        """Keep other processes from creating an audience of the same name."""
+        call, options = context.call, context.options
+        seconds = options.deadline + sum(options.reconcile_delays) + _SETTLED
+        context.attempt.phase = "create lock"
+        try:
+            context.lock = await share.lock_create(
+                call.account, normalised(call.body.name), seconds
+            )
+        except FleetUnavailableError as lost:
+            context.held_back = True
+            raise context.not_shared(lost) from None
+        if context.lock.contended:
+            self.state.listings.forget(call.account)
 
     async def _list(self, context: CallContext[Any]) -> Listed:
         """What is there before a create."""
@@ -225,8 +255,7 @@ class Dispatcher:
             return decision.action
         if await self._token_is_renewed(context, error):
             return Action.RETRY
-        token = "" if context.token is None else context.token.fingerprint
-        if seconds := state.breakers.note(error, state.clock(), token):
+        if seconds := state.breakers.note(error, state.clock(), context.token):
             _log.warning("%s: calls fail at once for %.0f s", error.reason, seconds)
         return Action.RAISE if decision.action in _AGAIN else decision.action
 
@@ -282,6 +311,9 @@ class Dispatcher:
             _log.warning(text, context.call.account, sum(delays))
         with suppress(APIError):
             found = await find_created(self._asking(context), unknown, delays, sleep)
+            if context.lock is not None and not await context.lock.is_held():
+                unknown.args = ("another process may have made it",)
+                raise unknown
             _log.info("audiences.create of account %s: found", context.call.account)
             return found
         raise unknown
@@ -318,8 +350,7 @@ class Dispatcher:
         state = self.state
         if not context.records or context.price:
             state.budget.earn(context.price or 1.0)
-        token = context.token
-        if state.breakers.tripped and token and state.breakers.close(token.fingerprint):
+        if state.breakers.tripped and state.breakers.close(context.token):
             _log.info("%s has succeeded: calls are sent again", context.call.endpoint.name)
         context.attempt.probe = False
         if state.gate.troubled:
@@ -342,19 +373,21 @@ class Dispatcher:
         source, call = self.state.token, context.call
         last = source.last(call)
         if last is not None:
-            self._hold_back(context, last)
+            await self._hold_back(context, last)
         token = source.known(call) or await source.token(call)
         if last is None or token.reveal() != last.reveal():
-            self._hold_back(context, token)
+            await self._hold_back(context, token)
         return token
 
-    def _hold_back(self, context: CallContext[Any], token: Secret) -> None:
+    async def _hold_back(self, context: CallContext[Any], token: Secret) -> None:
         """Raise if a circuit breaker stops the attempt."""
-        breakers = self.state.breakers
+        breakers, share, facts = self.state.breakers, self.state.share, facts_of(context.call)
         if not breakers.tripped:
             return
-        facts = facts_of(context.call)
-        if refusal := breakers.refusal(context.started, facts, token.fingerprint):
+        refusal = breakers.refusal(context.started, facts, token)
+        if refusal is None and share is not None:
+            refusal = await share.may_probe(context.started, facts, token)
+        if refusal is not None:
             context.held_back = True
             raise refusal
 

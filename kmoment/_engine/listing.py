@@ -52,6 +52,10 @@ class Listings:
     def __init__(self) -> None:
         self._entries: OrderedDict[int | None, _Entry] = OrderedDict()
 
+    def forget(self, account: int | None) -> None:
+        """Another process has created there: the list is too old."""
+        self._entries.pop(account, None)
+
     async def get(
         self,
         account: int | None,

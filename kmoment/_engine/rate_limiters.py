@@ -68,7 +68,7 @@ class _Queue:
         return None
 
 
-class _Lane:
+class Lane:
     """One limiter, the calls that wait for it, and the timer for the next of them."""
 
     __slots__ = ("limiter", "queue", "said", "timer", "when")
@@ -97,7 +97,7 @@ class InMemoryRateLimiters:
     def __init__(self, clock: Callable[[], float], call_at: CallAt) -> None:
         self._clock = clock
         self._call_at = call_at
-        self._lanes: OrderedDict[LimitKey, _Lane] = OrderedDict()
+        self._lanes: OrderedDict[LimitKey, Lane] = OrderedDict()
         self._detectors: dict[str, SharedLimitDetector] = {}
         self._orders = count()
 
@@ -162,7 +162,7 @@ class InMemoryRateLimiters:
         limiter.rejected(now, turn.sent, retry_after)
         self._say_waiting(turn, now)
         if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
-            detector = self._detectors.setdefault(turn.key[0], SharedLimitDetector())
+            detector = self._detectors.setdefault(turn.key[0], self._new_detector())
             shared = detector.shared
             if not (shared and turn.sent.probe):
                 detector.rejected(turn.key[1], now, held=held)
@@ -203,14 +203,20 @@ class InMemoryRateLimiters:
         detector = self._detectors.get(key[0])
         return (key[0], None) if detector is not None and detector.shared else key
 
-    def _lane(self, key: LimitKey, period: float, now: float) -> _Lane:
+    def _lane(self, key: LimitKey, period: float, now: float) -> Lane:
         if self._detectors:
             key = self._key(key)
         lane = self._lanes.get(key)
         if lane is None:
             self._drop_idle(now)
-            lane = self._lanes[key] = _Lane(RateLimiter(period))
+            lane = self._lanes[key] = self._new_lane(key, RateLimiter(period))
         return lane
+
+    def _new_detector(self) -> SharedLimitDetector:
+        return SharedLimitDetector()
+
+    def _new_lane(self, key: LimitKey, limiter: RateLimiter) -> Lane:
+        return Lane(limiter)
 
     def _drop_idle(self, now: float) -> None:
         # Two for each new one: old limiters cannot pile up.
@@ -244,7 +250,7 @@ class InMemoryRateLimiters:
 
     # -- Turns --------------------------------------------------------------------------
 
-    def _check(self, lane: _Lane, ahead: int, now: float, max_wait: float) -> None:
+    def _check(self, lane: Lane, ahead: int, now: float, max_wait: float) -> None:
         """Refuse a call that cannot pass in time."""
         if max_wait == inf:
             return
@@ -260,7 +266,7 @@ class InMemoryRateLimiters:
         if lane is not None and lane.queue:
             self._pump(lane, now)
 
-    def _pump(self, lane: _Lane, now: float) -> None:
+    def _pump(self, lane: Lane, now: float) -> None:
         """Give turns to all that may go now, and set the timer for the next."""
         while lane.queue:
             delay = lane.limiter.delay(now)
@@ -272,7 +278,7 @@ class InMemoryRateLimiters:
                 return
             waiter.turn.set_result(_give(lane, waiter.key, waiter.order, now))
 
-    def _wake(self, lane: _Lane, when: float) -> None:
+    def _wake(self, lane: Lane, when: float) -> None:
         if lane.timer is not None and lane.when <= when:
             return
         if lane.timer is not None:
@@ -281,7 +287,7 @@ class InMemoryRateLimiters:
         if when < inf:  # else the next answer wakes it
             lane.timer, lane.when = self._call_at(when, self._timed, lane), when
 
-    def _timed(self, lane: _Lane) -> None:
+    def _timed(self, lane: Lane) -> None:
         lane.timer = None
         self._pump(lane, self._clock())
 
@@ -302,7 +308,7 @@ class InMemoryRateLimiters:
         _log.info("%s: calls go on at %.3g a second", _name(turn.key), turn.limiter.rate)
 
 
-def _give(lane: _Lane, key: LimitKey, order: int, now: float) -> Turn:
+def _give(lane: Lane, key: LimitKey, order: int, now: float) -> Turn:
     limiter = lane.limiter
     return Turn(key, order, limiter, limiter.sent(now), not limiter.limited)
 

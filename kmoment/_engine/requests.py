@@ -7,7 +7,7 @@ from .._protocol.codec import encode
 from .._protocol.error_table import retry_after
 from .._protocol.http import Response, TransportError
 from .._secret import Secret
-from ..errors import APIError
+from ..errors import APIError, FleetUnavailableError
 from .admission import FIRST, LimitKey, QueueClosedError, QueueTooLongError, Turn
 from .context import WAITING_FOR_A_TURN, CallContext
 from .notify import finish
@@ -96,6 +96,8 @@ async def _turn(engine: Engine, context: CallContext[Any]) -> Turn:
         failure: APIError = context.queue_too_long(queue)
     except QueueClosedError:
         failure = context.closed_while_waiting()
+    except FleetUnavailableError as lost:
+        failure = context.not_shared(lost)
     context.held_back = True
     raise failure
 

@@ -26,6 +26,7 @@ from .admission import RateLimiterStore
 from .context import AttemptState
 from .notify import Notifier
 from .rate_limiters import CallAt, InMemoryRateLimiters
+from .sharing import Sharing
 from .token import takes_account
 
 DEFAULT_BASE_URL: Final = "https://apis.moment.kakao.com"
@@ -65,6 +66,8 @@ class ClientSettings:
     periods: Mapping[str, float]
     """Seconds between two calls, by quota group."""
     notifier: Notifier
+    fleet: Sharing | None = None
+    """What other processes share with this one."""
     sleep: Callable[[float], Awaitable[None]] = attrs.Factory(lambda: asyncio.sleep)
     new_transport: Callable[["ClientSettings"], Sends] = attrs.Factory(lambda: _new_transport)
     new_limiters: Callable[[Callable[[], float], CallAt], RateLimiterStore] = attrs.field(
@@ -92,6 +95,7 @@ class ClientSettings:
         max_wait: float | None,
         outage_patience: float | None,
         hooks: Iterable[Hook],
+        fleet: Sharing | None,
         blocking: bool = False,
     ) -> Self:
         """Settings from a constructor's arguments. What is secret arrives wrapped."""
@@ -124,6 +128,7 @@ class ClientSettings:
             ),
             periods=_periods(periods),
             notifier=Notifier(_hooks(hooks, blocking=blocking)),
+            fleet=_fleet(fleet),
         )
 
     def with_options(
@@ -198,6 +203,12 @@ def _periods(given: Mapping[str, float] | None) -> dict[str, float]:
             raise InvalidArgumentError(argument, rule)
         found[quota_of(name)] = _validate.seconds(argument, seconds)
     return found
+
+
+def _fleet(given: Sharing | None) -> Sharing | None:
+    if isinstance(given, type) or not isinstance(given, Sharing | None):
+        _validate.refuse("fleet", "a kmoment.fleet.Fleet", given)
+    return given
 
 
 def _hooks(given: Iterable[Hook], *, blocking: bool) -> tuple[Hook, ...]:

@@ -18,6 +18,7 @@ from .closed_loop import last_step
 from .host_gate import HostGate
 from .listing import Listings
 from .settings import ClientSettings, Sends
+from .sharing import LEASE_SPARE, Share, Sharing
 from .timeouts import TimeoutScheduler
 from .token import TokenSource
 
@@ -60,6 +61,8 @@ class ClientState:
         """What jobs of several calls share, by keys of their own."""
         self.idents: Iterator[int] = count(1)
         self.transport: Sends | None = None
+        self.share: Share | None = None
+        """What other processes share with this client."""
         self.live: int = 0
         """Calls under way."""
         self.quiet: asyncio.Event = asyncio.Event()
@@ -93,6 +96,8 @@ class ClientState:
         try:
             with last_step(self.loop), suppress(RuntimeError):  # of what waits for a closed loop
                 self.timeouts.abandon()
+                if self.share is not None:
+                    self.share.abandon()
                 for _ in transport.aclose().__await__():
                     pass
         finally:
@@ -106,9 +111,19 @@ class ClientState:
                 self._begin(settings)
             self.clock, self.timeouts = loop.time, TimeoutScheduler(loop)
             self.limiters = settings.new_limiters(loop.time, loop.call_at)
+            if settings.fleet is not None:
+                self._join(settings.fleet, settings, loop)
             self.gate = HostGate(loop.time, settings.base_url)
             self.transport = settings.new_transport(settings)
             self.loop = loop
+
+    def _join(
+        self, fleet: Sharing, settings: ClientSettings, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Share with other processes what would be this one's own."""
+        seconds = min(settings.options.deadline, 2 * settings.timeout) + LEASE_SPARE
+        share = fleet._join(loop.time, loop.call_at, seconds)
+        self.share, self.limiters, self.breakers = share, share.limiters, share.breakers
 
     def limits(self) -> list[LimitStatus]:
         """What is known of every limit."""
@@ -143,6 +158,8 @@ class ClientState:
                 self.limiters.close()
                 self.gate.close()
                 self.timeouts.close()
+                if self.share is not None:
+                    await self.share.aclose()
                 await self.transport.aclose()
 
     def __str__(self) -> str:

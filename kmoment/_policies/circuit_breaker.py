@@ -7,6 +7,7 @@ breaker. A failure trips it for its next, longer time.
 
 from typing import Final
 
+from .._secret import Secret
 from ..errors import APIError, AuthenticationError, Facts, MaintenanceError, QuotaExceededError
 
 PROBE_SECONDS: Final = 30.0
@@ -14,9 +15,11 @@ PROBE_SECONDS: Final = 30.0
 
 # Seconds that a breaker stays open after its first, second, ... trip. Kakao does not publish the
 # quota's period; 60 s is short enough for one counted by the minute.
-_QUOTA_WAITS: Final = (60.0, 300.0, 900.0)
-_MAINTENANCE_WAITS: Final = (60.0,)
-_TOKEN_WAITS: Final = (60.0,)
+_WAITS: Final[dict[type[APIError], tuple[float, ...]]] = {
+    QuotaExceededError: (60.0, 300.0, 900.0),
+    MaintenanceError: (60.0,),
+    AuthenticationError: (60.0,),
+}
 
 
 class CircuitBreaker:
@@ -61,6 +64,20 @@ class CircuitBreaker:
         self._error, self._trips = None, 0
 
     @property
+    def error(self) -> APIError | None:
+        """Why calls are held back, if they are."""
+        return self._error
+
+    def dump(self, now: float) -> tuple[int, float]:
+        """What another process has to know: how often it tripped, and the seconds it has left."""
+        return self._trips, self._until - now
+
+    def restore(self, error: APIError, trips: int, until: float) -> None:
+        """Trip as that of another process has. The longer time holds."""
+        self._error, self._trips = error, max(trips, self._trips)
+        self._may_trip_at = self._until = max(until, self._until)
+
+    @property
     def is_open(self) -> bool:
         """Whether calls are held back."""
         return self._error is not None
@@ -73,18 +90,20 @@ class CircuitBreakers:
     """All breakers of one client.
 
     What one token may do says nothing about another, so each has breakers of its own for its quota
-    and for itself. Tokens are given by a fingerprint.
+    and for itself. Tokens are known by a fingerprint.
     """
 
-    __slots__ = ("_of_tokens", "_shared", "tripped")
+    shared: tuple[type[APIError], ...] = (MaintenanceError,)
+    """The errors whose breakers all tokens share."""
 
     def __init__(self) -> None:
         self.tripped: bool = False
         """Whether any breaker is open. If not, none needs to be asked."""
-        self._shared: Breakers = {MaintenanceError: CircuitBreaker(*_MAINTENANCE_WAITS)}
+        self._shared: Breakers = {kind: CircuitBreaker(*_WAITS[kind]) for kind in self.shared}
         self._of_tokens: dict[str, Breakers] = {}
+        """Only those with a breaker that is open."""
 
-    def refusal(self, now: float, facts: Facts, token: str = "") -> APIError | None:
+    def refusal(self, now: float, facts: Facts, token: Secret | None = None) -> APIError | None:
         """The error of a call that may not be sent now; *facts* are the call's."""
         for breaker in self._of(token).values():
             if error := breaker.refusal(now):
@@ -92,41 +111,51 @@ class CircuitBreakers:
                 return error
         return None
 
-    def note(self, error: APIError, now: float, token: str = "") -> float:
+    def note(self, error: APIError, now: float, token: Secret | None = None) -> float:
         """A call failed: trip the breaker of its error. An answer closes the others.
 
         Returns the seconds for which calls are refused from now on; 0 if nothing has changed.
         """
         wait = 0.0
-        own = self._of_tokens.pop(token, None) or _own_breakers()
+        own = self._own(self._name(token))
         for kind, breaker in {**self._shared, **own}.items():
             if isinstance(error, kind):
                 wait = breaker.trip(error, now)
-                self.tripped = True
             elif error.code is not None:  # Kakao has answered: a gateway proves nothing
-                breaker.close()
-        if any(breaker.is_open for breaker in own.values()):
-            self._of_tokens[token] = own
+                self._close(breaker)
+        self._tidy()
         return wait
 
-    def close(self, token: str = "") -> bool:
+    def close(self, token: Secret | None = None) -> bool:
         """An attempt succeeded. Whether a breaker was open that held such calls back."""
         breakers = self._of(token).values()
         was_open = any(breaker.is_open for breaker in breakers)
         for breaker in breakers:
-            breaker.close()
-        self._of_tokens.pop(token, None)
-        rest = [self._shared, *self._of_tokens.values()]
-        self.tripped = any(breaker.is_open for own in rest for breaker in own.values())
+            self._close(breaker)
+        self._tidy()
         return was_open
 
-    def _of(self, token: str) -> Breakers:
+    def _close(self, breaker: CircuitBreaker) -> None:
+        breaker.close()
+
+    def _of(self, token: Secret | None) -> Breakers:
         """The breakers that a call with *token* has to pass."""
-        return {**self._shared, **self._of_tokens.get(token, {})}
+        return {**self._shared, **self._of_tokens.get(self._name(token), {})}
 
+    def _own(self, name: str) -> Breakers:
+        """A token's breakers, made if it has none."""
+        kinds = (kind for kind in _WAITS if kind not in self.shared)
+        return self._of_tokens.setdefault(
+            name, {kind: CircuitBreaker(*_WAITS[kind]) for kind in kinds}
+        )
 
-def _own_breakers() -> Breakers:
-    return {
-        QuotaExceededError: CircuitBreaker(*_QUOTA_WAITS),
-        AuthenticationError: CircuitBreaker(*_TOKEN_WAITS),
-    }
+    def _name(self, token: Secret | None) -> str:
+        return "" if token is None else token.fingerprint
+
+    def _tidy(self) -> None:
+        """Forget the tokens that may call, and note whether any breaker is open."""
+        for name, own in list(self._of_tokens.items()):
+            if not any(breaker.is_open for breaker in own.values()):
+                del self._of_tokens[name]
+        shared = any(breaker.is_open for breaker in self._shared.values())
+        self.tripped = shared or bool(self._of_tokens)

@@ -92,6 +92,9 @@ _LATE_SECONDS: Final = 0.012
 _CATCH_UP: Final = 0.01
 """Seconds of lateness that the next calls may make up for: a timer fires 1 ms late."""
 
+_EXACT: Final = 0.001
+"""Seconds: two moments that differ by less are one, also after a way between two clocks."""
+
 
 class Mode(Enum):
     """What a limiter does: see the module's docstring."""
@@ -177,6 +180,10 @@ class RateLimiter:
         """Whether *sent* was sent at the present rate."""
         return sent.epoch == self._epoch
 
+    def is_on_time(self, late: float) -> bool:
+        """Whether a call proves something that is sent so many seconds after its time."""
+        return late <= _LATE / self.rate + _LATE_SECONDS
+
     # -- What happens -------------------------------------------------------------------
 
     def sent(self, now: float) -> Sent:
@@ -191,8 +198,7 @@ class RateLimiter:
         late = now - max(self._due, self._not_before)
         probe = self._probing = self.mode is Mode.DROUGHT
         self._due = max(self._due, now - min(_CATCH_UP, interval / 4)) + interval
-        on_time = late <= _LATE * interval + _LATE_SECONDS
-        return Sent(now, self._epoch, on_time, probe)
+        return Sent(now, self._epoch, self.is_on_time(late), probe)
 
     def accepted(self, now: float, sent: Sent) -> None:
         """An answer came that is no 429."""
@@ -231,10 +237,12 @@ class RateLimiter:
                 self._give_way(now)
 
     def dropped(self, now: float, sent: Sent) -> None:
-        """The call was cancelled, or no answer came."""
+        """The call was cancelled, or no answer came. A turn that lies ahead is free again."""
         self._answered(now)
         if sent.probe:
             self._probing = False
+        if sent.at > now and abs(sent.at - self.last_used) < _EXACT:  # no turn comes after it
+            self._due = sent.at
 
     def _tolerated(self) -> float:
         """Rejections that are tolerated now. A free limiter counts what it has earned only here."""

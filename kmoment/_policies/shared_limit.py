@@ -32,7 +32,13 @@ _FIRST_REST: Final = 30.0
 class SharedLimitDetector:
     """The answers of one quota group, and what they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
+        """Start without a sign.
+
+        :param patient: Several processes learn the rate together, and each sees few answers: those
+            from before the rate is known say nothing of a trial.
+        """
+        self._patient = patient
         self.shared: bool = False
         """Whether one limiter serves all accounts."""
         self._answers: deque[tuple[int | None, bool, bool]] = deque(maxlen=_ANSWERS)
@@ -62,7 +68,7 @@ class SharedLimitDetector:
         if self.shared:
             self._check_trial(now)
         elif now >= self._not_before and self._is_sign():
-            self._turn(now, shared=True)
+            self.turn(now, shared=True)
 
     def _is_sign(self) -> bool:
         bad = [(account, new) for account, bad, new in self._answers if bad]
@@ -73,17 +79,20 @@ class SharedLimitDetector:
         return len(self._answers) == _ANSWERS and len(bad) > _UNEXPLAINED * _ANSWERS
 
     def _check_trial(self, now: float) -> None:
+        if self._patient and now - self._began <= _LEARNING:
+            self._answers.clear()
         if not self._compared and now - self._began > _COMPARED_AFTER:
             self._compared = True
             if self._accepted_lately(now) < _SLOWER * self._speed:
-                self._turn(now, shared=False)
+                self.turn(now, shared=False)
                 return
         rejected = sum(bad for _, bad, _ in self._answers)
         full = len(self._answers) == _ANSWERS and now - self._began > _LEARNING
         if full and rejected > _WRONG * _ANSWERS:
-            self._turn(now, shared=False)
+            self.turn(now, shared=False)
 
-    def _turn(self, now: float, *, shared: bool) -> None:
+    def turn(self, now: float, *, shared: bool) -> None:
+        """Begin a trial, or end it."""
         self.shared, self._began, self._compared = shared, now, False
         self._answers.clear()
         if shared:

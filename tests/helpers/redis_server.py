@@ -1,61 +1,98 @@
-"""A real Redis on a free port of this machine. It keeps nothing on the disk."""
+"""A Redis of the test's own: on a free port of this machine, without files."""
 
+import contextlib
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from pathlib import Path
+from typing import Any, Self
+
+from attrs import define, field
 
 from helpers.programs import needed
 
-HOST: Final = "127.0.0.1"
-START_LIMIT: Final = 20.0  # seconds to start or to stop: much more than it takes
-POLL: Final = 0.01  # seconds between two looks at whether it has started
+START_LIMIT = 10.0  # seconds to start or to stop: much more than it takes, but machines are busy
+POLL = 0.01  # seconds between two looks at whether it has started
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@define(eq=False)
 class RedisServer:
-    """One Redis. Without ``redis-server`` the test skips, or fails where ``CI`` is set."""
+    """A redis-server in the foreground. What it keeps is gone when it stops."""
 
-    def __init__(self) -> None:
-        self._program = needed("redis-server")
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            self.port: int = free.getsockname()[1]
-        self._process: subprocess.Popen[bytes] | None = None
+    folder: Path | None = None
+    options: tuple[str, ...] = ()
+    port: int = field(factory=free_port)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start it, empty, and wait until it accepts."""
-        options = ["--port", str(self.port), "--bind", HOST, "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen([self._program, *options], stdout=subprocess.DEVNULL)
-        until = time.monotonic() + START_LIMIT
-        while not self._accepts():
-            assert self._process.poll() is None, "redis-server has ended"
-            assert time.monotonic() < until, "redis-server does not accept"
+        """Start it on its port, and wait until it answers."""
+        command = [
+            needed("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
+            "--save", "", "--appendonly", "no", *self.options,
+        ]  # fmt: skip
+        if self.folder is not None:
+            command += ["--dir", str(self.folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + START_LIMIT
+        while not self._answers():
+            assert time.monotonic() < end, "redis-server does not start"
             time.sleep(POLL)
 
     def stop(self) -> None:
-        """End it, with all that it has."""
+        """End it at once."""
         process, self._process = self._process, None
         if process is not None:
+            process.send_signal(signal.SIGCONT)
             process.kill()
-            process.wait(START_LIMIT)
+            process.wait()
 
-    def _accepts(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.port)) == 0
+    @contextlib.contextmanager
+    def silent(self) -> Any:
+        """Within this block it accepts connections, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def ask(self, *command: str | int) -> Any:
+        """The answer to one command."""
+        import redis
+
+        with redis.Redis(port=self.port, decode_responses=True, socket_timeout=5) as client:
+            return client.execute_command(*command)
+
+    def _answers(self) -> bool:
+        import redis
+
+        try:
+            return bool(self.ask("TIME"))
+        except (redis.RedisError, OSError):
+            return False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
-@contextmanager
+@contextlib.contextmanager
 def redis_server() -> Iterator[RedisServer]:
     """A Redis that runs."""
-    server = RedisServer()
-    server.start()
-    try:
+    with RedisServer() as server:
         yield server
-    finally:
-        server.stop()

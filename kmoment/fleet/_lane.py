@@ -1,0 +1,283 @@
+"""One limiter that several processes share: what is written in Redis, and what is not yet. Pure.
+
+The local :class:`RateLimiter` shows what the process knows. It is changed at once, and written to
+Redis if nobody else has written meanwhile. Else what is there is read, and the reports of this
+process are applied to it again. So the rules exist once, in Python.
+
+A turn is *exclusive* if the next call has to wait for its answer: a probe, or a call under a
+declared period. It is a lease. Who waits for a lease of a declared period stands in a line, so
+that each process gets its turn.
+"""
+
+import json
+import random
+from asyncio import Event, Task
+from math import inf
+from secrets import token_hex
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from .._engine.admission import LimitKey
+from .._engine.rate_limiters import Lane
+from .._policies.limit_state import add_calls, be_careful, dump, restore, scale
+from .._policies.rate_limit import Mode, RateLimiter, Sent
+from ._keys import FORMAT
+
+PROBE_SECONDS: Final = 5.0
+"""The lease of a probe. If its holder is gone, another one probes: it can do no harm."""
+_LINE_SECONDS: Final = 2.0
+"""Who was not seen in the line for this long is gone."""
+_MOST_MEMBERS: Final = 16
+"""Shares of a rate, while Redis is away; and members that may all ask for the same slot."""
+_AHEAD: Final = 0.03
+"""Seconds: longer than a way to Redis and back, shorter than most intervals."""
+_POLL: Final = (0.02, 0.5)
+"""Seconds between two looks at a lease of another process, from few members to many."""
+_POLL_A_MEMBER: Final = 0.01
+_CALLS: Final = "calls"
+"""The kind of a report that is no method of the limiter."""
+_SPREAD: Final = 0.002
+"""Seconds over which processes spread that wait for the same moment."""
+_EXACT: Final = 1e-4
+"""Seconds. Less than this is no wait."""
+
+
+class Report(NamedTuple):
+    """How one call went."""
+
+    kind: str
+    """The name of the limiter's method: accepted, rejected, dropped."""
+    now: float
+    sent: Sent
+    extra: tuple[Any, ...]
+    lease: str | None
+    """The lease that the call has held."""
+
+
+@attrs.define(eq=False)
+class Slot:
+    """A reserved time to send one call."""
+
+    at: float
+    sent: Sent
+
+    def use(self, now: float, limiter: RateLimiter) -> Sent:
+        """The call is sent now, not at the time that was reserved."""
+        self.sent.on_time &= limiter.is_on_time(now - self.at)
+        self.sent.at = now
+        return self.sent
+
+
+@attrs.define(eq=False)
+class Lease:
+    """An exclusive turn."""
+
+    ident: str
+    until: float
+
+
+class SharedLane(Lane):
+    """A limiter whose state is in Redis, and the calls of this process that wait for it."""
+
+    __slots__ = (
+        "ask_at", "asked_for", "attached", "careful", "holding", "key", "lease", "line", "marked",
+        "me", "reports", "share", "slot", "synced", "task", "version", "wake",
+    )  # fmt: skip
+
+    def __init__(self, key: LimitKey, limiter: RateLimiter, me: str) -> None:
+        super().__init__(limiter)
+        self.key = key
+        self.me = me
+        self.version = ""
+        """That of the state in Redis that the limiter shows, but for reports. Empty: none."""
+        self.attached = False
+        """Whether its state was ever in Redis."""
+        self.asked_for = False
+        """Whether its state has to be read, though no call waits."""
+        self.careful = False
+        """Whether the lower rate holds of what is in Redis and what is known here."""
+        self.reports: list[Report] = []
+        """What Redis does not know yet."""
+        self.slot: Slot | None = None
+        self.holding: dict[Sent, str] = {}
+        """The exclusive turns of this process that are not reported yet."""
+        self.lease: Lease | None = None
+        """The exclusive turn of any process."""
+        self.line: list[tuple[str, float]] = []
+        """Who waits for a declared period, and until when they count."""
+        self.ask_at = -inf
+        self.synced = -inf
+        self.marked = -inf
+        """When the board was told last."""
+        self.share = 1
+        """While Redis is away: the rate is divided by this."""
+        self.task: Task[None] | None = None
+        self.wake = Event()
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the next turn will be one."""
+        return bool(self.limiter.declared) or self.limiter.mode is Mode.DROUGHT
+
+    # -- Turns --------------------------------------------------------------------------
+
+    def reserve(self, now: float, members: int, seconds: float) -> Slot | None:
+        """The next free slot. Without one, :attr:`ask_at` says when to ask again.
+
+        :param seconds: The lease of a call under a declared period.
+        """
+        delay, ahead = self.limiter.delay(now), self._ahead(members)
+        if delay > ahead or not self._is_first(now):
+            self._wait(now, delay - ahead, members)
+            return None
+        if not self.exclusive:
+            return Slot(now + delay, self.limiter.sent(now + delay))
+        sent = self.limiter.sent(now)
+        seconds = seconds if self.limiter.declared else min(seconds, PROBE_SECONDS)
+        self.lease = Lease(f"{self.me}-{token_hex(6)}", now + seconds)
+        self.holding[sent] = self.lease.ident
+        self.line = [(who, until) for who, until in self.line if who != self.me]
+        return Slot(now, sent)
+
+    def _ahead(self, members: int) -> float:
+        """Seconds in advance in which a slot may be reserved.
+
+        It is short, since a slot that was reserved before the rate has changed proves nothing.
+        """
+        if self.exclusive:
+            return _EXACT
+        interval = 1 / self.limiter.rate
+        return min(interval, _AHEAD) + interval * max(0, members - _MOST_MEMBERS)
+
+    def is_valid(self, slot: Slot, now: float) -> bool:
+        """Whether *slot* may still be used, after news from other processes."""
+        if self.limiter.is_present(slot.sent):
+            return True
+        return self.limiter.mode is not Mode.DROUGHT and self.limiter.delay(now) < inf
+
+    def settle(self, now: float) -> bool:
+        """End what has run out: a lease, places in the line. Whether anything has changed."""
+        changed = False
+        if self.lease is not None and now > self.lease.until:
+            ended, self.lease = self.lease.until, None
+            self.limiter.dropped(ended, Sent(ended, -1, on_time=False, probe=True))
+            changed = True
+        live = [(who, until) for who, until in self.line if until > now]
+        changed |= len(live) < len(self.line)
+        self.line = live
+        return changed
+
+    def _is_first(self, now: float) -> bool:
+        return not self.limiter.declared or not self.line or self.line[0][0] == self.me
+
+    def _wait(self, now: float, delay: float, members: int) -> None:
+        least, most = _POLL
+        poll = min(most, max(least, _POLL_A_MEMBER * members))
+        seconds = poll if delay <= 0 or delay == inf else min(delay, _LINE_SECONDS / 2)
+        spread = _SPREAD if members > 1 else 0.0
+        self.ask_at = now + seconds + random.uniform(0, spread)  # noqa: S311 - spreads load
+
+    def join_line(self, now: float) -> bool:
+        """Wait for the lease of a declared period. Whether anything has changed."""
+        if not self.limiter.declared or not (self.lease or self.line):
+            return False
+        places = dict(self.line)
+        if places.get(self.me, -inf) > now + _LINE_SECONDS / 2:
+            return False
+        self.line = list((places | {self.me: now + _LINE_SECONDS}).items())
+        return True
+
+    # -- Reports ------------------------------------------------------------------------
+
+    def report(self, kind: str, now: float, sent: Sent, *extra: Any) -> None:
+        """Note how a call went. The limiter has been told already."""
+        lease = self.holding.pop(sent, None)
+        if self.lease is not None and self.lease.ident == lease:
+            self.lease = None
+        self.reports.append(Report(kind, now, sent, extra, lease))
+
+    def _report_calls(self) -> None:
+        """Tell of the calls from before the limit was known here: they help to measure it."""
+        cycle = self.limiter._cycle
+        told = {report.sent.at for report in self.reports if report.kind == "accepted"}
+        earlier = attrs.evolve(cycle, accepted=cycle.accepted - len(told))
+        earlier.times = type(cycle.times)(at for at in cycle.times if at not in told)
+        sent = Sent(-inf, -1, on_time=False, probe=False)
+        self.reports.insert(0, Report(_CALLS, -inf, sent, (earlier,), None))
+
+    def _apply(self, report: Report) -> None:
+        if report.kind == _CALLS:
+            if self.limiter.mode is Mode.DROUGHT:
+                add_calls(self.limiter, *report.extra)
+            return
+        if report.lease is not None:
+            if self.lease is None or self.lease.ident != report.lease:
+                return  # its lease has ended, and another call may have the turn now
+            self.lease = None
+        getattr(self.limiter, report.kind)(report.now, report.sent, *report.extra)
+
+    # -- The state in Redis -------------------------------------------------------------
+
+    def text(self, base: float) -> str:
+        """What is written, with times relative to *base*."""
+        lease = self.lease and [self.lease.ident, self.lease.until - base]
+        line = [[who, until - base] for who, until in self.line]
+        return json.dumps(
+            {"format": FORMAT, "limiter": dump(self.limiter, base), "lease": lease, "line": line}
+        )
+
+    def read(self, text: str, version: str, base: float) -> None:
+        """Take over what another process has written, and apply to it what is not there yet."""
+        limiter, told = self.limiter, json.loads(text)
+        if told["format"] != FORMAT:
+            raise ValueError(told["format"])
+        before = dump(limiter, base)
+        if not self.attached:
+            self._report_calls()
+        restore(limiter, told["limiter"], base)
+        self.lease = self._read_lease(told["lease"], base)
+        self.line = [(who, until + base) for who, until in told["line"]]
+        limiter._under_way = int(self.lease is not None)
+        limiter._probing &= self.lease is not None
+        if self.careful:
+            be_careful(limiter, before, base)
+        self.version, self.attached, self.careful = version, True, False
+        for report in self.reports:
+            self._apply(report)
+
+    def _read_lease(self, told: list[Any] | None, base: float) -> Lease | None:
+        """The lease in Redis, unless it is one that this process has asked for and never got."""
+        if told is None:
+            return None
+        ident, left = told
+        lost = ident.startswith(self.me) and ident not in self.holding.values()
+        return None if lost and not self._reports_lease(ident) else Lease(ident, left + base)
+
+    def _reports_lease(self, ident: str) -> bool:
+        return any(report.lease == ident for report in self.reports)
+
+    # -- Without Redis ------------------------------------------------------------------
+
+    def go_alone(self, members: int) -> None:
+        """Redis is away: go on with a share of the rate. No lease can be held or waited for."""
+        self.share = min(_MOST_MEMBERS, max(1, members))
+        scale(self.limiter, 1 / self.share)
+        self.forget_turns()
+
+    def forget_turns(self) -> None:
+        """Redis is away: what was reserved, leased or reported is not known to others."""
+        self.reports.clear()
+        self.slot = self.lease = None
+        self.line, self.holding = [], {}
+        self.limiter._under_way, self.limiter._probing = 0, False
+
+    def come_back(self) -> None:
+        """Redis is back: the whole rate counts again, and has to be compared with what is there."""
+        scale(self.limiter, self.share)
+        self.share, self.careful, self.asked_for = 1, True, True
+
+    @property
+    def busy(self) -> bool:
+        """Whether Redis has to be asked or told something."""
+        return bool(self.asked_for or self.reports or self.queue or self.slot)

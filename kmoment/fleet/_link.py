@@ -1,0 +1,191 @@
+"""The way to Redis: a time limit for each command, and a breaker of its own.
+
+A failed command opens the breaker: for about five seconds nobody asks Redis. Then one command
+tries. The log has one line when Redis is lost and one when it is back.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ..errors import UsageError
+from ._target import Target
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_log: Final = logging.getLogger("kmoment")
+
+LIMIT: Final = 0.25
+"""Seconds that Redis may take for one command: a thousand times what it takes on one network."""
+_STALLED: Final = 2.0
+"""A time limit overrun by this factor shows that this program was busy, not Redis."""
+_REST: Final = (4.0, 6.0)
+"""Seconds between two tries to reach it, by chance: processes shall not try all at once."""
+_CONNECTIONS: Final = 8
+"""At once. Each command takes less than a millisecond."""
+_OLDEST: Final = (6, 2)
+"""Redis 6.2 is the oldest that the tests' commands are documented for."""
+
+
+class LinkLostError(Exception):
+    """Redis did not answer, or cannot be used now."""
+
+
+class Link:
+    """Commands to one Redis, in one event loop."""
+
+    def __init__(self, target: Target, clock: Callable[[], float]) -> None:
+        self._target = target
+        self._clock = clock
+        self._redis: Redis | None = None
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._scripts: dict[str, Any] = {}
+        self._running: set[asyncio.Future[Any]] = set()
+        self._lost_at: float | None = None
+        self._next_try = 0.0
+        self.away: bool = False
+        """Whether Redis is lost."""
+        self.reason: str = ""
+        """Why Redis was lost last."""
+        self.listeners: list[Callable[[bool], None]] = []
+        """Called with whether Redis is away, when that changes."""
+
+    async def script(self, text: str, key: str, *args: str | int) -> Any:
+        """Run a script on one key.
+
+        :raises LinkLostError: Redis is away, or is lost now.
+        """
+        if text not in self._scripts:
+            self._scripts[text] = self._connected().register_script(text)
+        return await self._limited(lambda: self._scripts[text](keys=[key], args=args))
+
+    async def command(self, *args: str | int) -> Any:
+        """Run one command.
+
+        :raises LinkLostError: Redis is away, or is lost now.
+        """
+        return await self._limited(lambda: cast("Any", self._connected()).execute_command(*args))
+
+    async def check(self) -> None:
+        """Refuse a Redis that cannot be used.
+
+        :raises UsageError: It is too old, or takes no writes, or no password fits.
+        """
+        facts = await self.command("INFO")
+        version = str(facts.get("redis_version", "0"))
+        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+            raise UsageError(f"the fleet needs Redis 6.2 or newer; this is {version}")
+        if facts.get("role") == "slave" and facts.get("slave_read_only"):
+            raise UsageError("the fleet's Redis is a read-only replica: name its primary")
+
+    async def quiet(self) -> None:
+        """Wait for all commands that are under way now."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.quiet()
+        redis, self._redis = self._redis, None
+        if redis is not None:
+            await redis.aclose()
+            await redis.connection_pool.disconnect()
+
+    def abandon(self) -> None:
+        """Drop all connections. Their event loop is closed."""
+        redis, self._redis = self._redis, None
+        if redis is not None:
+            pool: Any = redis.connection_pool
+            for connection in (*pool._available_connections, *pool._in_use_connections):
+                connection._close()
+
+    def _connected(self) -> "Redis":
+        if self._redis is None:
+            self._redis = self._target.connect(LIMIT)
+        return self._redis
+
+    async def _limited(self, command: Callable[[], Any]) -> Any:
+        """Its answer. A cancelled caller leaves the command to its end: it does not take long."""
+        task = asyncio.ensure_future(self._asked(command))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: "asyncio.Future[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may be gone
+
+    async def _asked(self, command: Callable[[], Any]) -> Any:
+        self._may_try()
+        async with self._slots:
+            answer = await self._tried(command)
+        if self._lost_at is not None:
+            _log.info("fleet: Redis is back after %.0f s", self._clock() - self._lost_at)
+            self._lost_at, self.away = None, False
+            self._tell()
+        return answer
+
+    def _may_try(self) -> None:
+        if self._lost_at is None:
+            return
+        now = self._clock()
+        if now < self._next_try:
+            raise LinkLostError(self.reason)
+        self._next_try = now + random.uniform(*_REST)  # noqa: S311 - spreads load
+
+    async def _tried(self, command: Callable[[], Any]) -> Any:
+        began = self._clock()
+        try:
+            return await self._once(command)
+        except TimeoutError:
+            if self._clock() - began < _STALLED * LIMIT:
+                raise self._lost("no answer within 0.25 s") from None
+        try:
+            return await self._once(command)
+        except TimeoutError:
+            raise self._lost("no answer within 0.25 s, twice") from None
+
+    async def _once(self, command: Callable[[], Any]) -> Any:
+        """Its answer. redis-py's errors end here: some show where Redis is."""
+        from redis import exceptions
+
+        try:
+            async with asyncio.timeout(LIMIT):
+                return await command()
+        except (TimeoutError, exceptions.TimeoutError):
+            reason = ""
+        except exceptions.AuthenticationError:
+            raise UsageError("the fleet's Redis refuses the user or password") from None
+        except (exceptions.RedisError, OSError) as error:
+            reason = _reason(error)
+        if not reason:
+            raise TimeoutError
+        raise self._lost(reason)
+
+    def _lost(self, reason: str) -> LinkLostError:
+        now = self._clock()
+        self.reason, self._next_try = reason, now + random.uniform(*_REST)  # noqa: S311
+        if self._lost_at is None:
+            self._lost_at, self.away = now, True
+            _log.warning("fleet: Redis is lost (%s); %s", reason, self._target.consequence)
+            self._tell()
+        return LinkLostError(reason)
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener(self.away)
+
+
+def _reason(error: Exception) -> str:
+    """What happened, without an address."""
+    from redis import exceptions
+
+    if isinstance(error, exceptions.ReadOnlyError):
+        return "it is a read-only replica now"
+    if isinstance(error, exceptions.ConnectionError | OSError):
+        return "it cannot be reached"
+    return f"it answers {str(error).split(' ', 1)[0] or type(error).__name__}"

@@ -1,0 +1,190 @@
+"""What no well-behaved Redis shows: leases that run out, reports that come late."""
+
+import asyncio
+import json
+from math import inf
+from typing import Any
+
+import pytest
+
+import kmoment
+from kmoment._policies.rate_limit import Mode, RateLimiter
+from kmoment.fleet import _link
+from kmoment.fleet._lane import SharedLane
+from kmoment.fleet._session import Session
+from kmoment.fleet._status import FleetStatus, live, status
+
+KEY = ("audiences", 1)
+
+
+def lane(me: str, period: float = 0.0) -> SharedLane:
+    return SharedLane(KEY, RateLimiter(period), me)
+
+
+def copied(of: SharedLane, to: SharedLane, now: float = 0.0) -> None:
+    """Let *to* read what *of* would write."""
+    to.read(of.text(now), "version", now)
+
+
+def test_a_lease_ends_by_itself() -> None:
+    """Once a lease has run out the next call goes one period after it."""
+    first, second = lane("a", 0.5), lane("b", 0.5)
+    assert first.reserve(0.0, 1, 10.0)
+    copied(first, second)
+    assert second.reserve(1.0, 1, 10.0) is None
+    assert not second.settle(9.0)
+    assert second.settle(10.5)
+    assert second.limiter.delay(10.5) == 0.0
+    assert second.reserve(10.5, 1, 10.0)
+
+
+def test_a_late_report_changes_nothing() -> None:
+    """The report of a call whose lease has ended does not touch the lease of the next call."""
+    first, second = lane("a", 0.5), lane("b", 0.5)
+    slot = first.reserve(0.0, 1, 1.0)
+    assert slot
+    copied(first, second)
+    second.settle(2.0)
+    assert second.reserve(2.0, 1, 1.0)
+    first.report("accepted", 2.5, slot.sent)
+    copied(second, first, 2.5)
+    assert first.lease is not None
+    assert first.limiter.delay(2.5) == inf
+
+
+def test_a_lease_that_was_never_got() -> None:
+    """A lease of this process that it does not know was written by a command whose answer was
+    lost: it holds nobody back. Those of a call under way or just reported do."""
+    first = lane("a", 0.5)
+    slot = first.reserve(0.0, 1, 10.0)
+    assert slot
+    text = first.text(0.0)
+    first.read(text, "1", 0.0)
+    assert first.lease
+    first.report("accepted", 0.1, slot.sent)
+    first.read(text, "2", 0.0)
+    assert first.lease is None
+    assert first.limiter.delay(0.1) > 0
+    first.forget_turns()
+    first.read(text, "3", 0.0)
+    assert first.lease is None
+
+
+def test_a_line_is_kept_in_order() -> None:
+    """Who waits for a declared period is served in order; who has gone is left out."""
+    lanes = [lane(name, 0.1) for name in "abc"]
+    assert lanes[0].reserve(0.0, 1, 9.0)
+    for other in lanes[1:]:
+        copied(lanes[0], other)
+        assert other.reserve(0.0, 1, 9.0) is None
+        assert other.join_line(0.0)
+        assert not other.join_line(0.1)
+        lanes[0].line = other.line
+    assert [who for who, _ in lanes[0].line] == ["b", "c"]
+    lanes[0].lease = None
+    lanes[0].limiter.dropped(0.0, next(iter(lanes[0].holding)))
+    for other in lanes[1:]:
+        copied(lanes[0], other)
+    assert lanes[2].reserve(1.0, 1, 9.0) is None
+    assert lanes[1].reserve(1.0, 1, 9.0)
+    assert lanes[2].settle(2.5)
+    assert lanes[2].reserve(2.5, 1, 9.0)
+
+
+def test_calls_from_before_the_limit_was_known() -> None:
+    """A process that learns of a limit in its drought adds its own calls, once."""
+    first, second = lane("a"), lane("b")
+    for each in (first, second):
+        for number in range(5):
+            each.limiter.accepted(number + 0.5, each.limiter.sent(float(number)))
+        for _ in range(8):
+            if each.limiter.mode is not Mode.DROUGHT:
+                each.limiter.rejected(5.0, each.limiter.sent(5.0), None)
+    copied(first, second, 5.0)
+    assert second.limiter._cycle.accepted == 10
+    second.reports.clear()
+    copied(second, first, 5.0)
+    assert len(first.limiter._cycle.times) == 15  # its own too: it had not written them
+
+
+def test_another_format_is_refused() -> None:
+    """A state that another version of kmoment wrote is refused, not guessed."""
+    told = json.loads(lane("a").text(0.0))
+    told["format"] += 1
+    with pytest.raises(ValueError, match="2"):
+        lane("b").read(json.dumps(told), "1", 0.0)
+
+
+def test_many_members_reserve_further_ahead() -> None:
+    """Few members wait for the same slot; of very many each reserves its own, so that Redis is not
+    asked by all for each."""
+    few, many = lane("a"), lane("b")
+    for each, members, found in ((few, 4, False), (many, 200, True)):
+        each.limiter.rate, each.limiter.mode = 10.0, Mode.HOLD
+        assert each.reserve(0.0, members, 1.0)
+        assert bool(each.reserve(0.0, members, 1.0)) is found
+
+
+class Slow:
+    """A link whose commands take so long, by a clock that tests move."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.now, self._seconds = 0.0, list(seconds)
+        target: Any = kmoment.fleet.Fleet("redis://localhost/0")._target
+        self.link = _link.Link(target, lambda: self.now)
+
+    async def command(self) -> str:
+        seconds = self._seconds.pop(0)
+        self.now += seconds
+        if seconds > _link.LIMIT:
+            raise TimeoutError
+        return "answer"
+
+
+async def asked(*seconds: float) -> Any:
+    slow = Slow(*seconds)
+    return await slow.link._limited(slow.command)
+
+
+def test_a_program_that_stalls() -> None:
+    """A time limit that is far overrun shows that this program stood still: the command is sent
+    once more before Redis is taken for lost."""
+    assert asyncio.run(asked(5.0, 0.001)) == "answer"
+    for seconds in ((0.3,), (5.0, 0.3)):
+        with pytest.raises(_link.LinkLostError, match=r"0\.25 s"):
+            asyncio.run(asked(*seconds))
+
+
+def test_a_session_that_is_closed() -> None:
+    """Closing ends work that does not end by itself, and an unused connection is no trouble."""
+
+    async def work() -> asyncio.Task[None]:
+        target: Any = kmoment.fleet.Fleet("redis://localhost/0")._target
+        session = Session(target, "test", "doubt", asyncio.get_running_loop().time)
+        task = session.spawn(asyncio.sleep(1000))
+        await session.aclose()
+        session.link.abandon()
+        return task
+
+    assert asyncio.run(work()).cancelled()
+
+
+def test_two_clients_of_a_loop_that_was_closed() -> None:
+    """The last client of a closed loop drops what they shared."""
+    fleet = kmoment.fleet.Fleet("redis://localhost/0")
+
+    async def join() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        return [fleet._join(loop.time, loop.call_at, 5.0) for _ in range(2)]
+
+    for share in asyncio.run(join()):
+        assert len(fleet._sessions) == 1
+        share.abandon()
+    assert len(fleet._sessions) == 0
+
+
+def test_members_that_are_gone_are_not_shown() -> None:
+    """The status shows members that were seen in the last 15 seconds."""
+    board = ["member:new", "20000000 ", "member:old", "1000000 "]
+    shown: FleetStatus = status("test", "7", live(["20000000", board]), {})
+    assert shown.members == ("new",)
