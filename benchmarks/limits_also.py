@@ -179,7 +179,7 @@ async def ten_minutes() -> Found:
     ]
     rejected = sum(not ok for _, ok in events) / len(events)
     text = f"accepted {minutes}, {rejected:.1%} rejected, KiB after each minute {sizes}"
-    is_flat = min(minutes[1:]) >= 0.9 * 300 and sizes[-1] <= 1.1 * sizes[1]
+    is_flat = min(minutes[1:]) >= 0.9 * 300 and sizes[-1] <= 1.05 * sizes[-4]
     return Found(text, is_flat and rejected <= 0.03)
 
 

@@ -335,8 +335,7 @@ async def test_one_client_probes(fleet: Fleet, server: RedisServer, sandbox: San
         await shares[1].share._session.board.read()
         later, token = now() + 61, Secret(sandbox.token)
         passed = [
-            state.breakers.refusal(later, {})
-            or await state.share.may_probe(later, {}, Secret(sandbox.token))
+            state.breakers.refusal(later, {}) or await state.share.may_probe(later, {}, token)
             for state in shares
         ]
         assert passed[0] is None
