@@ -101,7 +101,7 @@ def prerelease(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """The test suite with branch coverage: 100 % of everything but the sandbox."""
     session.install(".", *_group("tests"))
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *SPREAD, *session.posargs)
     session.run("coverage", "combine")
     session.run("coverage", "report", "--omit=*/kmoment/sandbox/*", "--fail-under=100")
     session.run("coverage", "report", "--include=*/kmoment/sandbox/*")

@@ -298,6 +298,16 @@ def test_a_list_that_fails_is_made_once() -> None:
     assert len(script.requests) == 1
 
 
+@pytest.mark.anyio
+async def test_a_list_that_fails_is_made_once_in_asyncio() -> None:
+    """The same in asyncio."""
+    script = testing.Script(then=testing.broken())
+    async with script.async_client(max_attempts=1) as moment:
+        with pytest.raises(kmoment.ServerError):
+            await moment.account(1).audiences.ensure_many(MANY)
+    assert len(script.requests) == 1
+
+
 @both
 def test_an_account_of_many_may_fail_by_itself(sandbox: Sandbox, client: Any) -> None:
     """``ensure_many`` runs for many accounts in a batch."""

@@ -421,3 +421,13 @@ def test_a_former_rate_is_kept_when_its_tries_are_used_up() -> None:
     limiter._maybe_climb(100.0)
     assert limiter.mode is Mode.CLIMB
     assert limiter._former == 100.0
+
+
+def test_a_turn_that_lies_ahead_and_is_dropped_is_free_again() -> None:
+    """The next call takes the place of one that was reserved and not sent."""
+    limiter = RateLimiter()
+    limiter.mode, limiter.rate = Mode.HOLD, 1.0
+    ahead = limiter.sent(1.5)
+    assert limiter.delay(1.0) > 1
+    limiter.dropped(1.0, ahead)
+    assert limiter.delay(1.0) == 0.5

@@ -215,6 +215,8 @@ def test_the_tree_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
 
     async def run() -> dict[int, list[kmoment.AudienceDraft]]:
         async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+            with pytest.raises(kmoment.InvalidArgumentError, match=r"^tree must be"):
+                await moment.drafts(sheet, tree={})  # type: ignore[arg-type]
             return await moment.drafts(sheet)
 
     before = len(sandbox.requests())

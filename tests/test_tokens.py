@@ -184,8 +184,9 @@ def with_default(account: int | None = None) -> str:
         (lambda account: f"one-{account}", "one-7"),
         (lambda account, /, more=1: f"one-{account}-{more}", "one-7-1"),
         ({7: "looked-up"}.get, "looked-up"),
+        (partial(max, "a", "b"), "b"),
     ],
-    ids=["no", "default", "partial", "any", "one", "one and a default", "a method"],
+    ids=["no", "default", "partial", "any", "one", "one and a default", "a method", "in C"],
 )
 async def test_who_is_told_the_account(provider: Any, expected: str) -> None:
     """Only a callable that has one parameter without a default is told the account."""

@@ -125,3 +125,17 @@ def test_errors_travel_with_their_notes(name: str) -> None:
         assert str(again) == str(error)
         assert again.__notes__ == ["input 3: 'x'"]
         assert vars(again) == vars(error)
+
+
+DISPLAY = kmoment.AudienceType.DISPLAY
+
+
+def test_audiences_with_entries_that_cannot_be_hashed_are_compared() -> None:
+    """An entry that keeps unknown members as a mapping does not break the comparison."""
+    entry = kmoment.TalkChannelGroupTargeting(extra={"id": [1]})
+    one, same = (
+        kmoment.Audience(id=1, name="a", type=DISPLAY, talk_channel_group_targetings=(entry,))
+        for _ in "ab"
+    )
+    assert one == same
+    assert one != attrs.evolve(one, talk_channel_group_targetings=())
