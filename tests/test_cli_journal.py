@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import kmoment
-from helpers.command import rows, run
+from helpers.command import at_terminal, rows, run
 from helpers.redis_server import RedisServer, free_port
 from kmoment.sandbox import Fault, Sandbox
 
@@ -328,3 +328,84 @@ def test_help_needs_no_redis() -> None:
     code += "assert main(['fleet', 'status', '-h']) == 0;"
     code += "assert not {'redis', 'aiohttp', 'kmoment.journal', 'kmoment.fleet'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# -- Ensure with a journal ----------------------------------------------------------------
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox with two accounts, which the environment names."""
+    with Sandbox(quota=False, accounts=(1234, 1235)) as sandbox:
+        monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
+        monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
+        monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))
+        yield sandbox
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> str:
+    """Three audiences, two of them of one name in two accounts."""
+    file = tmp_path / "sheet.csv"
+    file.write_text(
+        "account,name,type\n1234,one,DISPLAY\n1235,one,DISPLAY\n1234,two,MESSAGE\n",
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+def changes(out: str) -> list[tuple[str, str]]:
+    return [(row["change"], row["differences"]) for row in rows(out)]
+
+
+def test_ensure_goes_on_where_it_was(world: Sandbox, where: str, sheet: str) -> None:
+    """What a run has done is not looked at again; what has failed is done by the next one."""
+    words = ("audiences", "ensure", sheet, "--yes", "--journal", where, "--run", RUN)
+    body = {"code": -2}
+    world.add_fault(Fault("audiences.create", "status", status=400, body=body, nth=(3,)))
+    first = run(*words)
+    assert first.code == 3
+    assert [change for change, _ in changes(first.out)] == ["created", "created", "failed"]
+    left = rows(run("journal", "resume-list", where, "--run", RUN).out)
+    assert [(row["key"], row["status"]) for row in left] == [("1235 DISPLAY one", "failed")]
+    world.clear_faults()
+    planned = run("audiences", "ensure", sheet, "--dry-run", *words[4:])
+    told = "as the journal has it"
+    assert changes(planned.out) == [("created", told), ("created", told), ("created", "")]
+    second = run(*words)
+    assert (second.code, changes(second.out)) == (0, changes(planned.out))
+    before = len(world.requests())
+    assert run(*words).code == 0
+    asked = {it["endpoint"] for it in world.requests()[before:]}
+    assert not any(str(it).startswith("audiences.") for it in asked)
+    creates = [it for it in world.requests() if it["endpoint"] == "audiences.create"]
+    assert len(creates) == 4
+
+
+def test_ensure_without_anything_left(world: Sandbox, tmp_path: Path, sheet: str) -> None:
+    """At a terminal nothing is asked if the journal says that all is done."""
+    record = ("--journal", str(tmp_path / "a.journal"), "--run", RUN)
+    assert run("audiences", "ensure", sheet, "--yes", *record).code == 0
+    with at_terminal("audiences", "ensure", sheet, *record, env={}) as terminal:
+        assert terminal.end() == 0
+    assert "nothing to change" in terminal.shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--journal", "a.journal"), "--journal needs --run"),
+        (("--run", RUN), "--journal is missing: give it, or set KMOMENT_REDIS_URL"),
+        (("--run", " ", "--journal", "a.journal"), "run must be text that is not empty"),
+        (("--run", RUN, "--journal", f"redis://:{PASSWORD}@h"), "without user and password"),
+    ],
+)
+def test_options_of_the_journal(
+    world: Sandbox, sheet: str, options: tuple[str, ...], said: str
+) -> None:
+    """A journal needs a place and a run; a wrong one is exit code 2, and nothing is sent."""
+    done = run("audiences", "ensure", sheet, "--yes", *options)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert PASSWORD not in done.err
+    assert world.requests() == []
