@@ -18,9 +18,10 @@ import trustme
 
 import kmoment
 from helpers.command import at_terminal, rows, run
+from helpers.redis_server import RedisServer, free_port
 from kmoment import auth
 from kmoment._protocol.endpoints import ENDPOINTS
-from kmoment.doctor import Check, Report, State, _network, check
+from kmoment.doctor import Check, Report, State, _network, _redis, check
 from kmoment.doctor._check import within
 from kmoment.doctor._record import shape
 from kmoment.sandbox import Fault, Sandbox
@@ -37,6 +38,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
         monkeypatch.setenv("KMOMENT_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
         for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("KMOMENT_REDIS_URL", "KMOMENT_FLEET"):
             monkeypatch.delenv(name, raising=False)
         yield sandbox
 
@@ -166,6 +169,195 @@ def test_a_stream_without_an_encoding_is_no_error(
     report = check(network=False)
     monkeypatch.undo()
     assert found(report, "terminal").state is State.WARN
+
+
+# -- Redis ------------------------------------------------------------------------------
+
+SECRET = "hunter2"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        server.ask("CONFIG", "SET", "requirepass", SECRET)
+        yield server
+
+
+def with_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> Report:
+    """The report where the environment names *url*. It never shows the password."""
+    monkeypatch.setenv("KMOMENT_REDIS_URL", url)
+    report = check()
+    assert SECRET not in f"{report}{[one.to_row() for one in report]}"
+    for name in ("Redis settings", "Redis"):
+        one = found(report, name)
+        assert bool(one.todo) is bool(one.todo_ko)
+        assert one.todo or one.state not in ("warn", "fail")
+    return report
+
+
+def url_of(redis: RedisServer, password: str = SECRET) -> str:
+    return f"redis://:{password}@127.0.0.1:{redis.port}/0"
+
+
+def redis_client(redis: RedisServer) -> Any:
+    """A client of redis-py."""
+    module = pytest.importorskip("redis")
+    return module.Redis(port=redis.port, password=SECRET, decode_responses=True)
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_without_a_redis_nothing_is_said_of_it(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, url: str | None
+) -> None:
+    """Where the environment names no Redis there is no check of one."""
+    if url is not None:
+        monkeypatch.setenv("KMOMENT_REDIS_URL", url)
+    assert not any("Redis" in one.what for one in check())
+
+
+def test_a_redis_that_can_be_used(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """It answers and is new enough: ok, with its version. Offline it is not asked."""
+    report = with_redis(monkeypatch, url_of(redis))
+    assert states(report, "Redis settings", "Redis") == ["ok", "ok"]
+    assert found(report, "Redis").why.endswith("answers, and takes writes")
+    assert "namespace is default" in found(report, "Redis settings").why
+    assert not any(one.what == "Redis" for one in check(network=False))
+
+
+def test_a_redis_is_checked_without_a_token(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """Redis has nothing to do with the token: it is checked where there is none."""
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    assert states(with_redis(monkeypatch, url_of(redis)), "token", "Redis") == ["fail", "ok"]
+
+
+def test_a_redis_that_is_away(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that refuses is a failure, which names no address."""
+    port = free_port()
+    report = with_redis(monkeypatch, f"redis://:{SECRET}@127.0.0.1:{port}/0")
+    assert states(report, "Redis settings", "Redis") == ["ok", "fail"]
+    assert str(port) not in str(report)
+
+
+def test_a_redis_that_is_silent(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """No answer within the time is unknown."""
+    monkeypatch.setattr(_redis, "_PATIENCE", 0.2)
+    with redis.silent():
+        report = with_redis(monkeypatch, url_of(redis))
+    assert states(report, "Redis") == ["unknown"]
+    assert "no answer within 0.2 s" in found(report, "Redis").why
+
+
+def test_a_redis_that_refuses_the_password(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """A wrong password, or none, is a failure with where to correct it."""
+    for url in (url_of(redis, "wrong"), f"redis://127.0.0.1:{redis.port}"):
+        finding = found(with_redis(monkeypatch, url), "Redis")
+        assert (finding.state, "password" in finding.why) == (State.FAIL, True)
+        assert "KMOMENT_REDIS_URL" in finding.todo
+
+
+def test_a_redis_that_does_not_say(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """A user who may not ask for INFO leaves it unknown."""
+    with redis_client(redis) as client:
+        client.execute_command("ACL", "SETUSER", "me", "on", f">{SECRET}", "~*", "+@all", "-info")
+    report = with_redis(monkeypatch, f"redis://me:{SECRET}@127.0.0.1:{redis.port}/0")
+    assert states(report, "Redis") == ["unknown"]
+    assert "'info'" in found(report, "Redis").why
+
+
+def test_a_redis_that_may_drop_keys(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """An eviction policy is a warning, with what to set."""
+    with redis_client(redis) as client:
+        for policy, state in (("volatile-lru", "warn"), ("noeviction", "ok")):
+            client.config_set("maxmemory-policy", policy)
+            finding = found(with_redis(monkeypatch, url_of(redis)), "Redis")
+            assert finding.state == state
+            assert (policy in finding.why) is (state == "warn")
+
+
+def test_a_replica_that_only_reads_is_a_failure(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, redis: RedisServer
+) -> None:
+    """A read-only replica fails: nothing can be written."""
+    options = ("--replicaof", "127.0.0.1", str(redis.port), "--masterauth", SECRET)
+    with RedisServer(options=options) as replica:
+        finding = found(with_redis(monkeypatch, replica.url), "Redis")
+    assert (finding.state, finding.why) == (State.FAIL, "it is a read-only replica")
+
+
+@pytest.mark.parametrize("version", [b"redis_version:5.0.7\r\n", b""])
+def test_a_redis_that_is_too_old(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, version: bytes
+) -> None:
+    """A server older than 6.2, or that does not say which it is, is a failure."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=old_redis, args=(server, version), daemon=True)
+        thread.start()
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}"
+        finding = found(with_redis(monkeypatch, url), "Redis")
+        thread.join()
+    assert finding.state is State.FAIL
+    assert ("version 5.0.7" if version else "version 0") in finding.why
+
+
+def old_redis(server: socket.socket, version: bytes) -> None:
+    """Answer one connection as an old Redis would, until it ends."""
+    connection, _ = server.accept()
+    info = version + b"role:master\r\n"
+    with connection, connection.makefile("rb") as lines:
+        while line := lines.readline():
+            words = [lines.readline() for _ in range(2 * int(line[1:]))][1::2]
+            known = words[0].strip() == b"INFO"
+            answer = b"$%d\r\n%s\r\n" % (len(info), info) if known else b"+OK\r\n"
+            connection.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    ("url", "fleet", "state", "said"),
+    [
+        (f"http://:{SECRET}@host", "x", "fail", "KMOMENT_REDIS_URL must begin with redis://"),
+        (f"redis://:{SECRET}@host:port", "x", "fail", "KMOMENT_REDIS_URL must be the URL"),
+        ("redis://127.0.0.1:1", "a b", "fail", "KMOMENT_FLEET must be"),
+        (f"redis://:{SECRET}@redis.invalid", "x", "warn", "no TLS"),
+        (f"rediss://:{SECRET}@redis.invalid", "x", "ok", "namespace is x"),
+    ],
+)
+def test_settings_of_redis(
+    world: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    url: str,
+    fleet: str,
+    state: str,
+    said: str,
+) -> None:
+    """A URL or a namespace that breaks its rule fails; one without TLS elsewhere is a warning."""
+    monkeypatch.setenv("KMOMENT_FLEET", fleet)
+    report = with_redis(monkeypatch, url)
+    assert states(report, "Redis settings") == [state]
+    assert said in found(report, "Redis settings").why
+    skipped = said.startswith("KMOMENT_REDIS_URL")
+    assert states(report, "Redis") == ["skipped" if skipped else "fail"]
+
+
+def test_redis_is_not_installed(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment names a Redis and the extra is missing: what to install."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    report = with_redis(monkeypatch, f"redis://:{SECRET}@127.0.0.1/0")
+    assert states(report, "Redis settings", "Redis") == ["fail", "skipped"]
+    assert 'pip install "kmoment[fleet]"' in found(report, "Redis settings").todo
+    assert "not installed: fleet" in found(report, "optional parts").why
 
 
 # -- The server -------------------------------------------------------------------------

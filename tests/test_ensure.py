@@ -367,6 +367,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         ("concurrency", lambda it: it.ensure_many([TWENTIES], concurrency=0)),
         ("on_progress", lambda it: it.ensure_many([TWENTIES], on_progress=1)),
         ("deadline", lambda it: it.ensure_many([TWENTIES], deadline=0)),
+        ("journal", lambda it: it.ensure_many([TWENTIES], journal="x.journal")),
+        ("shard", lambda it: it.ensure_many([TWENTIES], shard="3/2")),
     ],
 )
 def test_bad_input_is_refused_unsent(argument: str, call: Use) -> None:

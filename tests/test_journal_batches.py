@@ -385,6 +385,157 @@ def test_a_resolved_delete(moment: kmoment.Client, journal: kmoment.Journal) -> 
     assert outcome.value == "deleted"
 
 
+# -- Ensure -------------------------------------------------------------------------------
+
+DRAFTS = [kmoment.AudienceDraft.display(f"new {i}", ages=["20"]) for i in range(4)]
+
+
+@pytest.fixture(params=["async", "blocking"])
+def ensure(request: pytest.FixtureRequest, place: Sandbox) -> Callable[..., kmoment.EnsureOutcomes]:
+    """``ensure_many`` of either client: each call as a process of its own would make it."""
+
+    def blocking(drafts: Any, account: int = 1234, **how: Any) -> kmoment.EnsureOutcomes:
+        with kmoment.Client(place.token, base_url=place.url, reconcile_delays=()) as client:
+            return client.account(account).audiences.ensure_many(drafts, **how)
+
+    async def work(drafts: Any, account: int, how: dict[str, Any]) -> kmoment.EnsureOutcomes:
+        settings: Any = {"base_url": place.url, "reconcile_delays": ()}
+        async with kmoment.AsyncClient(place.token, **settings) as client:
+            return await client.account(account).audiences.ensure_many(drafts, **how)
+
+    if request.param == "blocking":
+        return blocking
+    return lambda drafts, account=1234, **how: asyncio.run(work(drafts, account, how))
+
+
+def sent(place: Sandbox) -> list[str]:
+    """The calls that were made, in alphabetical order."""
+    return sorted(str(it["endpoint"]).removeprefix("audiences.") for it in place.requests())
+
+
+def test_ensured_drafts_are_not_looked_at_again(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal, place: Sandbox
+) -> None:
+    """A second run asks nothing of what is done, says what was done, and claims no audience."""
+    first = ensure(DRAFTS[:2], journal=journal)
+    assert [it.change for it in first.values()] == ["created"] * 2
+    assert not any(it.recorded for it in first.values())
+    before = sent(place)
+    again = ensure(DRAFTS[:2], journal=journal)
+    assert sent(place) == before
+    for old, new in zip(first.values(), again.values(), strict=True):
+        assert old.audience is not None
+        assert (new.recorded, new.audience, new.differences) == (True, None, ())
+        assert (new.change, new.audience_id, new.draft) == ("created", old.audience.id, old.draft)
+    assert [outcome.input for outcome in again] == DRAFTS[:2]
+    assert repr(again) == "<EnsureOutcomes: 2 recorded>"
+    assert str(again).splitlines()[1].split()[:4] == ["recorded", "DISPLAY", "new", "0"]
+    ident = again.values()[0].audience_id
+    assert str(again.values()[0]) == f"recorded: created DISPLAY 'new 0' ({ident})"
+    assert kmoment.rows(again)[0]["audience_id"] == ident
+    more = ensure(DRAFTS[1:3], journal=journal)
+    assert [it.recorded for it in more.values()] == [True, False]
+    keys = [f"1234 DISPLAY new {number}" for number in range(3)]
+    assert [entry.key for entry in journal.entries()] == keys
+    assert journal.entries()[0].value == {"change": "created", "audience_id": ident}
+
+
+def test_accounts_may_share_a_run_of_ensure(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal
+) -> None:
+    """An audience of one name in another account is another key."""
+    for account in ACCOUNTS[:2]:
+        (ensured,) = ensure(DRAFTS[:1], account, journal=journal).values()
+        assert (ensured.change, ensured.recorded) == ("created", False)
+    kinds = [kmoment.AudienceDraft.message("new 0"), DRAFTS[0]]
+    assert [it.recorded for it in ensure(kinds, journal=journal).values()] == [False, True]
+
+
+def test_a_dry_run_only_reads_the_journal(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal, tmp_path: Path
+) -> None:
+    """It says what is recorded and what would be done, and records nothing."""
+    dry = ensure(DRAFTS[:2], journal=journal, dry_run=True)
+    assert [(it.change, it.recorded) for it in dry.values()] == [("created", False)] * 2
+    assert not (tmp_path / "a.journal").exists()
+    ensure(DRAFTS[:1], journal=journal)
+    dry = ensure(DRAFTS[:2], journal=journal, dry_run=True)
+    assert [(it.dry_run, it.recorded) for it in dry.values()] == [(True, True), (True, False)]
+    assert repr(dry) == "<EnsureOutcomes of a dry run: 1 created, 1 recorded>"
+    assert len(journal.entries()) == 1
+    (tmp_path / "a.journal").write_bytes(b"broken")
+    with pytest.raises(kmoment.JournalStoreError):
+        ensure(DRAFTS[:2], journal=journal, dry_run=True)
+
+
+def test_doubts_are_ensured_again(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal, place: Sandbox
+) -> None:
+    """A create in doubt is unknown, and the next run finds what it made: nothing is made twice."""
+    place.add_fault(Fault("audiences.create", "drop_after", nth=(1,)))
+    outcomes = ensure(DRAFTS[:2], journal=journal, concurrency=1)
+    assert statuses(outcomes) == ["unknown", "ok"]
+    assert journal.summary()["unknown"] == 1  # type: ignore[index]
+    again = ensure(DRAFTS[:2], journal=journal)
+    assert [(it.change, it.recorded) for it in again.values()] == [
+        ("unchanged", False),
+        ("created", True),
+    ]
+    names = [row["name"] for row in place.state()["accounts"]["1234"]["audiences"]]
+    assert sorted(name for name in names if name.startswith("new")) == ["new 0", "new 1"]
+
+
+def test_ensure_what_another_does_now(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal
+) -> None:
+    """A draft that a living process ensures is not attempted."""
+    with journal.begin("1234 DISPLAY new 1"):
+        outcomes = ensure(DRAFTS[:2], journal=journal)
+    assert statuses(outcomes) == ["ok", "not attempted"]
+    assert outcomes.retryable() == [DRAFTS[1]]
+
+
+@pytest.mark.parametrize("value", [None, 7, {"change": "x", "audience_id": "7"}, {"change": []}])
+def test_a_draft_that_a_person_has_resolved(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal, value: Any
+) -> None:
+    """It is done. Nothing is known to be written, nor which audience it is."""
+    with pytest.raises(ValueError, match="x"), journal.begin("1234 DISPLAY new 0"):
+        raise ValueError("x")
+    journal.resolve("1234 DISPLAY new 0", "ok", value=value)
+    (ensured,) = ensure(DRAFTS[:1], journal=journal).values()
+    assert (ensured.recorded, ensured.change, ensured.audience_id) == (True, "unchanged", None)
+    assert str(ensured) == "recorded: unchanged DISPLAY 'new 0'"
+
+
+def test_a_list_that_fails_is_recorded(
+    ensure: Callable[..., kmoment.EnsureOutcomes], journal: kmoment.Journal, place: Sandbox
+) -> None:
+    """It is raised, as without a journal, and every draft is for the next run."""
+    refused = {"code": -813, "msg": "KakaoMomentException", "extras": {"detailCode": 1}}
+    place.add_fault(Fault("audiences.list", "status", status=400, body=refused))
+    with pytest.raises(kmoment.BadRequestError):
+        ensure(DRAFTS, journal=journal)
+    assert {entry.status for entry in journal.entries()} == {"failed"}
+    place.clear_faults()
+    assert statuses(ensure(DRAFTS, journal=journal)) == ["ok"] * 4
+
+
+def test_ensure_in_shards(
+    ensure: Callable[..., kmoment.EnsureOutcomes], place: Sandbox, journal: kmoment.Journal
+) -> None:
+    """Each draft is ensured by one shard, with a journal and without; all of them are checked."""
+    for how in ({}, {"journal": journal}):
+        parts = [ensure(DRAFTS, shard=f"{number}/2", **how) for number in (1, 2)]
+        assert all(parts)
+        assert sorted(it.input.name for part in parts for it in part) == [
+            draft.name for draft in DRAFTS
+        ]
+    assert sent(place).count("create") == 4
+    with pytest.raises(kmoment.InvalidDraftError, match="again"):
+        ensure([*DRAFTS, DRAFTS[0]], shard="1/2")
+
+
 # -- Killed -------------------------------------------------------------------------------
 
 

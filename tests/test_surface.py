@@ -195,7 +195,9 @@ SHOWN = {
     "client.locations.depth3_each": f"keywords {BATCH}",
     "moment.account(1).audiences.update": "audience_id audience",
     "client.account(1).audiences.ensure": "draft dry_run",
-    "moment.account(1).audiences.ensure_many": "drafts dry_run concurrency on_progress deadline",
+    "moment.account(1).audiences.ensure_many": (
+        "drafts dry_run concurrency on_progress deadline journal shard"
+    ),
 }
 BEGINNING = """
 import kmoment

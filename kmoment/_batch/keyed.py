@@ -1,5 +1,6 @@
 """The keys of a batch's inputs: which of them it does, and what a journal says of each."""
 
+import asyncio
 import logging
 import re
 from collections.abc import (
@@ -12,13 +13,14 @@ from collections.abc import (
     Sized,
 )
 from contextlib import AsyncExitStack
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from .. import _validate
 from ..errors import AlreadyDoneError, InvalidArgumentError
-from ..journal.entries import key_text
-from ..journal.journal import Entry, Journal
+from ..journal.entries import EntryStatus, key_text
+from ..journal.journal import Entry, Journal, on_thread
 
 _log: Final = logging.getLogger("kmoment")
 _SHARD: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
@@ -58,6 +60,18 @@ def checked_journal(journal: object) -> None:
         _validate.refuse("journal", "a kmoment.Journal", journal)
 
 
+class Form(NamedTuple):
+    """How values are kept."""
+
+    kept: Callable[[Any], Any]
+    """What is kept of a value."""
+    restored: Callable[[Any, Any], Any]
+    """The value of an input of which this was kept."""
+
+
+AS_JSON: Final = Form(lambda value: value, lambda given, kept: kept)
+
+
 class Keyed:
     """How a batch uses the keys of its inputs. Without a journal and a shard it has none."""
 
@@ -67,12 +81,17 @@ class Keyed:
         key: Callable[[Any], int | str] | None = None,
         shard: str | None = None,
         repeatable: bool = False,
+        *,
+        form: Form = AS_JSON,
+        dry_run: bool = False,
     ) -> None:
         checked_journal(journal)
         self._journal = journal
         self._shard = shard_of(shard)
         self._key = key
         self._repeatable = repeatable
+        self._form = form
+        self._dry_run = dry_run
         if key is not None and not callable(key):
             _validate.refuse("key", "a function of an input", key)
         if repeatable and journal is None:
@@ -113,22 +132,42 @@ class Keyed:
 
     def recorded(self, job: Job) -> Job:
         """*job*, so that it is recorded, and is not done where it is done already."""
-        journal = self._journal
-        if journal is None:
+        if self._journal is None:
             return job
+        return (self._looked_up if self._dry_run else self._recorded)(job, self._journal)
 
+    def _recorded(self, job: Job, journal: Journal) -> Job:
         async def recorded_job(given: Any) -> Any:
             beginning = journal.begin(self.key_of(given), repeatable=self._repeatable)
             async with AsyncExitStack() as stack:
                 try:
                     entry = await stack.enter_async_context(beginning)
                 except AlreadyDoneError as done:
-                    return done.value
+                    return self._form.restored(given, done.value)
                 value = await job(given)
-                _keep(entry, value)
+                _keep(entry, self._form.kept(value))
                 return value
 
         return recorded_job
+
+    def _looked_up(self, job: Job, journal: Journal) -> Job:
+        """*job*, so that it is not done where it is done already. The journal is only read."""
+        reading: list[asyncio.Future[dict[str, Any]]] = []
+
+        async def looked_up_job(given: Any) -> Any:
+            if not reading:  # once for all inputs
+                work = partial(_values_in, journal)
+                reading.append(asyncio.ensure_future(on_thread(work)))
+            values = await asyncio.shield(reading[0])
+            key = self.key_of(given)
+            return self._form.restored(given, values[key]) if key in values else await job(given)
+
+        return looked_up_job
+
+
+def _values_in(journal: Journal) -> dict[str, Any]:
+    """What is kept of each key that is done."""
+    return {it.key: it.value for it in journal.entries() if it.status is EntryStatus.OK}
 
 
 def _keep(entry: Entry, value: Any) -> None:

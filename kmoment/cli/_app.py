@@ -16,6 +16,8 @@ _GROUPS: Final = {
     "places": ("_places", "Find the codes of places."),
     "targeting": ("_targeting", "Look up what an audience can target."),
     "profile": ("_profile", "Settings of a profile, such as its ad account."),
+    "journal": ("_journal", "Show what the journal of a job says."),
+    "fleet": ("_fleet", "Show what processes share over Redis."),
     "sandbox": ("_sandbox", "Run an offline Kakao Moment on this machine."),
     "completion": ("_completion", "Print the script that completes commands in a shell."),
 }
@@ -27,7 +29,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some of many failed, 4 login need
 \b
 Environment: KMOMENT_TOKEN, KMOMENT_PROFILE, KMOMENT_HOME, KMOMENT_ACCOUNT,
 KMOMENT_BASE_URL, KMOMENT_CLIENT_ID, KMOMENT_CLIENT_SECRET,
-KMOMENT_REDIRECT_URI, KMOMENT_DEBUG, NO_COLOR.
+KMOMENT_REDIRECT_URI, KMOMENT_REDIS_URL, KMOMENT_FLEET, KMOMENT_DEBUG,
+NO_COLOR.
 """
 
 

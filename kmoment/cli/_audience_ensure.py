@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ._confirm import confirm, require_answer
-from ._errors import told
+from ._errors import USAGE, Stop, told
 from ._options import Command
 from ._progress import progress
+from ._redis import place
 from ._session import Session, pass_session
 from ._words import plural
 
 if TYPE_CHECKING:
     from ..batch import OnProgress
+    from ..journal import Journal
     from ..models import AudienceDraft, EnsureOutcomes
     from ..outcomes import Progress
 
@@ -27,26 +29,42 @@ _COLUMNS: Final = ("ad_account_id", "change", "type", "name", "audience_id", "di
 
 @click.command("ensure", cls=Command)
 @click.argument("sheet", type=click.Path(exists=True, dir_okay=False))
+@click.option("--journal", metavar="FILE|URL", help="Record each audience there. Needs --run.")
+@click.option("--run", metavar="RUN", help="The run of the journal, such as a date.")
 @pass_session
-def ensure(session: Session, sheet: str) -> int:
+def ensure(session: Session, sheet: str, journal: str | None, run: str | None) -> int:
     """See that the audiences of a SHEET are there, and are as it says.
 
     SHEET is an .xlsx, .csv or .tsv file with a row for each audience: account, name, type and
     whom it is of, in Korean or English (`help(kmoment.sheets)` has the columns). What is there is
     updated only where it differs. What is missing is created, and never twice. All faults of the
     sheet are told at once, and then nothing is written. Exit code 3 if some failed.
+
+    With a journal a run that was stopped goes on where it was: an audience that the run has done
+    is not looked at again. --run alone uses the Redis of KMOMENT_REDIS_URL.
     """
     require_answer(session)
+    record = _journal(journal, run)
     drafts = _drafts(session, sheet)
     plan = f"ensure {plural(sum(map(len, drafts.values())), 'audience')}"
     if session.dry_run or not session.yes:
-        planned = _ensured(session, drafts, dry_run=True)
+        planned = _ensured(session, drafts, record, dry_run=True)
         if session.dry_run or not _to_do(planned):
             session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
             return _print(session, planned)
         plan = "\n".join(map(str, planned.values()))
     confirm(session, plan, tuple(drafts))
-    return _print(session, _ensured(session, drafts, dry_run=False))
+    return _print(session, _ensured(session, drafts, record, dry_run=False))
+
+
+def _journal(where: str | None, run: str | None) -> Journal | None:
+    if where is None and run is None:
+        return None
+    if run is None:
+        raise Stop("--journal needs --run", USAGE)
+    from ..journal import Journal
+
+    return Journal(place("--journal", where), run=run)
 
 
 def _drafts(session: Session, sheet: str) -> Drafts:
@@ -60,13 +78,15 @@ def _drafts(session: Session, sheet: str) -> Drafts:
     return session.client.drafts(read, tree=tree)
 
 
-def _ensured(session: Session, drafts: Drafts, *, dry_run: bool) -> dict[int, EnsureOutcomes]:
+def _ensured(
+    session: Session, drafts: Drafts, journal: Journal | None, *, dry_run: bool
+) -> dict[int, EnsureOutcomes]:
     found = {}
     with progress(session, "compared" if dry_run else "ensured") as bar:
         for account, own in drafts.items():
             listener = bar if dry_run else _listener(session, account, len(own), bar)
             found[account] = session.client.account(account).audiences.ensure_many(
-                own, dry_run=dry_run, on_progress=listener
+                own, dry_run=dry_run, on_progress=listener, journal=journal
             )
     return found
 
@@ -91,7 +111,8 @@ def _left(account: int, done: int, total: int) -> str:
 
 
 def _to_do(planned: Found) -> bool:
-    return any(it.value.change != "unchanged" for own in planned.values() for it in own if it.ok)
+    ok = [it.value for own in planned.values() for it in own if it.ok]
+    return any(it.change != "unchanged" and not it.recorded for it in ok)
 
 
 def _print(session: Session, found: Found) -> int:
@@ -107,7 +128,9 @@ def _print(session: Session, found: Found) -> int:
 
 def _row(account: int, outcome: Any) -> dict[str, Any]:
     if outcome.ok:
-        own = {**outcome.value.to_row(), "error": None}
+        ensured = outcome.value
+        own = {**ensured.to_row(), "error": None}
+        own |= {"differences": "as the journal has it"} if ensured.recorded else {}
     else:
         draft = outcome.input
         own = {"name": draft.name, "type": str(draft.type), "change": outcome.status.value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,8 @@ _LOGIN: Final = "Run `kmoment auth login`, or set KMOMENT_TOKEN."
 _LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설정하세요."
 _CONSENT: Final = "Run `kmoment auth login --allow create,delete`."
 _CONSENT_KO: Final = "`kmoment auth login --allow create,delete`를 실행하세요."
+
+_PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]*@")
 
 # By the names of classes, so that nothing is imported for them. The nearest ancestor decides.
 _CODES: Final = {
@@ -69,7 +72,7 @@ def exit_code(error: BaseException) -> int:
 def report(error: BaseException) -> None:
     """Say what went wrong, and what to do. A traceback only if ``KMOMENT_DEBUG`` is set."""
     if os.environ.get("KMOMENT_DEBUG"):
-        traceback.print_exception(error, file=sys.stderr)
+        print(_hidden("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     tell(f"error: {_message(error)}")
     hint, hint_ko = _hints(error)
     if hint:
@@ -94,12 +97,17 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
-        return error.format_message()
+        return _hidden(error.format_message())
     if isinstance(error, ModuleNotFoundError):
         return str(error)
     if type(error).__module__.startswith("kmoment"):
         return str(error).removesuffix(f" | {getattr(error, 'hint', '')}")
     return _system(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
+def _hidden(text: str) -> str:
+    """*text* without passwords of URLs: click repeats words that it does not know."""
+    return _PASSWORD.sub(r"\1:…@", text)
 
 
 def _system(error: OSError) -> str:

@@ -6,8 +6,9 @@
         print(one.what, one.todo)
 
 Offline: versions, optional parts, the folder of tokens and its modes, the store, where the token
-comes from, proxies of the environment (which are not used), the terminal. With the network: name,
-TLS, clock, what the token may do, ad accounts. ``live=True`` also asks one harmless read for each
+comes from, proxies of the environment (which are not used), the terminal, the settings of
+``KMOMENT_REDIS_URL``. With the network: name, TLS, clock, what the token may do, ad accounts, and
+whether that Redis can be used. ``live=True`` also asks one harmless read for each
 thing that is known only by inference, and says what it found beside the grade of its evidence.
 
 Each check has its own time limit. What was not found out is ``unknown``, never a guess.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ..auth import Profile, TokenInfo, stored, token_info
 from ..errors import AddressNotAllowedError, APIError, AuthenticationError, KmomentError
+from . import _redis
 from ._report import Check, State
 from ._scene import Scene
 
@@ -32,6 +33,8 @@ def network_checks(scene: Scene) -> Iterator[tuple[str, Callable[[], Check]]]:
     yield "token info", partial(_needs, scene, "token info", _token_info)
     yield "scopes", partial(_needs, scene, "scopes", _scopes)
     yield "ad accounts", partial(_needs, scene, "ad accounts", _accounts)
+    if _redis.is_named():
+        yield _redis.SERVER, partial(_redis.server, scene)
 
 
 def _needs(scene: Scene, what: str, ask: Callable[[Scene], Check], *, reach: bool = True) -> Check:

@@ -20,6 +20,7 @@ from ..auth import (
     folder,
     status,
 )
+from . import _redis
 from ._report import Check, State
 from ._scene import Scene
 
@@ -28,7 +29,9 @@ _EXTRAS: Final = {
     "auth": ("filelock", "platformdirs", "tomlkit"),
     "cli": ("click", "rich"),
     "excel": ("xlsxwriter",),
+    "fleet": ("redis",),
     "keyring": ("keyring",),
+    "otel": ("opentelemetry",),
     "progress": ("rich",),
     "speedups": ("orjson",),
 }
@@ -48,6 +51,8 @@ def offline_checks(scene: Scene) -> Iterator[tuple[str, Callable[[], Check]]]:
     yield "store", partial(_store, scene)
     yield "proxies", _proxies
     yield "terminal", _terminal
+    if _redis.is_named():
+        yield _redis.SETTINGS, partial(_redis.settings, scene)
 
 
 def _versions() -> Check:

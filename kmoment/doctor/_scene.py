@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from ..auth import Choice, choose, stored
+from ..fleet._target import Target
 from ..sync.client import Client
 from ..sync.resources.account import Account
 from ._record import Recorder
@@ -30,6 +31,8 @@ class Scene:
         """Whether the server answers at all."""
         self.usable = True
         """Whether the token can be used."""
+        self.redis: Target | None = None
+        """The Redis that the environment names, if it can be used."""
         self.accounts: tuple[int, ...] = ()
         self.ids: dict[str, Any] = {}
         """Ids that a probe has found for the next ones."""

@@ -112,7 +112,7 @@ class Fleet:
         # Rebound at once: a traceback shows the local variables of every frame.
         secret, url = Secret(url), None
         if secret.reveal() is None:
-            secret = Secret(os.environ.get(_URL))
+            secret = Secret(os.environ.get(_URL) or None)
         if secret.reveal() is None:
             raise InvalidArgumentError("url", f"is missing: pass it, or set {_URL}")
         if on_failure not in ("local", "stop"):
@@ -120,7 +120,7 @@ class Fleet:
         if creates not in ("doubt", "refuse"):
             _validate.refuse("creates", "doubt or refuse", creates)
         self._creates: Final = creates
-        self._namespace = _checked(namespace)
+        self._namespace = checked_namespace(namespace)
         self._target = Target.of(secret, on_failure)
         self._closed = False
         self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, Session] = WeakKeyDictionary()
@@ -206,7 +206,8 @@ _OPEN: Final = (
 )
 
 
-def _checked(namespace: str | None) -> str:
+def checked_namespace(namespace: str | None) -> str:
+    """*namespace*, or the environment's."""
     argument, found = "namespace", namespace
     if found is None:
         argument, found = _NAMESPACE, os.environ.get(_NAMESPACE, "default")

@@ -29,6 +29,8 @@ _CONNECTIONS: Final = 8
 _OLDEST: Final = (6, 2)
 """Redis 6.2 is the oldest that the tests' commands are documented for."""
 
+_REFUSED: Final = "the fleet's Redis refuses the user or password"
+
 
 class LinkLostError(Exception):
     """Redis did not answer, or cannot be used now."""
@@ -75,10 +77,10 @@ class Link:
         :raises UsageError: It is too old, or takes no writes, or no password fits.
         """
         facts = await self.command("INFO")
-        version = str(facts.get("redis_version", "0"))
-        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        if is_too_old(facts):
+            version = facts.get("redis_version")
             raise UsageError(f"the fleet needs Redis 6.2 or newer; this is {version}")
-        if facts.get("role") == "slave" and facts.get("slave_read_only"):
+        if is_read_only(facts):
             raise UsageError("the fleet's Redis is a read-only replica: name its primary")
 
     async def quiet(self) -> None:
@@ -159,7 +161,7 @@ class Link:
         except (TimeoutError, exceptions.TimeoutError):
             reason = ""
         except exceptions.AuthenticationError:
-            raise UsageError("the fleet's Redis refuses the user or password") from None
+            raise UsageError(_REFUSED) from None
         except (exceptions.RedisError, OSError) as error:
             reason = _reason(error)
         if not reason:
@@ -178,6 +180,41 @@ class Link:
     def _tell(self) -> None:
         for listener in self.listeners:
             listener(self.away)
+
+
+def is_too_old(facts: dict[str, Any]) -> bool:
+    """Whether its version is one that the fleet cannot use. *facts* are Redis's ``INFO``."""
+    version = str(facts.get("redis_version", "0"))
+    return tuple(int(part) for part in version.split(".")[:2]) < _OLDEST
+
+
+def is_read_only(facts: dict[str, Any]) -> bool:
+    """Whether it is a replica that takes no writes."""
+    return facts.get("role") == "slave" and bool(facts.get("slave_read_only"))
+
+
+def look(target: Target, seconds: float) -> dict[str, Any]:
+    """Redis's ``INFO``, for blocking code.
+
+    :param seconds: The longest wait for the connection, and for the answer.
+    :raises TimeoutError: It does not answer in time.
+    :raises LinkLostError: It cannot be reached.
+    :raises UsageError: It refuses the user or password.
+    """
+    from redis import exceptions
+
+    redis = target.connect_blocking(seconds)
+    try:
+        return dict(redis.info())
+    except exceptions.TimeoutError:
+        raise TimeoutError from None
+    except exceptions.AuthenticationError:
+        raise UsageError(_REFUSED) from None
+    except (exceptions.ConnectionError, OSError) as error:
+        raise LinkLostError(_reason(error)) from None
+    finally:
+        redis.close()
+        redis.connection_pool.disconnect()
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -29,12 +29,22 @@ class Ensured:
     draft: AudienceDraft = attrs.field(repr=False)
     """What was asked for."""
     audience: Audience | None
-    """As it is now. After a dry run: as it was found, ``None`` if it would be created."""
+    """As it is now. After a dry run: as it was found, ``None`` if it would be created. ``None`` too
+    if *recorded*."""
     change: Change
     differences: tuple[Difference, ...] = ()
     """What was not as the draft asks for. Of one that was not there: all that the draft sets."""
     dry_run: bool = False
     """Whether nothing was written."""
+    recorded: bool = False
+    """Whether an earlier job of the journal's run did it. Then Kakao was not asked, and *change* is
+    what that job did."""
+    audience_id: int | None = attrs.field()
+    """Also if *recorded*."""
+
+    @audience_id.default
+    def _id_of_audience(self) -> int | None:
+        return None if self.audience is None else self.audience.id
 
     def to_row(self) -> dict[str, Any]:
         """One flat row for a table: name, type, change, differences as text, and the id."""
@@ -43,15 +53,15 @@ class Ensured:
             "type": str(self.draft.type),
             "change": str(self.change),
             "differences": "; ".join(map(str, self.differences)),
-            "audience_id": self.audience and self.audience.id,
+            "audience_id": self.audience_id,
         }
 
     def __str__(self) -> str:
         row = self.to_row()
-        ident = f" ({row['audience_id']})" if self.audience else ""
+        ident = f" ({self.audience_id})" if self.audience_id else ""
         told = f": {row['differences']}" if self.differences else ""
-        dry = "dry run: " if self.dry_run else ""
-        return f"{dry}{row['change']} {row['type']} {row['name']!r}{ident}{told}"
+        first = "recorded: " if self.recorded else "dry run: " if self.dry_run else ""
+        return f"{first}{row['change']} {row['type']} {row['name']!r}{ident}{told}"
 
 
 class EnsureOutcomes(Outcomes[AudienceDraft, Ensured]):
@@ -72,8 +82,14 @@ class EnsureOutcomes(Outcomes[AudienceDraft, Ensured]):
                 yield f"{count} {word}"
 
 
+_RECORDED: Final = "recorded"
+"""Stands in a table where it would seem that something was done now."""
+
+
 def _change(outcome: Outcome[AudienceDraft, Ensured]) -> str:
-    return str(outcome.value.change if outcome.ok else outcome.status)
+    if not outcome.ok:
+        return str(outcome.status)
+    return _RECORDED if outcome.value.recorded else str(outcome.value.change)
 
 
 def _line(outcome: Outcome[AudienceDraft, Ensured]) -> tuple[str, ...]:

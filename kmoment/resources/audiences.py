@@ -11,6 +11,7 @@ from typing import Any
 from .. import _validate
 from .._batch.keyed import checked_journal, shard_of
 from .._batch.recorded_delete import delete_recorded
+from .._batch.recorded_ensure import keyed_drafts
 from .._engine.ad_group_link import plan_link
 from .._engine.audience_wait import wait_for, wait_for_each
 from .._engine.ensure import Listing, Wanted, by_draft, check_draft, check_drafts, ensure_one
@@ -256,6 +257,8 @@ class AsyncAudiences:
         concurrency: int = 16,
         on_progress: OnProgress | None = None,
         deadline: float | None = None,
+        journal: Journal | None = None,
+        shard: str | None = None,
     ) -> EnsureOutcomes:
         """See that many audiences are what their drafts ask for. Each has its own outcome.
 
@@ -270,12 +273,19 @@ class AsyncAudiences:
         :param on_progress: As for ``client.each``.
         :param deadline: Seconds for all. What is not done then is ``not attempted`` or, if it was
             written, ``unknown``. Default: none.
+        :param journal: Where each draft is recorded, by account, type and name. One that is
+            recorded as done in this run is not looked at again, also if the draft was changed
+            since: its value has ``recorded``, what was done, and the id. One that may have been
+            done is ensured again. A dry run only reads it. See ``kmoment.journal``.
+        :param shard: The part of the drafts that this process ensures, such as ``3/8``.
         :returns: Outcomes in the order of the drafts. They print as a table.
         :raises InvalidDraftError: Drafts break documented rules, or two have one name and type. All
             violations are listed, each with its place. Nothing was sent.
         :raises InvalidArgumentError: Another argument breaks its rule. Nothing was sent.
         :raises PartialListError: The list of audiences is not whole. Nothing was written.
         :raises APIError: The list failed. Nothing was written. It may be repeated.
+        :raises JournalStoreError: The journal cannot be read or written. What was begun may be
+            done; it may be repeated.
 
         https://developers.kakao.com/docs/latest/en/kakaomoment/audience
         """
@@ -290,6 +300,7 @@ class AsyncAudiences:
             ordered=True,
             on_progress=on_progress,
             deadline=deadline,
+            keyed=keyed_drafts(self._account, journal, shard, dry_run=dry_run),
         )
         outcomes = await batch.collect()
         if listing.failure is not None:
