@@ -32,9 +32,11 @@ _MOST_MEMBERS: Final = 16
 """Shares of a rate, while Redis is away; and members that may all ask for the same slot."""
 _AHEAD: Final = 0.03
 """Seconds: longer than a way to Redis and back, shorter than most intervals."""
-_POLL: Final = (0.02, 0.5)
-"""Seconds between two looks at a lease of another process, from few members to many."""
+_POLL: Final = (0.02, 0.8)
+"""Seconds between two looks at a lease of another process: the first in the line, and the longest,
+which is shorter than the time for which a place in the line counts."""
 _POLL_A_MEMBER: Final = 0.01
+"""Seconds, where there is no line: the more members, the longer."""
 _CALLS: Final = "calls"
 """The kind of a report that is no method of the limiter."""
 _SPREAD: Final = 0.002
@@ -172,11 +174,19 @@ class SharedLane(Lane):
         return not self.limiter.declared or not self.line or self.line[0][0] == self.me
 
     def _wait(self, now: float, delay: float, members: int) -> None:
-        least, most = _POLL
-        poll = min(most, max(least, _POLL_A_MEMBER * members))
-        seconds = poll if delay <= 0 or delay == inf else min(delay, _LINE_SECONDS / 2)
+        blocked = delay <= 0 or delay == inf
+        seconds = self._poll(members) if blocked else min(delay, _LINE_SECONDS / 2)
         spread = _SPREAD if members > 1 else 0.0
         self.ask_at = now + seconds + random.uniform(0, spread)  # noqa: S311 - spreads load
+
+    def _poll(self, members: int) -> float:
+        """Seconds to the next look at a lease: who is far behind in the line need not look."""
+        least, most = _POLL
+        if not self.limiter.declared:
+            return min(most, max(least, _POLL_A_MEMBER * members))
+        places = [who for who, _ in self.line]
+        place = places.index(self.me) if self.me in places else len(places)
+        return min(most, least * (place + 1))
 
     def join_line(self, now: float) -> bool:
         """Wait for the lease of a declared period. Whether anything has changed."""
