@@ -19,6 +19,7 @@ from kmoment.fleet import Fleet
 from kmoment.sandbox import Fault, Sandbox
 
 ACCOUNT = 1234
+NIGHTLY = Path(__file__).parents[1] / "benchmarks" / "nightly.py"
 BEGIN = """
 import json, os, sys, time
 import kmoment
@@ -200,3 +201,24 @@ def test_a_forked_process_joins_anew(processes: Processes) -> None:
         os._exit(0)
     """)
     assert said(found) == 2
+
+
+def nightly(*options: str) -> str:
+    """What the benchmark of nights has printed. It fails if a promise was broken."""
+    command = [sys.executable, str(NIGHTLY), *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_a_process_of_four_is_killed_in_a_night(server: RedisServer) -> None:
+    """Four processes create audiences and one is killed, after a create was sent or answered:
+    each account is done or named as unknown, and none has two audiences."""
+    assert nightly("--first", "1", "--nights", "2", "--accounts", "4").count("✓") == 2
+
+
+def test_a_breaker_opens_in_all_processes_and_one_probes(server: RedisServer) -> None:
+    """One of four processes meets a used-up quota: all stop, and later one of them tries."""
+    assert nightly("--breaker").rstrip().endswith("1 probes")

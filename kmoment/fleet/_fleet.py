@@ -47,15 +47,13 @@ class Membership:
         self.breakers = breakers
         self._session = session
         self._leave = leave
-
-    @property
-    def ready(self) -> bool:
+        self.ready: bool = False
         """Whether :meth:`start` is over."""
-        return self._session.ready
 
     async def start(self) -> None:
         """Before the first call: see whether Redis can be used, and what is known."""
         await self._session.start()
+        self.ready = True
 
     async def may_probe(self, now: float, facts: Facts, token: Secret) -> APIError | None:
         """The error of a call that may not try whether a breaker can close: another one does."""

@@ -32,15 +32,17 @@ _MOST_MEMBERS: Final = 16
 """Shares of a rate, while Redis is away; and members that may all ask for the same slot."""
 _AHEAD: Final = 0.03
 """Seconds: longer than a way to Redis and back, shorter than most intervals."""
-_POLL: Final = (0.02, 0.5)
-"""Seconds between two looks at a lease of another process, from few members to many."""
+_POLL: Final = (0.02, 0.8)
+"""Seconds between two looks at a lease of another process: the first in the line, and the longest,
+which is shorter than the time for which a place in the line counts."""
 _POLL_A_MEMBER: Final = 0.01
+"""Seconds, where there is no line: the more members, the longer."""
 _CALLS: Final = "calls"
 """The kind of a report that is no method of the limiter."""
 _SPREAD: Final = 0.002
 """Seconds over which processes spread that wait for the same moment."""
-_EXACT: Final = 1e-4
-"""Seconds. Less than this is no wait."""
+_TOGETHER: Final = 0.03
+"""Seconds for which a call that went well may wait to be reported with other news."""
 
 
 class Report(NamedTuple):
@@ -82,7 +84,7 @@ class SharedLane(Lane):
 
     __slots__ = (
         "ask_at", "asked_for", "attached", "careful", "holding", "key", "lease", "line", "marked",
-        "me", "reports", "share", "slot", "synced", "task", "version", "wake",
+        "me", "reports", "share", "slot", "synced", "task", "tell_at", "version", "wake",
     )  # fmt: skip
 
     def __init__(self, key: LimitKey, limiter: RateLimiter, me: str) -> None:
@@ -99,6 +101,8 @@ class SharedLane(Lane):
         """Whether the lower rate holds of what is in Redis and what is known here."""
         self.reports: list[Report] = []
         """What Redis does not know yet."""
+        self.tell_at = inf
+        """When it has to be told."""
         self.slot: Slot | None = None
         self.holding: dict[Sent, str] = {}
         """The exclusive turns of this process that are not reported yet."""
@@ -131,24 +135,22 @@ class SharedLane(Lane):
         if delay > ahead or not self._is_first(now):
             self._wait(now, delay - ahead, members)
             return None
-        if not self.exclusive:
-            return Slot(now + delay, self.limiter.sent(now + delay))
-        sent = self.limiter.sent(now)
-        seconds = seconds if self.limiter.declared else min(seconds, PROBE_SECONDS)
-        self.lease = Lease(f"{self.me}-{token_hex(6)}", now + seconds)
-        self.holding[sent] = self.lease.ident
-        self.line = [(who, until) for who, until in self.line if who != self.me]
-        return Slot(now, sent)
+        slot = Slot(now + delay, self.limiter.sent(now + delay))
+        if self.exclusive:
+            seconds = seconds if self.limiter.declared else min(seconds, PROBE_SECONDS)
+            self.lease = Lease(f"{self.me}-{token_hex(6)}", slot.at + seconds)
+            self.holding[slot.sent] = self.lease.ident
+            self.line = [(who, until) for who, until in self.line if who != self.me]
+        return slot
 
     def _ahead(self, members: int) -> float:
         """Seconds in advance in which a slot may be reserved.
 
         It is short, since a slot that was reserved before the rate has changed proves nothing.
         """
-        if self.exclusive:
-            return _EXACT
         interval = 1 / self.limiter.rate
-        return min(interval, _AHEAD) + interval * max(0, members - _MOST_MEMBERS)
+        ahead = min(interval, _AHEAD)
+        return ahead if self.exclusive else ahead + interval * max(0, members - _MOST_MEMBERS)
 
     def is_valid(self, slot: Slot, now: float) -> bool:
         """Whether *slot* may still be used, after news from other processes."""
@@ -172,11 +174,19 @@ class SharedLane(Lane):
         return not self.limiter.declared or not self.line or self.line[0][0] == self.me
 
     def _wait(self, now: float, delay: float, members: int) -> None:
-        least, most = _POLL
-        poll = min(most, max(least, _POLL_A_MEMBER * members))
-        seconds = poll if delay <= 0 or delay == inf else min(delay, _LINE_SECONDS / 2)
+        blocked = delay <= 0 or delay == inf
+        seconds = self._poll(members) if blocked else min(delay, _LINE_SECONDS / 2)
         spread = _SPREAD if members > 1 else 0.0
         self.ask_at = now + seconds + random.uniform(0, spread)  # noqa: S311 - spreads load
+
+    def _poll(self, members: int) -> float:
+        """Seconds to the next look at a lease: who is far behind in the line need not look."""
+        least, most = _POLL
+        if not self.limiter.declared:
+            return min(most, max(least, _POLL_A_MEMBER * members))
+        places = [who for who, _ in self.line]
+        place = places.index(self.me) if self.me in places else len(places)
+        return min(most, least * (place + 1))
 
     def join_line(self, now: float) -> bool:
         """Wait for the lease of a declared period. Whether anything has changed."""
@@ -196,6 +206,8 @@ class SharedLane(Lane):
         if self.lease is not None and self.lease.ident == lease:
             self.lease = None
         self.reports.append(Report(kind, now, sent, extra, lease))
+        is_urgent = kind != "accepted" or lease or self.limiter.mode is Mode.DROUGHT
+        self.tell_at = min(self.tell_at, now if is_urgent else now + _TOGETHER)
 
     def _report_calls(self) -> None:
         """Tell of the calls from before the limit was known here: they help to measure it."""
@@ -276,6 +288,12 @@ class SharedLane(Lane):
         """Redis is back: the whole rate counts again, and has to be compared with what is there."""
         scale(self.limiter, self.share)
         self.share, self.careful, self.asked_for = 1, True, True
+
+    def next_at(self) -> float:
+        """When there is something to do."""
+        if self.slot is not None:
+            return min(self.tell_at, self.slot.at)
+        return min(self.tell_at, self.ask_at) if self.queue else self.tell_at
 
     @property
     def busy(self) -> bool:

@@ -44,6 +44,8 @@ class FleetRateLimiters(InMemoryRateLimiters):
         self._seconds = seconds
         """The lease of a call under a declared period."""
         self._me = token_hex(4)
+        self._is_calm = False
+        """Whether Redis is there, and nobody is known to have met a 429: each call is free."""
         self._followed: set[str] = set()
         """Groups whose limit is one for all accounts, as the board says."""
         self._owners: dict[RateLimiter, SharedLane] = {}
@@ -55,14 +57,14 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     def try_enter(self, key: LimitKey, period: float, now: float) -> Turn | None:
         """A turn, if nobody has to wait for it, neither for Redis."""
+        lane = self._lanes.get(key)
+        if self._is_calm and lane is not None and lane.limiter.free and now < self._board.due:
+            return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now), True)
         if now >= self._board.due:
             self._board.look(now)
         if self._link.away:
             return None if self._session.stops else super().try_enter(key, period, now)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lane(key, period, now)
-        if lane.limiter.mode is not _FREE or key in self._board.limits:
+        if self._is_limited(cast("SharedLane", self._lane(key, period, now))):
             return None
         return super().try_enter(key, period, now)
 
@@ -77,12 +79,17 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     def accepted(self, turn: Turn, now: float) -> None:
         """The call of *turn* got an answer that is no 429."""
+        limiter = turn.limiter
+        if limiter.free and self._is_calm:  # nearly every call
+            limiter.accepted(now, turn.sent)
+            return
         super().accepted(turn, now)
-        if turn.limiter.mode is not _FREE:
+        if limiter.mode is not _FREE:
             self._report(turn, "accepted", now)
 
     def rejected(self, turn: Turn, now: float, retry_after: float | None) -> None:
         """The call of *turn* got a 429."""
+        self._is_calm = False
         super().rejected(turn, now, retry_after)
         if turn.limiter.mode is not _FREE:
             self._report(turn, "rejected", now, retry_after)
@@ -137,7 +144,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     def _link_changed(self, away: bool) -> None:
         """Redis was lost, or is back."""
-        now = self._clock()
+        self._is_calm, now = False, self._clock()
         for lane in [lane for lane in map(self._find, self._lanes) if lane]:
             if not self._is_limited(lane):
                 continue
@@ -159,6 +166,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
                 self._keep(lane)
         for quota in {key[0] for key in self._lanes if key[1] is not None} | {*self._detectors}:
             self._follow(quota, told=(quota, None) in self._board.limits)
+        self._is_calm = not (self._board.limits or self._detectors or self._link.away)
 
     def _follow(self, quota: str, *, told: bool) -> None:
         """Use one limiter for all accounts as long as other processes do."""
@@ -206,10 +214,10 @@ class FleetRateLimiters(InMemoryRateLimiters):
         now = self._clock()
         if lane.slot is not None and (now >= lane.slot.at or not lane.queue):
             await self._use(lane, lane.slot, now)
-        elif lane.asked_for or lane.reports or self._may_ask(lane, now):
+        elif lane.asked_for or now >= lane.tell_at or self._may_ask(lane, now):
             await self._exchange(lane)
         else:
-            await self._rest(lane, lane.ask_at if lane.slot is None else lane.slot.at)
+            await self._rest(lane, lane.next_at())
 
     def _may_ask(self, lane: SharedLane, now: float) -> bool:
         return bool(lane.queue) and lane.slot is None and now >= lane.ask_at
@@ -225,7 +233,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     async def _use(self, lane: SharedLane, slot: Slot, now: float) -> None:
         """Give a slot to the first waiter, if the rate has not changed for the worse."""
-        if now - lane.synced > _SURE_SECONDS:
+        if slot.sent not in lane.holding and now - lane.synced > _SURE_SECONDS:
             await self._exchange(lane)
             now = self._clock()
         lane.slot = None
@@ -245,7 +253,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         """Write what is new, and reserve a slot; read first if another process has written."""
         slot, read = None, False
         while True:
-            began, told = self._clock(), len(lane.reports)
+            began, told, lane.tell_at = self._clock(), len(lane.reports), inf
             changed = lane.settle(began) or told > 0
             if slot is None and self._may_ask(lane, began) and lane.limiter.mode is not _FREE:
                 slot = lane.reserve(began, self._board.members, self._seconds)
