@@ -21,8 +21,8 @@ MANY = 200
 PERIOD = 0.05
 APART = 0.01  # seconds between the first calls of two members
 MOST = 5
-"""Scripts a second and member: who waits in the line looks at it every 0.8 s at least, and keeps its
-place there. Each may need a second try, since another member has written meanwhile."""
+"""Scripts a second and member. Who waits in the line looks every 0.8 s at least, and keeps its
+place. Each may need a second try, since another member has written meanwhile."""
 
 
 @pytest.fixture

@@ -64,10 +64,13 @@ def test_a_lease_that_was_never_got() -> None:
     first.report("accepted", 0.1, slot.sent)
     first.read(text, "2", 0.0)
     assert first.lease is None
+    assert not first.stale
     assert first.limiter.delay(0.1) > 0
     first.forget_turns()
     first.read(text, "3", 0.0)
     assert first.lease is None
+    assert first.settle(0.1)  # the others shall see it
+    assert not first.settle(0.1)
 
 
 def test_a_line_is_kept_in_order() -> None:
@@ -153,6 +156,21 @@ def test_a_program_that_stalls() -> None:
     for seconds in ((0.3,), (5.0, 0.3)):
         with pytest.raises(_link.LinkLostError, match=r"0\.25 s"):
             asyncio.run(asked(*seconds))
+
+
+def test_a_loop_that_ends_while_redis_is_asked() -> None:
+    """A command that is under way when its event loop ends leaves no trouble behind."""
+    target: Any = kmoment.fleet.Fleet("redis://localhost/0")._target
+
+    async def leave() -> asyncio.Task[Any]:
+        loop = asyncio.get_running_loop()
+        link = _link.Link(target, loop.time)
+        asked = loop.create_task(link._limited(lambda: asyncio.sleep(1000)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return asked
+
+    assert asyncio.run(leave()).cancelled()
 
 
 def test_a_session_that_is_closed() -> None:

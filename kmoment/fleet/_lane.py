@@ -84,7 +84,7 @@ class SharedLane(Lane):
 
     __slots__ = (
         "ask_at", "asked_for", "attached", "careful", "holding", "key", "lease", "line", "marked",
-        "me", "reports", "share", "slot", "synced", "task", "tell_at", "version", "wake",
+        "me", "reports", "share", "slot", "stale", "synced", "task", "tell_at", "version", "wake",
     )  # fmt: skip
 
     def __init__(self, key: LimitKey, limiter: RateLimiter, me: str) -> None:
@@ -108,6 +108,8 @@ class SharedLane(Lane):
         """The exclusive turns of this process that are not reported yet."""
         self.lease: Lease | None = None
         """The exclusive turn of any process."""
+        self.stale = False
+        """Whether Redis shows a lease of this process that it does not have."""
         self.line: list[tuple[str, float]] = []
         """Who waits for a declared period, and until when they count."""
         self.ask_at = -inf
@@ -160,7 +162,7 @@ class SharedLane(Lane):
 
     def settle(self, now: float) -> bool:
         """End what has run out: a lease, places in the line. Whether anything has changed."""
-        changed = False
+        changed, self.stale = self.stale, False
         if self.lease is not None and now > self.lease.until:
             ended, self.lease = self.lease.until, None
             self.limiter.dropped(ended, Sent(ended, -1, on_time=False, probe=True))
@@ -263,11 +265,9 @@ class SharedLane(Lane):
         if told is None:
             return None
         ident, left = told
-        lost = ident.startswith(self.me) and ident not in self.holding.values()
-        return None if lost and not self._reports_lease(ident) else Lease(ident, left + base)
-
-    def _reports_lease(self, ident: str) -> bool:
-        return any(report.lease == ident for report in self.reports)
+        known = {*self.holding.values(), *(report.lease for report in self.reports)}
+        self.stale = ident.startswith(self.me) and ident not in known
+        return None if self.stale else Lease(ident, left + base)
 
     # -- Without Redis ------------------------------------------------------------------
 

@@ -106,9 +106,8 @@ class FleetRateLimiters(InMemoryRateLimiters):
         if self._board_read in self._board.listeners:
             self._link.listeners.remove(self._link_changed)
             self._board.listeners.remove(self._board_read)
-        for lane in map(self._find, self._lanes):
-            if lane is not None:
-                lane.wake.set()
+        for lane in self._lanes.values():
+            cast("SharedLane", lane).wake.set()
 
     # -- Lanes --------------------------------------------------------------------------
 
