@@ -39,12 +39,10 @@ class Ensured:
     recorded: bool = False
     """Whether an earlier job of the journal's run did it. Then Kakao was not asked, and *change* is
     what that job did."""
-    audience_id: int | None = attrs.field()
+    audience_id: int | None = attrs.field(
+        default=attrs.Factory(lambda it: it.audience and it.audience.id, takes_self=True)
+    )
     """Also if *recorded*."""
-
-    @audience_id.default
-    def _id_of_audience(self) -> int | None:
-        return None if self.audience is None else self.audience.id
 
     def to_row(self) -> dict[str, Any]:
         """One flat row for a table: name, type, change, differences as text, and the id."""
