@@ -37,12 +37,9 @@ def journal() -> kmoment.Journal:
     )
 
 
-def ensure(account: kmoment.Account) -> int:
+def ensure(account: kmoment.Account) -> int | None:
     """Make the account's audience. It looks before it writes, so it may be repeated."""
-    try:
-        return account.audiences.find("nightly").id
-    except kmoment.NotFoundError:
-        return account.audiences.create(DRAFT).id
+    return account.audiences.ensure(DRAFT).audience_id
 
 
 def do(account_id: int) -> None:
@@ -88,11 +85,18 @@ def _redis() -> Iterator[str]:
         port = str(free.getsockname()[1])
     command = [program, "--port", port, "--save", "", "--bind", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not _accepts(int(port)) and server.poll() is None:
+        time.sleep(0.01)
     try:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()
         server.wait()
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait(*workers: "subprocess.Popen[bytes]", seconds: float = 50) -> None:
