@@ -23,7 +23,7 @@ def ensured(moment: kmoment.Client, path: Path) -> kmoment.EnsureOutcomes:
     return moment.account(ACCOUNT).audiences.ensure_many(own)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(drafts(), st.sampled_from(LOST), st.integers(0, 1000))
 def test_a_sheet_is_ensured_once_under_faults(
     tmp_path: Path, wanted: list[kmoment.AudienceDraft], kind: str, seed: int
