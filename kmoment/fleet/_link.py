@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..errors import UsageError
@@ -118,7 +119,7 @@ class Link:
 
     def _ended(self, task: "asyncio.Future[Any]") -> None:
         self._running.discard(task)
-        if not task.cancelled():
+        with suppress(asyncio.CancelledError):
             task.exception()  # its caller may be gone
 
     async def _asked(self, command: Callable[[], Any]) -> Any:
