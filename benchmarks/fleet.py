@@ -13,14 +13,9 @@ import argparse
 import asyncio
 import logging
 import multiprocessing
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from statistics import median
 
 import attrs
@@ -30,6 +25,7 @@ from contenders import Tally
 from kmoment.fleet import Fleet
 from limits import Result, Row, allowed, burst, rows
 from measure import heading
+from redis_process import redis_server
 from wire import started
 
 PROCESSES = 4
@@ -38,30 +34,6 @@ ROUNDS = 7
 BLOCKS, BLOCK = 30, 50
 """Of one round of the table of costs: so many times so many calls of each client in turn, since a
 machine that others use is now fast, now slow."""
-
-
-@contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis without files. Its URL."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    program = shutil.which("redis-server") or "redis-server"
-    folder = tempfile.mkdtemp()
-    command = [program, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            while not _accepts(port):
-                time.sleep(0.01)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.kill()
-            shutil.rmtree(folder)
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 # -- Limits -----------------------------------------------------------------------------

@@ -41,12 +41,12 @@ from typing import Any
 import attrs
 
 import kmoment
-from fleet import redis_server
 from kmoment._policies import circuit_breaker
 from kmoment.fleet import Fleet
 from kmoment.hooks import AttemptEnd, AttemptStart, Hook
 from kmoment.sandbox import Fault, Quota, Sandbox
 from measure import heading
+from redis_process import redis_server
 
 PROCESSES = 4
 ACCOUNTS = 50

@@ -620,14 +620,15 @@ async def test_who_waits_goes_along_when_a_limit_turns_out_to_be_shared() -> Non
 async def test_who_was_just_cancelled_is_passed_over() -> None:
     """A waiter whose task has not yet seen its cancellation gets no turn, and none is lost."""
     store, clock = limiters()
-    assert store.try_enter(KEY, 1.0, 0.0)
+    turn = store.try_enter(KEY, 1.0, 0.0)
+    assert turn is not None
     waiting = asyncio.create_task(store.enter(KEY, 1.0, 0.0, max_wait=inf, order=None))
     await asyncio.sleep(0)
+    store.dropped(turn, 1.0)
     waiting.cancel()
-    lane = store._lanes[KEY]
-    lane.limiter.dropped(1.0, lane.limiter.sent(0.0))
-    lane.limiter.dropped(1.0, lane.limiter.sent(0.0))
     clock.now = 9.0
+    lane = store._lanes[KEY]
+    assert lane.limiter.delay(clock.now) == 0
     store._pump(lane, clock.now)
     with pytest.raises(asyncio.CancelledError):
         await waiting
