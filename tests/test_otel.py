@@ -419,4 +419,4 @@ def test_the_example(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "http_client_request_duration_seconds_bucket" in run.stdout
     assert "kmoment_call_duration_seconds_count" in run.stdout
-    assert "1234" not in run.stdout
+    assert '"1234"' not in run.stdout
