@@ -23,7 +23,7 @@ from helpers import TOKEN
 from helpers.fault_server import FaultServer, Silence
 from helpers.scripted import ok, scripted
 from kmoment.sandbox import Fault, Sandbox
-from kmoment.sync import _sender as sync_sender
+from kmoment.sync import _portal, _sender as sync_sender
 from kmoment.sync._portal import (
     EXIT_SECONDS,
     CallFuture,
@@ -698,3 +698,27 @@ def test_looking_up_a_name(known: bool, sandbox: Sandbox, monkeypatch: pytest.Mo
             with pytest.raises(kmoment.APIConnectionError):
                 client.locations.depth1()
     assert looked_up == [True]
+
+
+def test_a_start_that_was_interrupted_ends_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Ctrl-C comes before the thread is ready, the thread ends as soon as it is."""
+    go, before = threading.Event(), set(threading.enumerate())
+    made: Any = vars(_portal)["CapacityLimiter"]
+
+    def late(tokens: float) -> Any:
+        go.wait(10)
+        return made(tokens)
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_portal, "CapacityLimiter", late)
+    client = kmoment.Client(TOKEN)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_portal.CallFuture, "take", interrupted)
+        client.locations.depth1()
+    (thread,) = set(threading.enumerate()) - before
+    go.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    client.close()
