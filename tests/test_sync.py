@@ -714,9 +714,10 @@ def test_a_start_that_was_interrupted_ends_its_thread(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(_portal, "CapacityLimiter", late)
     client = kmoment.Client(TOKEN)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(_portal.CallFuture, "take", interrupted)
-        client.locations.depth1()
+        with pytest.raises(KeyboardInterrupt):
+            client.locations.depth1()
     (thread,) = set(threading.enumerate()) - before
     go.set()
     thread.join(10)
