@@ -245,6 +245,7 @@ def a_night(number: int, accounts: int, redis: str, journal: str) -> Night:
         book = kmoment.Journal(journal, run=f"night-{number}")
         for one in unknown:  # a person looks
             book.resolve(one, "ok" if there[one] else "failed")
+        last: dict[int, str] = {}
         for _ in range(LAST_RUNS):
             last, _ = run(jobs)
             if set(last.values()) == {"ok"}:
