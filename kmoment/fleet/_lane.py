@@ -27,20 +27,24 @@ from ._keys import FORMAT
 PROBE_SECONDS: Final = 5.0
 """The lease of a probe. If its holder is gone, another one probes: it can do no harm."""
 _LINE_SECONDS: Final = 2.0
-"""Who was not seen in the line for this long is gone."""
+_LINE_SECONDS_A_PLACE: Final = 0.05
+"""Who was not seen in the line for this long is gone: longer for each that is before it, so that
+many do not write all the time."""
 _MOST_MEMBERS: Final = 16
 """Shares of a rate, while Redis is away; and members that may all ask for the same slot."""
 _AHEAD: Final = 0.03
 """Seconds: longer than a way to Redis and back, shorter than most intervals."""
 _POLL: Final = (0.02, 0.8)
-"""Seconds between two looks at a lease of another process: the first in the line, and the longest,
-which is shorter than the time for which a place in the line counts."""
+"""Seconds between two looks at a lease of another process: for the first in the line, and the
+longest where there is no line."""
 _POLL_A_MEMBER: Final = 0.01
 """Seconds, where there is no line: the more members, the longer."""
 _CALLS: Final = "calls"
 """The kind of a report that is no method of the limiter."""
 _SPREAD: Final = 0.002
 """Seconds over which processes spread that wait for the same moment."""
+_EXACT: Final = 1e-4
+"""Seconds. Less than this is no wait."""
 _TOGETHER: Final = 0.03
 """Seconds for which a call that went well may wait to be reported with other news."""
 
@@ -149,7 +153,10 @@ class SharedLane(Lane):
         """Seconds in advance in which a slot may be reserved.
 
         It is short, since a slot that was reserved before the rate has changed proves nothing.
+        A probe is not reserved in advance: answers that come meanwhile say when it is due.
         """
+        if self.limiter.mode is Mode.DROUGHT:
+            return _EXACT
         interval = 1 / self.limiter.rate
         ahead = min(interval, _AHEAD)
         return ahead if self.exclusive else ahead + interval * max(0, members - _MOST_MEMBERS)
@@ -186,18 +193,23 @@ class SharedLane(Lane):
         least, most = _POLL
         if not self.limiter.declared:
             return min(most, max(least, _POLL_A_MEMBER * members))
+        place = self._place()
+        return min(_in_line(place) / 3, least * (place + 1))
+
+    def _place(self) -> int:
+        """How many are before this process in the line."""
         places = [who for who, _ in self.line]
-        place = places.index(self.me) if self.me in places else len(places)
-        return min(most, least * (place + 1))
+        return places.index(self.me) if self.me in places else len(places)
 
     def join_line(self, now: float) -> bool:
         """Wait for the lease of a declared period. Whether anything has changed."""
         if not self.limiter.declared or not (self.lease or self.line):
             return False
         places = dict(self.line)
-        if places.get(self.me, -inf) > now + _LINE_SECONDS / 2:
+        seconds = _in_line(self._place())
+        if places.get(self.me, -inf) > now + seconds / 2:
             return False
-        self.line = list((places | {self.me: now + _LINE_SECONDS}).items())
+        self.line = list((places | {self.me: now + seconds}).items())
         return True
 
     # -- Reports ------------------------------------------------------------------------
@@ -299,3 +311,8 @@ class SharedLane(Lane):
     def busy(self) -> bool:
         """Whether Redis has to be asked or told something."""
         return bool(self.asked_for or self.reports or self.queue or self.slot)
+
+
+def _in_line(place: int) -> float:
+    """Seconds for which a place in the line counts."""
+    return _LINE_SECONDS + _LINE_SECONDS_A_PLACE * place
