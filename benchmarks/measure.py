@@ -72,6 +72,17 @@ def _ratio(values: list[float], baseline: list[float]) -> str:
     return f"{median(ratios):5.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
 
 
+def show_time(title: str, call: Callable[[], object], rounds: int = 11) -> None:
+    """Print how long *call* takes: the median of an odd number of rounds, and their range."""
+    taken = []
+    for _ in range(rounds):
+        gc.collect()
+        start = time.perf_counter()
+        call()
+        taken.append((time.perf_counter() - start) * 1e3)
+    print(f"  {title:32}{median(taken):6.0f} ms  ({min(taken):.0f}-{max(taken):.0f})")
+
+
 def heading(*packages: str) -> None:
     """Print the interpreter, the machine and the versions of *packages*."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)

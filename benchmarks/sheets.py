@@ -1,18 +1,14 @@
 """Reading a sheet of 3,000 audiences for three accounts, and settling all its names."""
 
-import gc
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import kmoment
 from kmoment import sheets
 from kmoment.sandbox import Sandbox
-from measure import heading
+from measure import heading, show_time
 
 ROUNDS = 5  # odd, so that the median is a measured value
 ROWS = 1000  # audiences of one account
@@ -33,8 +29,8 @@ def main() -> None:
             path = Path(folder, name)
             kmoment.write(list(_rows(moment)), path)
             sheet = sheets.read(path)
-            _show(f"read {name[2:]}", partial(sheets.read, path))
-            _show("resolve", partial(moment.drafts, sheet, tree=tree))
+            show_time(f"read {name[2:]}", partial(sheets.read, path), ROUNDS)
+            show_time("resolve", partial(moment.drafts, sheet, tree=tree), ROUNDS)
         _count(sandbox, moment, sheet, tree)
 
 
@@ -64,16 +60,6 @@ def _count(
     made = Counter(one["path"] for one in sandbox.requests()[before:])
     for path, count in made.items():
         print(f"  {count} x {path}")
-
-
-def _show(title: str, call: Callable[[], object]) -> None:
-    taken = []
-    for _ in range(ROUNDS):
-        gc.collect()
-        start = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - start) * 1e3)
-    print(f"  {title:32}{median(taken):6.0f} ms  ({min(taken):.0f}-{max(taken):.0f})")
 
 
 if __name__ == "__main__":

@@ -599,7 +599,7 @@ def test_an_open_way_to_another_machine_warns() -> None:
     """A Redis on another machine without TLS warns; with TLS, or on this machine, it does not."""
     with pytest.warns(RuntimeWarning, match="unencrypted"):
         Fleet("redis://10.1.2.3/0")
-    for url in ("rediss://10.1.2.3/0", "redis://127.0.0.1/0", "unix:///tmp/redis.sock"):
+    for url in ("rediss://10.1.2.3/0", "redis://127.0.0.1/0", "unix:///run/redis.sock"):
         Fleet(url)
 
 

@@ -166,7 +166,7 @@ def _token(given: Secret, base_url: str) -> Secret:
         given = Secret(os.environ.get("KMOMENT_TOKEN"))
     if not callable(given.reveal()):
         return checked_token(given)
-    takes_account(given.reveal())
+    takes_account(given.reveal())  # refuses one that cannot be asked
     if hasattr(given.reveal(), "check_base_url"):
         given.reveal().check_base_url(base_url)
     return given
