@@ -13,9 +13,9 @@ nox.options.default_venv_backend = "virtualenv"
 
 BENCHMARKS = ["request", "decode", "batch", "sync", "imports", "memory", "hooks"]
 BENCHMARKS += ["places", "sheets"]
-PUBLIC_MODULES = ["auth", "batch", "cli", "client", "doctor", "errors", "hooks", "journal"]
-PUBLIC_MODULES += ["limits", "models", "otel", "outcomes", "places", "resources", "sandbox"]
-PUBLIC_MODULES += ["sheets", "sync", "tables", "testing", "words"]
+PUBLIC_MODULES = ["auth", "batch", "cli", "client", "doctor", "errors", "fleet", "hooks"]
+PUBLIC_MODULES += ["journal", "limits", "models", "otel", "outcomes", "places", "resources"]
+PUBLIC_MODULES += ["sandbox", "sheets", "sync", "tables", "testing", "words"]
 SPREAD = ("-n", "auto", "--maxprocesses=4")  # over all cores
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 

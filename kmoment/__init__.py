@@ -246,6 +246,7 @@ _MODULES = (
     "fleet",
     "hooks",
     "journal",
+    "limits",
     "models",
     "otel",
     "outcomes",

@@ -9,6 +9,7 @@ from .errors import InvalidArgumentError
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _KEY: Final = os.urandom(16)
+"""16 random bytes: fingerprints of two processes do not match."""
 
 
 class Secret:

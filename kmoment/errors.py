@@ -7,7 +7,7 @@ The class says who has to act. Facts are attributes: `operation`, `ad_account_id
 `request_sent`, which is `False` only if the request provably never left.
 
     KmomentError
-    ├── UsageError                 the call cannot be made as asked; nothing was sent
+    ├── UsageError                 the call cannot be made as asked; nothing was written
     │   ├── InvalidArgumentError   also a ValueError
     │   │   ├── InvalidDraftError  all violations of an audience draft at once
     │   │   ├── AmbiguousLocationError, LocationNotFoundError

@@ -15,12 +15,12 @@ from helpers.fault_server import FaultServer
 from kmoment._engine import _aiohttp
 from kmoment.sandbox import Sandbox
 
-# A machine may be busy: an example that takes long is no failure.
 if "PYTEST_XDIST_WORKER" in os.environ:
     # This process is in development mode already. In programs that tests start, asyncio would
     # print which step was slow, on any busy machine.
     os.environ.pop("PYTHONDEVMODE", None)
 
+# A machine may be busy: an example that takes long is no failure.
 settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -216,6 +216,15 @@ def test_public_names_are_loaded_when_used() -> None:
     assert all(kmoment.__getattr__(name).__name__ == f"kmoment.{name}" for name in kmoment._MODULES)
 
 
+def test_the_modules_of_the_map_are_there() -> None:
+    """Each module that ``help(kmoment)`` names is an attribute, in a process that used nothing."""
+    names = [line.split()[0] for line in (kmoment.__doc__ or "").splitlines() if "kmoment." in line]
+    named = [name for name in names if name.startswith("kmoment.")]
+    assert len(named) > 10
+    for name in named:
+        subprocess.run([sys.executable, "-c", f"import kmoment; {name}"], check=True)
+
+
 def test_version() -> None:
     """The version is the installed package's, looked up only when asked for."""
     assert kmoment.__version__ == version("kmoment")
