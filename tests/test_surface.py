@@ -213,10 +213,17 @@ def notebook() -> dict[str, Any]:
     return names
 
 
+@pytest.fixture(scope="module")
+def jedi(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Jedi with files of its own: another process may be writing those of all."""
+    found = pytest.importorskip("jedi")
+    found.settings.cache_directory = str(tmp_path_factory.mktemp("jedi"))
+    return found
+
+
 @pytest.mark.parametrize("code", SHOWN)
-def test_completion_shows_every_parameter(code: str, notebook: dict[str, Any]) -> None:
+def test_completion_shows_every_parameter(code: str, notebook: dict[str, Any], jedi: Any) -> None:
     """Jedi shows and completes each by its name, in a notebook and in a file."""
-    jedi = pytest.importorskip("jedi")
     expected = set(SHOWN[code].split())
     *_, last = sorted(expected)
     for call, ask in (
