@@ -678,7 +678,7 @@ async def test_one_limit_for_all_accounts_is_so_for_all_processes(
             share.limiters.accepted(mine, now())
     for wanted in (True, False):
         for one in (first, second):
-            one._detectors.setdefault("audiences", one._new_detector())
+            one._detector("audiences", now())
         first._detectors["audiences"].turn(now(), shared=wanted)
         first._move("audiences", now())
         if wanted:

@@ -14,7 +14,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from .._policies.rate_limit import Mode, RateLimiter
-from .._policies.shared_limit import SharedLimitDetector
+from .._policies.shared_limit import LATELY, SharedLimitDetector
 from ..limits import LimitStatus
 from .admission import LimitKey, QueueClosedError, QueueTooLongError, Turn
 
@@ -145,9 +145,11 @@ class InMemoryRateLimiters:
         limiter.accepted(now, turn.sent)
         if limiter.free and not self._detectors:
             return
+        detector = self._detectors.get(turn.key[0])
         if was is Mode.DROUGHT and limiter.mode is not Mode.DROUGHT:
             self._say_over(turn)
-        detector = self._detectors.get(turn.key[0])
+            if detector is not None:
+                detector.measured(now)
         if detector is not None and self._is_current(turn):
             shared = detector.shared
             detector.accepted(turn.key[1], now)
@@ -162,10 +164,11 @@ class InMemoryRateLimiters:
         limiter.rejected(now, turn.sent, retry_after)
         self._say_waiting(turn, now)
         if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
-            detector = self._detectors.setdefault(turn.key[0], self._new_detector())
+            detector = self._detector(turn.key[0], now)
             shared = detector.shared
             if not (shared and turn.sent.probe):
-                detector.rejected(turn.key[1], now, held=held)
+                probe = turn.sent.at if turn.sent.probe else None
+                detector.rejected(turn.key[1], now, held=held, probe=probe)
             if detector.shared is not shared:
                 self._move(turn.key[0], now)
         self._pump_waiting(turn.key, now)
@@ -212,8 +215,14 @@ class InMemoryRateLimiters:
             lane = self._lanes[key] = self._new_lane(key, RateLimiter(period))
         return lane
 
-    def _new_detector(self) -> SharedLimitDetector:
-        return SharedLimitDetector()
+    def _detector(self, quota: str, now: float) -> SharedLimitDetector:
+        detector = self._detectors.get(quota)
+        if detector is None:
+            limiters = {key[1]: it.limiter for key, it in self._lanes.items() if key[0] == quota}
+            detector = self._detectors[quota] = SharedLimitDetector(
+                {account: it.accepted_since(now - LATELY) for account, it in limiters.items()}
+            )
+        return detector
 
     def _new_lane(self, key: LimitKey, limiter: RateLimiter) -> Lane:
         return Lane(limiter)

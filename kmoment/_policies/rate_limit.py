@@ -180,6 +180,10 @@ class RateLimiter:
         """Whether *sent* was sent at the present rate."""
         return sent.epoch == self._epoch
 
+    def accepted_since(self, moment: float) -> int:
+        """How many accepted calls were sent after *moment*, of the last 256."""
+        return sum(at > moment for at in self._cycle.times)
+
     def is_on_time(self, late: float) -> bool:
         """Whether a call proves something that is sent so many seconds after its time."""
         return late <= _LATE / self.rate + _LATE_SECONDS

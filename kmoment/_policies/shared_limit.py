@@ -1,18 +1,23 @@
 """Whether one limit is shared by all accounts of a quota group. Pure: times are passed in.
 
 A limiter for each account is right as long as each account has its own limit. If the limit is the
-app's, each limiter learns the noise that the others make. Two signs show it: accounts are rejected
-that never had a call accepted, or limiters are rejected at rates that they have held. Then one
-limiter for all accounts is *tried*. The trial ends if calls are still rejected often, or if fewer
-calls go through than before it; the next trial is later each time.
+app's, each limiter learns the noise that the others make. Two signs show it: accounts stay rejected
+that had fewer calls accepted than others, at the first time when a limit is used up; or limiters
+are rejected at rates that they have held. Then one limiter for all accounts is *tried*. The trial
+ends if calls are still rejected often, or if fewer calls go through than before it; the next trial
+is later each time.
 """
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 _ANSWERS: Final = 30
-"""Answers that are looked at."""
+"""Answers that are looked at, at least."""
+_ANSWERS_OF_ACCOUNT: Final = 4
+"""The same for each account: where limits are equal, all accounts reach their ends together, and
+one rejection of each is no sign."""
 _ACCOUNTS: Final = 3
 """Rejected accounts, without which there is no sign."""
 _UNEXPLAINED: Final = 0.35
@@ -20,8 +25,10 @@ _UNEXPLAINED: Final = 0.35
 with equal limits reach their ends together: a quarter was too few in simulations."""
 _WRONG: Final = 0.3
 """The share of rejections that ends a trial."""
+LATELY: Final = 3.0
+"""Seconds in which accepted calls are counted, for the speed and for what each account has had."""
 _LEARNING: Final = 3.0
-"""Seconds that a trial has to learn the limit, and the time over which speed is measured."""
+"""Seconds that a trial has to learn the limit. What is rejected meanwhile says nothing."""
 _COMPARED_AFTER: Final = 8.0
 """Seconds after which the trial's speed is compared with that before it."""
 _SLOWER: Final = 0.9
@@ -29,64 +36,99 @@ _FIRST_REST: Final = 30.0
 """Seconds between the first trial and the second. It doubles each time."""
 
 
+class _Answer(NamedTuple):
+    account: int | None
+    unexplained: bool = False
+    """Whether a limit of the account alone would hardly have rejected the call."""
+    outdone: bool = False
+    """Whether the account had fewer calls accepted than another when its limit was used up."""
+
+
 class SharedLimitDetector:
     """The answers of one quota group, and what they say."""
 
-    def __init__(self, *, patient: bool = False) -> None:
+    def __init__(self, accepted: Mapping[int | None, int] | None = None) -> None:
         """Start without a sign.
 
-        :param patient: Several processes learn the rate together, and each sees few answers: those
-            from before the rate is known say nothing of a trial.
+        :param accepted: How many calls of each account were accepted lately.
         """
-        self._patient = patient
         self.shared: bool = False
         """Whether one limiter serves all accounts."""
-        self._answers: deque[tuple[int | None, bool, bool]] = deque(maxlen=_ANSWERS)
+        self._measured_at = inf
+        self._answers: deque[_Answer] = deque()
         self._times: deque[float] = deque(maxlen=2000)
-        self._known: set[int | None] = set()
+        self._accepted: Counter[int | None] = Counter(accepted or {})
+        self._most = max(self._accepted.values(), default=0)
+        """Accepted calls of the account that had most of them when a rate was first measured."""
         self._began = 0.0
         self._speed = 0.0
         self._compared = False
         self._not_before = -inf
         self._rest = _FIRST_REST
 
+    def measured(self, now: float) -> None:
+        """The rate of an account was measured. Until the first time all accounts have had the same
+        time, and their accepted calls can be compared."""
+        self._measured_at = min(self._measured_at, now)
+
     def accepted(self, account: int | None, now: float) -> None:
         """A call of *account* was accepted, under the limiter that is used now."""
-        self._known.add(account)
+        self._accepted[account] += 1
+        if now < self._measured_at:
+            self._most = max(self._most, self._accepted[account])
         self._times.append(now)
-        self._answers.append((account, False, False))
+        self._note(_Answer(account))
         if self.shared:
             self._check_trial(now)
 
-    def rejected(self, account: int | None, now: float, *, held: bool) -> None:
+    def rejected(
+        self, account: int | None, now: float, *, held: bool = False, probe: float | None = None
+    ) -> None:
         """A call was rejected, under the limiter that is used now.
 
         :param held: At a rate that the account's own limiter has held.
+        :param probe: When the call was sent, if it is a probe. Only then have all calls of the
+            account been answered that were sent before the limit was used up.
         """
-        new = account not in self._known
-        self._answers.append((account, new or held or self.shared, new))
+        outdone = probe is not None and self._accepted[account] < self._most_before(probe)
+        self._note(_Answer(account, outdone or held or self.shared, outdone))
         if self.shared:
             self._check_trial(now)
         elif now >= self._not_before and self._is_sign():
             self.turn(now, shared=True)
 
+    def _most_before(self, probe: float) -> int:
+        return self._most if probe <= self._measured_at else 1
+
+    def _note(self, answer: _Answer) -> None:
+        self._answers.append(answer)
+        while len(self._answers) > self._looked_at:
+            self._answers.popleft()
+
+    @property
+    def _looked_at(self) -> int:
+        """How many answers are looked at."""
+        of_accounts = 0 if self.shared else _ANSWERS_OF_ACCOUNT * len(self._accepted)
+        return max(_ANSWERS, of_accounts)
+
     def _is_sign(self) -> bool:
-        bad = [(account, new) for account, bad, new in self._answers if bad]
-        if len({account for account, _ in bad}) < _ACCOUNTS:
+        unexplained = [answer for answer in self._answers if answer.unexplained]
+        if len({answer.account for answer in unexplained}) < _ACCOUNTS:
             return False
-        if len({account for account, new in bad if new}) >= _ACCOUNTS:
+        if len({answer.account for answer in unexplained if answer.outdone}) >= _ACCOUNTS:
             return True
-        return len(self._answers) == _ANSWERS and len(bad) > _UNEXPLAINED * _ANSWERS
+        full = len(self._answers) == self._looked_at
+        return full and len(unexplained) > _UNEXPLAINED * len(self._answers)
 
     def _check_trial(self, now: float) -> None:
-        if self._patient and now - self._began <= _LEARNING:
+        if now - self._began <= _LEARNING:
             self._answers.clear()
         if not self._compared and now - self._began > _COMPARED_AFTER:
             self._compared = True
             if self._accepted_lately(now) < _SLOWER * self._speed:
                 self.turn(now, shared=False)
                 return
-        rejected = sum(bad for _, bad, _ in self._answers)
+        rejected = sum(answer.unexplained for answer in self._answers)
         full = len(self._answers) == _ANSWERS and now - self._began > _LEARNING
         if full and rejected > _WRONG * _ANSWERS:
             self.turn(now, shared=False)
@@ -102,4 +144,4 @@ class SharedLimitDetector:
             self._rest *= 2
 
     def _accepted_lately(self, now: float) -> float:
-        return sum(at > now - _LEARNING for at in self._times) / _LEARNING
+        return sum(at > now - LATELY for at in self._times) / LATELY

@@ -14,7 +14,6 @@ from typing import Any, Final, cast
 from .._engine.admission import LimitKey, Turn
 from .._engine.rate_limiters import CallAt, InMemoryRateLimiters, Lane
 from .._policies.rate_limit import Mode, RateLimiter
-from .._policies.shared_limit import SharedLimitDetector
 from ..errors import FleetUnavailableError, KmomentError, UsageError
 from ._board import KEPT_SECONDS
 from ._keys import limit_field, limiter_key
@@ -111,9 +110,6 @@ class FleetRateLimiters(InMemoryRateLimiters):
 
     # -- Lanes --------------------------------------------------------------------------
 
-    def _new_detector(self) -> SharedLimitDetector:
-        return SharedLimitDetector(patient=True)
-
     def _new_lane(self, key: LimitKey, limiter: RateLimiter) -> SharedLane:
         return SharedLane(key, limiter, self._me)
 
@@ -171,9 +167,9 @@ class FleetRateLimiters(InMemoryRateLimiters):
         """Use one limiter for all accounts as long as other processes do."""
         if quota not in self._detectors and not told:
             return
-        detector = self._detectors.setdefault(quota, self._new_detector())
+        now = self._clock()
+        detector = self._detector(quota, now)
         if detector.shared is not told and (told or quota in self._followed):
-            now = self._clock()
             detector.turn(now, shared=told)
             self._move(quota, now)
         if told:
