@@ -173,7 +173,7 @@ class Aimd(RateLimiter):
         began = now - 0.05 if self._cycle.began is None else min(self._cycle.began, now - 0.05)
         first = max(1, self._cycle.accepted) / (now - began)
         self.rate = max(0.05, 0.7 * self.rate) if self.limited else first
-        self.mode, self._epoch = Mode.HOLD, self._epoch + 1
+        self.mode, self.free, self._epoch = Mode.HOLD, False, self._epoch + 1
         self._due = now + 1 / self.rate
 
 
@@ -224,10 +224,9 @@ class NoUpperBound(RateLimiter):
         return super()._bounds(probe)[0], inf
 
 
-class NoUpperBoundForSize1(RateLimiter):
-    def _bounds(self, probe: float) -> tuple[float, float]:
-        self._failed_probe = False
-        return super()._bounds(probe)
+class NotCounted(RateLimiter):
+    def _rate_if_counted(self, probe: float) -> float:
+        return 0.0
 
 
 class OldAnswers(RateLimiter):
@@ -251,7 +250,7 @@ def told(rate: float) -> type[RateLimiter]:
     class Told(RateLimiter):
         def __init__(self, period: float = 0.0) -> None:
             super().__init__(period)
-            self.mode, self.rate = Mode.HOLD, MARGIN * rate
+            self.mode, self.rate, self.free = Mode.HOLD, MARGIN * rate, False
 
         def accepted(self, now: float, sent: Sent) -> None:
             pass
@@ -281,6 +280,7 @@ class Variant:
 
 
 NO_TOLERANCE: Final = {"_ACCEPTED_PER_REJECTION": inf, "_TOLERATED_FIRST": 0.0, "_LARGE": inf}
+NO_ROUGH: Final = {"_CLOSE_ROUGH": 1.09, "_FAR": inf}
 NO_PRICE: Final = {"_UP_CHARGED": 1.5, "_CLOSE_CHARGED": 1.09, "_HOLD_RETRY_AFTERS": 0}
 VARIANTS: Final = {
     "all rules": Variant(),
@@ -295,8 +295,9 @@ VARIANTS: Final = {
     "no catch-up": Variant(constants={"_CATCH_UP": 0.0}),
     "no size: one call proves a rate": Variant(NoSize),
     "no upper bound": Variant(NoUpperBound),
-    "no upper bound of size 1": Variant(NoUpperBoundForSize1),
+    "rejected calls are not counted": Variant(NotCounted),
     "no price of a Retry-After": Variant(constants=NO_PRICE),
+    "a measure of one call is no rough one": Variant(constants=NO_ROUGH),
     "no step down at a held rate": Variant(constants={"_DOWN": 1.0}),
     "late calls are evidence": Variant(constants={"_LATE": inf}),
     "answers to old calls are evidence": Variant(OldAnswers),

@@ -1,6 +1,7 @@
 """What a limit has allowed between two droughts: bounds of its rate. Pure: times are passed in."""
 
 from collections import deque
+from itertools import islice
 from math import inf
 from typing import Final, Self
 
@@ -30,19 +31,17 @@ class Cycle:
         """The cycle that begins with an accepted probe."""
         return cls(probe, 1, deque((probe,), maxlen=_TIMES), rejected_at)
 
-    def bounds(self, probe: float, latency: float, *, after_pause: bool) -> tuple[float, float]:
+    def bounds(self, probe: float, latency: float) -> tuple[float, float]:
         """The lower and the upper bound of the rate, now that a probe was accepted.
 
         The probe itself is among the accepted calls.
-
-        :param after_pause: Whether an earlier probe was rejected.
         """
         count, began = self.accepted - 1, probe if self.began is None else self.began
         if not count or probe <= began:
             return 1 / max(latency, _LEAST_LATENCY), inf
-        earlier = [at for at in reversed(self.times) if at < self.rejected_at]
-        high = [k / (self.rejected_at - at) for k, at in enumerate(earlier, 1)]
-        if count == 1 and after_pause:
-            # A server may count rejected calls too: only the pause before the last was too short.
-            high.append(PAUSE_GROWTH / (probe - self.rejected_at))
+        apart = 0.1 * latency
+        earlier = [
+            at for at in islice(reversed(self.times), 1, None) if at < self.rejected_at + apart
+        ]
+        high = (k / max(self.rejected_at - at, 0.001) for k, at in enumerate(earlier, 1))
         return count / (probe - began), max(high, default=inf)

@@ -64,6 +64,8 @@ _UP_CHARGED: Final = 1.12
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
+_CLOSE_ROUGH: Final = 1.15
+_FAR: Final = 6.0
 _LEAST_IN_BRACKET: Final = 2
 """Calls that test a rate at least: a window of one call lets one too many pass at first."""
 _WINDOWS: Final = 2
@@ -158,7 +160,7 @@ class RateLimiter:
         self._clean = 0
         self._since = 0.0
         self._size = 1
-        self._low, self._high = 0.0, inf
+        self._low, self._high, self._plain = 0.0, inf, inf
         self._held = self._top = self._former = 0.0
         self._former_tries = self._step = 0
         self._before: tuple[Mode, float] = self.mode, self.rate
@@ -321,6 +323,9 @@ class RateLimiter:
 
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
+        if self._size == 1:  # the measure is a rough one
+            close = _CLOSE_ROUGH
+            step = _UP if self._high > _FAR * self._low else step
         self._high = min(self._high, self._ceiling)
         if self._high <= self._low * close:
             self._set(Mode.HOLD, self._low, now)
@@ -354,6 +359,8 @@ class RateLimiter:
             return
         self._high = min(self._high, self.rate) if self.mode is not Mode.CLIMB else self.rate
         if self.mode is Mode.BRACKET:
+            if self._low < self._plain:
+                self._high = min(self._high, self._plain)
             self._return(Mode.BACK, self._low, now)
         elif self.mode is Mode.FORMER:
             self._return(Mode.HOLD, self._held, now)
@@ -376,6 +383,8 @@ class RateLimiter:
         low, high = self._bounds(probe)
         self._high = min(high, self._ceiling, rate_before)
         self._low = min(low, self._high)
+        self._plain = inf
+        counted = self._rate_if_counted(probe)
         self._probing, self._in_a_row = False, 0
         self._cycle = Cycle.after(probe, self._cycle.rejected_at)
         if before is not Mode.AGAIN and self._held > _GROWN * self._low:
@@ -383,8 +392,19 @@ class RateLimiter:
             return
         if before is Mode.AGAIN:
             self._former, self._former_tries, self._held = self._held, 0, 0.0
-        self._bracket(now)
+        if counted > self._high:
+            self._plain, self._high = self._high, counted * PAUSE_GROWTH
+            self._set(Mode.BRACKET, counted, now)
+        else:
+            self._bracket(now)
 
     def _bounds(self, probe: float) -> tuple[float, float]:
         self._size = max(1, self._cycle.accepted - 1)  # without the probe
-        return self._cycle.bounds(probe, self._latency, after_pause=self._failed_probe)
+        return self._cycle.bounds(probe, self._latency)
+
+    def _rate_if_counted(self, probe: float) -> float:
+        """The rate that the last pause shows, if the server counts rejected calls too: then only
+        the pauses before it were too short."""
+        if self._size > 1 or not self._failed_probe:
+            return 0.0
+        return 1 / (probe - self._cycle.rejected_at)
