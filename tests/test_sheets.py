@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import kmoment
 from helpers.places import whole_tree
-from kmoment import sheets
+from kmoment import sheets, testing
 from kmoment._text import normalised
 from kmoment.sandbox import Sandbox
 from kmoment.sheets._columns import BY_HEADING, COLUMNS, heading_key
@@ -129,22 +130,80 @@ def test_names_are_settled_by_look_ups(moment: kmoment.Client, tmp_path: Path) -
     )
 
 
-def test_a_name_with_a_comma_is_one_name(tmp_path: Path) -> None:
-    """If there is a row of that name; else it is two."""
-    from kmoment import testing
+FILES = (
+    (1, "서울, 2024"),
+    (2, "부산"),
+    (3, "a (제외)"),
+    (4, "VIP"),
+    (5, "VIP, 2024"),
+    (6, "둘, 다"),
+    (7, "둘, 다"),
+    (8, "셋"),
+    (9, "넷"),
+    (10, "셋; 넷"),
+    (11, "다섯; 여섯"),
+)
 
-    rows = [
-        {"id": 1, "name": "서울, 2024"},
-        {"id": 2, "name": "부산"},
-        {"id": 3, "name": "a (제외)"},
-    ]
-    script = testing.Script(testing.answer(rows))
-    with script.client() as scripted:
-        sheet = with_cell(tmp_path, "고객파일", "서울, 2024\n부산, a (제외)")
-        draft = draft_of(scripted, sheet)
-    files = draft.customer_file_targetings or ()
-    assert [it.customer_file_id for it in files] == [1, 2, 3]
+
+def with_files(tmp_path: Path, text: str) -> tuple[kmoment.Client, sheets.Sheet]:
+    """A client whose one answer are the files, and a sheet that names some of them."""
+    script = testing.Script(testing.answer([{"id": it, "name": name} for it, name in FILES]))
+    return script.client(), with_cell(tmp_path, "고객파일", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("서울, 2024", [1]),
+        ("서울, 2024\n부산, a (제외)", [1, 2, 3]),
+        ("부산, 서울, 2024, VIP", [2, 1, 4]),
+        ("서울, 2024; 부산", [1, 2]),
+        ("VIP, 2024", [5]),
+        ("VIP, 부산", [4, 2]),
+        ("다섯; 여섯", [11]),
+        ("넷;셋", [9, 8]),
+        ("다섯; 여섯, 넷", [11, 9]),
+        (" ,부산,, VIP;", [2, 4]),
+    ],
+)
+def test_a_name_with_a_comma_is_one_name(tmp_path: Path, text: str, ids: list[int]) -> None:
+    """If that is the one way to read the cell; what separates names may stand in a name."""
+    client, sheet = with_files(tmp_path, text)
+    with client as scripted:
+        files = draft_of(scripted, sheet).customer_file_targetings or ()
+    assert [it.customer_file_id for it in files] == ids
     assert {it.inclusion_type for it in files} == {"INCLUDE"}
+
+
+def test_a_name_with_a_comma_may_be_left_out(tmp_path: Path) -> None:
+    """The word for it stands after the whole name."""
+    client, sheet = with_files(tmp_path, "부산, 서울, 2024 (제외), VIP (제외)")
+    with client as scripted:
+        files = draft_of(scripted, sheet).customer_file_targetings or ()
+    found = [(it.customer_file_id, it.inclusion_type) for it in files]
+    assert found == [(2, "INCLUDE"), (1, "EXCLUDE"), (4, "EXCLUDE")]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule_ko", "near"),
+    [
+        ("둘, 다", "같은 이름이 여러 개", ("6", "7")),
+        ("둘, 다 (제외)", "같은 이름이 여러 개", ("6", "7")),
+        ("부산, 둘, 다", "'둘, 다': 같은 이름이 여러 개", ("6", "7")),
+        ("셋; 넷", "여러 뜻", ()),
+        ("부산\n셋; 넷 (제외)", "'셋; 넷 (제외)': 여러 뜻", ()),
+        ("서울, 2024, 부싼", "'부싼': 없는 이름", ("부산",)),
+    ],
+)
+def test_a_cell_that_may_be_read_in_two_ways(
+    tmp_path: Path, text: str, rule_ko: str, near: tuple[str, ...]
+) -> None:
+    """It is one fault, and none of the two: what several rows share is never split."""
+    client, sheet = with_files(tmp_path, text)
+    with client as scripted:
+        (fault,) = faults_of(scripted, sheet).values()
+    assert rule_ko in fault.text_ko
+    assert fault.near == near
 
 
 def test_the_account_may_be_given(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -221,11 +280,17 @@ def test_the_tree_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
 
     before = len(sandbox.requests())
     assert {account: len(own) for account, own in asyncio.run(run()).items()} == {1234: 1, 5678: 5}
-    paths = [one["path"].rsplit("/", 1)[-1] for one in sandbox.requests()[before:]]
-    counts = {path: paths.count(path) for path in paths if not path.startswith("depth")}
-    assert {"categories": 1}.items() <= counts.items()
-    assert sum(counts.values()) == 3
-    assert 200 < len(paths) < 400
+    made = [(it["endpoint"], it["account"], str(it["query"])) for it in sandbox.requests()[before:]]
+    assert len(made) == len({*made})
+    counts = Counter((endpoint, account) for endpoint, account, _ in made)
+    assert counts.pop(("locations.depth1", None)) == 1
+    assert counts.pop(("locations.depth2", None)) > 16
+    assert counts.pop(("locations.depth3", None)) > 200
+    assert counts == {
+        ("categories.list", None): 1,
+        ("targeting.talk_channels", "1234"): 1,
+        ("targeting.talk_channels", "5678"): 1,
+    }
 
 
 def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -238,6 +303,19 @@ def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) ->
         for wrong in wrongs:
             with pytest.raises(kmoment.InvalidArgumentError, match="must be a"):
                 moment.drafts(**wrong)
+    assert len(sandbox.requests()) == before
+
+
+@pytest.mark.parametrize("heading", ["지역", "시/도", "시/군/구"])
+def test_everywhere_asks_nothing(sandbox: Sandbox, tmp_path: Path, heading: str) -> None:
+    """All places are no place of the tree: it is not loaded for them."""
+    before = len(sandbox.requests())
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        sheet = sheet_of(
+            tmp_path, [*HEAD, heading], [*ROW, "전체"], ["1234", "b", "MESSAGE", "ALL"]
+        )
+        drafts = moment.drafts(sheet)[1234]
+    assert [draft.location_type for draft in drafts] == ["ALL", "ALL"]
     assert len(sandbox.requests()) == before
 
 
@@ -283,9 +361,34 @@ def test_a_cell_that_means_nothing(
     where = ("a.csv", 2, "D", heading, text)
     assert fault[:5] == where
     assert rule_ko in fault.text_ko
-    assert fault.near[:1] == ((near,) if near else ()) or near in fault.near
+    assert near in fault.near if near else fault.near == ()
     assert str(fault) == f"{fault.text_ko} / {fault.text}"
     assert f"a.csv!D2 ({heading})" in fault.text
+
+
+@pytest.mark.parametrize("depth", [90, 500, 5_000, 60_000])
+@pytest.mark.parametrize(
+    ("heading", "start", "end"),
+    [
+        ("extra", '{"a": ', "}"),
+        ("고객파일", '{"customer_file_id": 1, "new": ', "}"),
+        ("고객파일", '{"customer_file_id": ', "}"),
+        ("고객파일", '{"customer_file_id": 1, "extra": "{\\"a\\": ', '}"}'),
+        ("관심사", '{"id": ', "}"),
+    ],
+)
+def test_json_that_is_too_deep(
+    moment: kmoment.Client, tmp_path: Path, heading: str, start: str, end: str, depth: int
+) -> None:
+    """It is a fault at its cell, or can be sent: never an error of Python's."""
+    text = f"{start}{'[' * depth}{']' * depth}{end}"
+    sheet = with_cell(tmp_path, heading, text)
+    try:
+        (draft,) = moment.drafts(sheet)[1234]
+    except kmoment.SheetError as error:
+        assert [fault.where for fault in error.faults] == ["a.csv!D2"]
+    else:
+        assert moment.account(1234).audiences.ensure_many([draft], dry_run=True).raise_if_failed()
 
 
 @pytest.mark.parametrize(
@@ -321,8 +424,6 @@ def test_cohorts_are_of_the_rows_type(moment: kmoment.Client, tmp_path: Path) ->
 
 def test_names_that_rows_share_are_told_with_their_ids(tmp_path: Path) -> None:
     """The near values are the ids, one of which settles it."""
-    from kmoment import testing
-
     script = testing.Script(testing.answer([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]))
     with script.client() as scripted:
         (fault,) = faults_of(scripted, with_cell(tmp_path, "고객파일", "a")).values()
@@ -366,8 +467,22 @@ def test_headings(moment: kmoment.Client, tmp_path: Path) -> None:
 def test_accounts_are_digits(moment: kmoment.Client, tmp_path: Path, account: str) -> None:
     """Anything else is a fault, and look-ups of that row are not made."""
     head = [*HEAD, "고객파일", "관심사", "픽셀"]
-    sheet = sheet_of(tmp_path, head, [account, *ROW[1:], "x", "I01", '{"track_id": "1"}'])
-    assert set(faults_of(moment, sheet)) == {"a.csv!A2"}
+    row = [account, *ROW[1:], "x", "I01", '{"track_id": "1"}']
+    assert set(faults_of(moment, sheet_of(tmp_path, head, row))) == {"a.csv!A2"}
+    sheet = sheet_of(tmp_path, head, row, ad_account_id=5678)
+    assert sheet.accounts == (() if account else (5678,))
+
+
+def test_a_merged_account_is_not_the_given_one(tmp_path: Path) -> None:
+    """Which account the cells of a merged area have is not known."""
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (HEAD, ROW, ["", "b", "MESSAGE"]):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.save(tmp_path / "a.xlsx")
+    read = sheets.read(tmp_path / "a.xlsx", ad_account_id=5678)
+    assert (read.accounts, [fault.column for fault in read.faults]) == ((), ["A"])
 
 
 def test_required_cells_must_not_be_empty(tmp_path: Path) -> None:
@@ -560,6 +675,16 @@ def test_the_template(tmp_path: Path, labels: Any) -> None:
     read = sheets.read(path)
     assert (len(read), [fault.where for fault in read.faults]) == (2, [f"{sheet.title}!D3"])
     assert [it.name for it in tmp_path.iterdir()] == ["a.xlsx"]
+
+
+def test_a_template_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """It is an OSError of the file as it was given, and nothing is left."""
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / f"{'x' * 245}.xlsx"  # its part file's name is too long
+    with pytest.raises(OSError, match="too long") as caught:
+        sheets.template(path)
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_template_is_refused(tmp_path: Path) -> None:

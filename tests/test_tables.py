@@ -281,6 +281,30 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("end", ["csv", "tsv", "jsonl", "xlsx"])
+def test_a_file_that_cannot_be_made_is_named(tmp_path: Path, end: str) -> None:
+    """It is an OSError of the file as it was given, whatever writes it, and nothing is left."""
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / f"{'x' * 245}.{end}"  # its part file's name is too long
+    with pytest.raises(OSError, match="too long") as caught:
+        kmoment.write([SUMMARY], path)
+    assert caught.value.filename == str(path)
+    assert ".part" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_has_all_columns_or_is_refused(tmp_path: Path) -> None:
+    """Excel has 16,384 columns: one more, and a head that is too long, are one error."""
+    path = tmp_path / "a.xlsx"
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"at most 16,384 columns.*16385"):
+        kmoment.write({"A": [{"id": 1}], "B": [dict.fromkeys(map(str, range(16_385)), 1)]}, path)
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^items must.* 32,767 characters"):
+        kmoment.write([{"x" * 32_768: 1}], path)
+    assert list(tmp_path.iterdir()) == []
+    kmoment.write([dict.fromkeys(map(str, range(16_384)), 1)], path)
+    assert set(book_of(path)["kmoment"][1]) == {1}
+
+
 def test_a_file_that_was_there_stays_if_writing_fails(tmp_path: Path) -> None:
     """A write that fails midway leaves the old file, and no half one."""
     path = tmp_path / "a.jsonl"
@@ -382,6 +406,8 @@ def test_ids_are_text_or_numbers(tmp_path: Path) -> None:
         with pytest.raises(kmoment.InvalidArgumentError, match="the numbers of id"):
             kmoment.write([SUMMARY], tmp_path / name, ids="number")
     kmoment.write([SUMMARY], tmp_path / "a.csv", ids="number")
+    kmoment.write([{"id": 5, "population": 2**60}], tmp_path / "a.xlsx", ids="number")
+    assert book_of(tmp_path / "a.xlsx")["kmoment"][1] == [5, str(2**60)]
     for wrong in ({"ids": "x"}, {"labels": "en"}):
         with pytest.raises(kmoment.InvalidArgumentError, match="must be"):
             kmoment.write([SUMMARY], tmp_path / "b.csv", **wrong)  # type: ignore[arg-type]
