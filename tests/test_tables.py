@@ -3,6 +3,7 @@
 import builtins
 import csv
 import json
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import kmoment
 from helpers.strategies import MODELS, models_of
 from kmoment import testing
+from kmoment._file import _part
 from kmoment._protocol.converter import SEOUL
 from kmoment.sandbox import Sandbox
 from kmoment.tables._labels import HEADS, WORDS
@@ -273,7 +275,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     long = [{"text": "x" * 32_768}]
     with pytest.raises(kmoment.InvalidArgumentError, match=r"items\[0\].text"):
         kmoment.write(long, tmp_path / "a.xlsx")
-    monkeypatch.setattr("kmoment.tables._excel._ROWS", 1)
+    monkeypatch.setattr("kmoment.tables._excel.ROWS", 1)
     with pytest.raises(kmoment.InvalidArgumentError, match="at most 1 rows"):
         kmoment.write([SUMMARY, SUMMARY], tmp_path / "a.xlsx")
     with pytest.raises(OSError, match="No such"):
@@ -282,11 +284,15 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("end", ["csv", "tsv", "jsonl", "xlsx"])
-def test_a_file_that_cannot_be_made_is_named(tmp_path: Path, end: str) -> None:
+def test_a_file_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
     """It is an OSError of the file as it was given, whatever writes it, and nothing is left."""
     pytest.importorskip("xlsxwriter")
-    path = tmp_path / f"{'x' * 245}.{end}"  # its part file's name is too long
-    with pytest.raises(OSError, match="too long") as caught:
+    path = tmp_path / f"a.{end}"
+    _part(path).symlink_to(tmp_path / "no" / "folder")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No such") as caught:
         kmoment.write([SUMMARY], path)
     assert caught.value.filename == str(path)
     assert ".part" not in str(caught.value)
