@@ -1,5 +1,7 @@
 """The examples for agencies and services, beyond what running them shows."""
 
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -60,6 +62,17 @@ def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:
     audiences, errors = (list(book[title].values) for title in book.sheetnames)
     assert {row[0] for row in audiences[1:]} == {1, 2}
     assert [row[0] for row in errors[1:]] == [3]
+
+
+def test_a_service_loads_nothing_for_tests(example: Any) -> None:
+    """What runs for users imports neither the sandbox nor a client for tests."""
+    run = [sys.executable, "-c", "import sys, web_service; print(*sys.modules)"]
+    how: Any = {"check": True, "capture_output": True, "text": True}
+    loaded = subprocess.run(
+        run, env={**os.environ, "PYTHONPATH": str(EXAMPLES)}, **how
+    ).stdout.split()
+    assert "fastapi" in loaded
+    assert not {"kmoment.sandbox", "fastapi.testclient"} & {*loaded}
 
 
 def test_the_web_service_answers(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from kmoment._file import _part
 from kmoment._text import normalised
 from kmoment.sandbox import Sandbox
 from kmoment.sheets._columns import BY_HEADING, COLUMNS, heading_key
+from kmoment.sheets._form import _READERS
 
 HEAD = ["광고계정", "이름", "유형"]
 ROW = ["1234", "이십대", "디스플레이"]
@@ -439,6 +440,15 @@ def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> N
         assert "코드를 지우세요" in found["a.csv!D2"].text_ko
     found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "없는곳", "I1000"]))
     assert set(found) == {"a.csv!D2"}
+
+
+def test_words_that_were_read_do_not_stay(tmp_path: Path) -> None:
+    """A service that reads sheets for weeks keeps a bounded number of their words."""
+    rows = [["1234", f"{n}", f"type {n}", f"age {n}", f"sex {n}"] for n in range(2_000)]
+    sheet = sheet_of(tmp_path, [*HEAD, "나이", "성별"], *rows)
+    assert len(sheet.faults) == 6_000
+    for key in ("type", "ages", "genders"):
+        assert _READERS[key].cache_info().currsize < 1_000  # type: ignore[attr-defined]
 
 
 def test_rows_of_one_name_are_told(moment: kmoment.Client, tmp_path: Path) -> None:

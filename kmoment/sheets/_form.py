@@ -6,7 +6,7 @@ Nothing is guessed. What cannot be read is a fault, and the reading goes on.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from .. import _validate, words
@@ -20,6 +20,8 @@ from .sheet import Row
 
 EXAMPLE: Final = ("예시", "example")
 """In place of an account: the row is an example, and is left out."""
+_KEPT: Final = 256
+"""Words of a column that are kept as they were read: a sheet has few different ones."""
 _NO_DIGITS: Final = Wrong(
     "must be an ad account's id: digits, without commas and decimals",
     "광고계정 번호여야 합니다. 쉼표와 소수점 없이 숫자만 적으세요",
@@ -203,7 +205,7 @@ def _account(text: str) -> int | Wrong:
 def _word(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """A reader of the words of the trade."""
 
-    @cache  # a sheet has few different ones
+    @lru_cache(_KEPT)
     def read_word(text: str) -> Any:
         try:
             return read(text)
