@@ -13,6 +13,8 @@ import kmoment
 from kmoment.sandbox import Fault, Sandbox
 
 openpyxl: Any = import_module("openpyxl")  # has no types
+ROWS = {"1234": "강남 20대 여성", "5678": "판교 직장인", "9012": "전국 60대"}
+"""What the sheet job has for each account."""
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -40,14 +42,18 @@ def test_the_sheet_job_changes_nothing_twice(
         Sandbox(accounts=(1234, 5678, 9012)) as sandbox,
         kmoment.Client(sandbox.token, base_url=sandbox.url) as moment,
     ):
-        for dry_run, change, writes in [(True, "created", 0), (False, "created", 3)]:
+        for dry_run, told, written in [
+            (True, "<EnsureOutcomes of a dry run: 1 created>", {}),
+            (False, "<EnsureOutcomes: 1 created>", ROWS),
+            (False, "<EnsureOutcomes: 1 unchanged>", ROWS),
+            (True, "<EnsureOutcomes of a dry run: 1 unchanged>", ROWS),
+        ]:
             job.run(moment, path, dry_run=dry_run)
-            assert capsys.readouterr().out.count(f"1 {change}") == 3
+            lines = capsys.readouterr().out.splitlines()
+            assert [line for line in lines if line.startswith("<")] == [told] * 3
             sent = [it for it in sandbox.requests() if it["method"] != "GET"]
-            assert len(sent) == writes
-        job.run(moment, path)
-        assert capsys.readouterr().out.count("1 unchanged") == 3
-        assert len([it for it in sandbox.requests() if it["method"] != "GET"]) == 3
+            assert {it["account"]: it["body"]["name"] for it in sent} == written
+            assert len(sent) == len(written)
 
 
 def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:

@@ -777,10 +777,10 @@ PLACED = st.lists(
 
 
 @st.composite
-def drafts(draw: st.DrawFn) -> list[kmoment.AudienceDraft]:
+def drafts(draw: st.DrawFn, at_least: int = 0) -> list[kmoment.AudienceDraft]:
     """Drafts of an account, of which each can be sent."""
     found = []
-    for name in draw(st.lists(NAMES, max_size=4, unique_by=normalised)):
+    for name in draw(st.lists(NAMES, min_size=at_least, max_size=4, unique_by=normalised)):
         kind = draw(st.sampled_from(["DISPLAY", "MESSAGE"]))
         members = draw(DISPLAY if kind == "DISPLAY" else MESSAGE)
         fields = whole_tree().select(*draw(PLACED), nothing=True)
