@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import kmoment
 from helpers.places import whole_tree
-from kmoment import sheets, testing
+from kmoment import sheets
 from kmoment._file import _part
 from kmoment._text import normalised
 from kmoment.sandbox import Sandbox
@@ -130,82 +130,6 @@ def test_names_are_settled_by_look_ups(moment: kmoment.Client, tmp_path: Path) -
         kmoment.CohortTargeting(cohort_id=1, inclusion_type=include),
         kmoment.CohortTargeting(cohort_id=2, inclusion_type=exclude),
     )
-
-
-FILES = (
-    (1, "서울, 2024"),
-    (2, "부산"),
-    (3, "a (제외)"),
-    (4, "VIP"),
-    (5, "VIP, 2024"),
-    (6, "둘, 다"),
-    (7, "둘, 다"),
-    (8, "셋"),
-    (9, "넷"),
-    (10, "셋; 넷"),
-    (11, "다섯; 여섯"),
-)
-
-
-def with_files(tmp_path: Path, text: str) -> tuple[kmoment.Client, sheets.Sheet]:
-    """A client whose one answer are the files, and a sheet that names some of them."""
-    script = testing.Script(testing.answer([{"id": it, "name": name} for it, name in FILES]))
-    return script.client(), with_cell(tmp_path, "고객파일", text)
-
-
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("서울, 2024", [1]),
-        ("서울, 2024\n부산, a (제외)", [1, 2, 3]),
-        ("부산, 서울, 2024, VIP", [2, 1, 4]),
-        ("서울, 2024; 부산", [1, 2]),
-        ("VIP, 2024", [5]),
-        ("VIP, 부산", [4, 2]),
-        ("다섯; 여섯", [11]),
-        ("넷;셋", [9, 8]),
-        ("다섯; 여섯, 넷", [11, 9]),
-        (" ,부산,, VIP;", [2, 4]),
-    ],
-)
-def test_a_name_with_a_comma_is_one_name(tmp_path: Path, text: str, ids: list[int]) -> None:
-    """If that is the one way to read the cell; what separates names may stand in a name."""
-    client, sheet = with_files(tmp_path, text)
-    with client as scripted:
-        files = draft_of(scripted, sheet).customer_file_targetings or ()
-    assert [it.customer_file_id for it in files] == ids
-    assert {it.inclusion_type for it in files} == {"INCLUDE"}
-
-
-def test_a_name_with_a_comma_may_be_left_out(tmp_path: Path) -> None:
-    """The word for it stands after the whole name."""
-    client, sheet = with_files(tmp_path, "부산, 서울, 2024 (제외), VIP (제외)")
-    with client as scripted:
-        files = draft_of(scripted, sheet).customer_file_targetings or ()
-    found = [(it.customer_file_id, it.inclusion_type) for it in files]
-    assert found == [(2, "INCLUDE"), (1, "EXCLUDE"), (4, "EXCLUDE")]
-
-
-@pytest.mark.parametrize(
-    ("text", "rule_ko", "near"),
-    [
-        ("둘, 다", "같은 이름이 여러 개", ("6", "7")),
-        ("둘, 다 (제외)", "같은 이름이 여러 개", ("6", "7")),
-        ("부산, 둘, 다", "'둘, 다': 같은 이름이 여러 개", ("6", "7")),
-        ("셋; 넷", "여러 뜻", ()),
-        ("부산\n셋; 넷 (제외)", "'셋; 넷 (제외)': 여러 뜻", ()),
-        ("서울, 2024, 부싼", "'부싼': 없는 이름", ("부산",)),
-    ],
-)
-def test_a_cell_that_may_be_read_in_two_ways(
-    tmp_path: Path, text: str, rule_ko: str, near: tuple[str, ...]
-) -> None:
-    """It is one fault, and none of the two: what several rows share is never split."""
-    client, sheet = with_files(tmp_path, text)
-    with client as scripted:
-        (fault,) = faults_of(scripted, sheet).values()
-    assert rule_ko in fault.text_ko
-    assert fault.near == near
 
 
 def test_the_account_may_be_given(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -422,14 +346,6 @@ def test_cohorts_are_of_the_rows_type(moment: kmoment.Client, tmp_path: Path) ->
     """One that only the other type can target is not there."""
     sheet = with_cell(tmp_path, "코호트", "first_ad_response_target", "메시지")
     assert set(faults_of(moment, sheet)) == {"a.csv!D2"}
-
-
-def test_names_that_rows_share_are_told_with_their_ids(tmp_path: Path) -> None:
-    """The near values are the ids, one of which settles it."""
-    script = testing.Script(testing.answer([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]))
-    with script.client() as scripted:
-        (fault,) = faults_of(scripted, with_cell(tmp_path, "고객파일", "a")).values()
-    assert fault.near == ("1", "2")
 
 
 def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from .. import _validate
+from .._text import normalised
 from ..errors import AmbiguousNameError, NameNotFoundError
 from ..models import (
     CohortTargeting,
@@ -71,7 +72,8 @@ class CellNames(NameIndex):
 
     def __init__(self, rows: Iterable[Any]) -> None:
         super().__init__(rows)
-        self.most_parts: int = 1 + max((len(_MARK.findall(it)) for it in self.texts), default=0)
+        marks = (len(_MARK.findall(normalised(text))) for text in self.texts)
+        self.most_parts: int = 1 + max(marks, default=0)
         """Parts of a name, with marks between them."""
 
 
