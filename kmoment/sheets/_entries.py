@@ -58,7 +58,7 @@ _ONLY_WRITTEN: Final = Wrong(
 
 Found = tuple[tuple[Any, ...], tuple[Wrong, ...]]
 """The entries of a cell, and what is wrong in it."""
-Reading: TypeAlias = "tuple[()] | tuple[Reading, str]"
+Reading: TypeAlias = "tuple[Reading, str] | None"
 """The names in a line: those before the last one, and the last one."""
 
 
@@ -105,7 +105,7 @@ def _read_line(key: str, line: str, index: CellNames) -> Iterator[tuple[str, Any
 def _readings(key: str, line: str, index: CellNames) -> list[Reading]:
     """The ways to read a line with the fewest names that are not there. Two ways are enough."""
     marks = [-1, *(mark.start() for mark in _MARK.finditer(line)), len(line)]
-    best: list[tuple[int, list[Reading]]] = [(0, [()])]  # of the first parts
+    best: list[tuple[int, list[Reading]]] = [(0, [None])]  # of the first parts
     for end in range(1, len(marks)):
         ways: dict[int, list[Reading]] = {}
         for start in range(max(0, end - index.most_parts), end):
@@ -122,9 +122,9 @@ def _readings(key: str, line: str, index: CellNames) -> list[Reading]:
 
 def _names(reading: Reading) -> list[str]:
     names: list[str] = []
-    while reading:
-        reading, name = reading
-        names.append(name)
+    while reading is not None:
+        names.append(reading[1])
+        reading = reading[0]
     return [name for name in reversed(names) if name]
 
 

@@ -56,8 +56,9 @@ def workbook(path: Path, *, by_rows: bool = False) -> Iterator[Any]:
     own = {"constant_memory": by_rows}
     # A folder of its own: xlsxwriter leaves its files where they are if it fails.
     with TemporaryDirectory(prefix="kmoment-", ignore_cleanup_errors=True) as folder:
+        book = xlsxwriter.Workbook(path, {**_OPTIONS, **own, "tmpdir": folder})
         try:
-            with xlsxwriter.Workbook(path, {**_OPTIONS, **own, "tmpdir": folder}) as book:
+            with book:
                 yield book
         except xlsxwriter.exceptions.FileCreateError as error:
             for rows in (getattr(sheet, "row_data_fh", None) for sheet in book.worksheets()):
