@@ -1,7 +1,11 @@
-"""Reading a sheet of 3,000 audiences for three accounts, and settling all its names."""
+"""A sheet of 3,000 audiences for three accounts: reading it, settling its names, and a dry run.
+
+The dry run finds every tenth audience there. It counts all requests, but for those of the tree.
+"""
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from measure import heading, show_time
 ROUNDS = 5  # odd, so that the median is a measured value
 ROWS = 1000  # audiences of one account
 ACCOUNTS = (1234, 5678, 9012)
+THERE = 10  # every such audience of the sheet is there
 AGES = ("20-34", "20대", "20~30대", "60+", "전체")
 PLACES = ("서울 강남구", "부산", "경기 성남시 분당구", "강남구 논현1동, 논현2동", "")
 
@@ -31,7 +36,11 @@ def main() -> None:
             sheet = sheets.read(path)
             show_time(f"read {name[2:]}", partial(sheets.read, path), ROUNDS)
             show_time("resolve", partial(moment.drafts, sheet, tree=tree), ROUNDS)
-        _count(sandbox, moment, sheet, tree)
+        for account, drafts in moment.drafts(sheet, tree=tree).items():
+            moment.account(account).audiences.ensure_many(drafts[::THERE]).raise_if_failed()
+        dry_run = partial(_dry_run, moment, path, tree)
+        _count(sandbox, dry_run)
+        show_time("read, resolve and dry run", dry_run, ROUNDS)
 
 
 def _rows(moment: kmoment.Client) -> list[dict[str, object]]:
@@ -52,14 +61,24 @@ def _rows(moment: kmoment.Client) -> list[dict[str, object]]:
     ]
 
 
-def _count(
-    sandbox: Sandbox, moment: kmoment.Client, sheet: sheets.Sheet, tree: kmoment.LocationTree
-) -> None:
+def _dry_run(moment: kmoment.Client, path: Path, tree: kmoment.LocationTree) -> Counter[str]:
+    """What would be done, as a count of each change."""
+    changes: Counter[str] = Counter()
+    for account, drafts in moment.drafts(sheets.read(path), tree=tree).items():
+        outcomes = moment.account(account).audiences.ensure_many(drafts, dry_run=True)
+        changes.update(str(one.change) for one in outcomes.raise_if_failed().values())
+    return changes
+
+
+def _count(sandbox: Sandbox, dry_run: Callable[[], Counter[str]]) -> None:
+    """Print what one dry run finds, and its requests by kind, from the sandbox's log."""
     before = len(sandbox.requests())
-    moment.drafts(sheet, tree=tree)
-    made = Counter(one["path"] for one in sandbox.requests()[before:])
-    for path, count in made.items():
-        print(f"  {count} x {path}")
+    print(f"  dry run of {ROWS} rows for each of {len(ACCOUNTS)} accounts: {dict(dry_run())}")
+    made = Counter(
+        (it["method"], it["endpoint"], it["account"]) for it in sandbox.requests()[before:]
+    )
+    for (method, endpoint, account), count in made.items():
+        print(f"  {count:6} x {method} {endpoint}{f' of {account}' if account else ''}")
 
 
 if __name__ == "__main__":

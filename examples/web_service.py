@@ -8,10 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException
-from fastapi.testclient import TestClient
 
 import kmoment
-from kmoment.sandbox import Sandbox
 
 
 @asynccontextmanager
@@ -33,7 +31,11 @@ async def places(keyword: str) -> list[dict[str, object]]:
         raise HTTPException(422 if wrong else 503, str(error)) from error
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # a service imports nothing of this
+    from fastapi.testclient import TestClient
+
+    from kmoment.sandbox import Sandbox
+
     with Sandbox() as sandbox:
         os.environ.update(KMOMENT_TOKEN=sandbox.token, KMOMENT_BASE_URL=sandbox.url)
         with TestClient(app) as browser:

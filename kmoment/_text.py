@@ -55,15 +55,6 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
-def variants(name: str) -> Iterator[str]:
-    """*name*, and *name* without one letter of a syllable, or without one syllable."""
-    letters = unicodedata.normalize("NFD", name)
-    yield letters
-    yield from (letters[:at] + letters[at + 1 :] for at in range(len(letters)))
-    if len(name) > 2:  # what is left of two syllables says nothing
-        yield from (name[:at] + name[at + 1 :] for at in range(len(name)))
-
-
 def likeness(one: str, other: str) -> float:
     """How much alike two names are written, letter by letter: 0 to 1."""
     letters = [unicodedata.normalize("NFD", text) for text in (one, other)]

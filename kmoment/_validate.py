@@ -63,30 +63,25 @@ def ident(argument: str, value: Any) -> int:
 
 def idents(argument: str, values: Any) -> tuple[int, ...]:
     """Ids, as they were given."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        refuse(argument, "a collection of ids", values)
-    return tuple(ident(f"{argument}[{i}]", v) for i, v in enumerate(values))
+    given = items(argument, values, "ids")
+    return tuple(ident(f"{argument}[{i}]", v) for i, v in enumerate(given))
 
 
 def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | None:
     """One of Kakao's sets: in order, without repeats; ``None`` stays ``None``."""
     if values is None:
         return None
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise InvalidArgumentError(
-            argument, f"must be a collection of values, not {type(values).__name__}"
-        )
-    items = tuple(values)
+    given: tuple[T, ...] = items(argument, values)
     try:
-        return tuple(dict.fromkeys(items))
+        return tuple(dict.fromkeys(given))
     except TypeError:  # an item that cannot be hashed: the draft's rules name it by its index
-        return items
+        return given
 
 
-def items(argument: str, values: Any) -> tuple[Any, ...]:
-    """What a collection holds, as it was given."""
+def items(argument: str, values: Any, kind: str = "values") -> tuple[Any, ...]:
+    """What a collection holds, as it was given. An error calls it a collection of *kind*."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        refuse(argument, "a collection", values)
+        refuse(argument, f"a collection of {kind}", values)
     return tuple(values)
 
 

@@ -156,7 +156,7 @@ class AmbiguousAudienceError(InvalidArgumentError):
     """The audiences that have the name, as they are listed."""
 
     def __init__(self, name: str, candidates: Sequence[Any]) -> None:
-        some = ", ".join(str(row.id) for row in candidates[:5]) + ", …" * (len(candidates) > 5)
+        some = _some([row.id for row in candidates])
         rule = f"must name one audience; {name!r} names {len(candidates)}: {some}"
         super().__init__("name", rule)
         self.candidates = tuple(candidates)
@@ -398,9 +398,9 @@ class JournalStoreError(JournalError):
         return f"the journal {self.where}: {self.args[1]}"
 
 
-def _some(places: Sequence[Any]) -> str:
-    """The first five, by their full names."""
-    return ", ".join(map(str, places[:5])) + ", …" * (len(places) > 5)
+def _some(values: Sequence[object]) -> str:
+    """The first five, as text."""
+    return ", ".join(map(str, values[:5])) + ", …" * (len(values) > 5)
 
 
 class ClientClosedError(UsageError, RuntimeError):

@@ -1,5 +1,7 @@
 """The examples for agencies and services, beyond what running them shows."""
 
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +13,8 @@ import kmoment
 from kmoment.sandbox import Fault, Sandbox
 
 openpyxl: Any = import_module("openpyxl")  # has no types
+ROWS = {"1234": "강남 20대 여성", "5678": "판교 직장인", "9012": "전국 60대"}
+"""What the sheet job has for each account."""
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -38,14 +42,18 @@ def test_the_sheet_job_changes_nothing_twice(
         Sandbox(accounts=(1234, 5678, 9012)) as sandbox,
         kmoment.Client(sandbox.token, base_url=sandbox.url) as moment,
     ):
-        for dry_run, change, writes in [(True, "created", 0), (False, "created", 3)]:
+        for dry_run, told, written in [
+            (True, "<EnsureOutcomes of a dry run: 1 created>", {}),
+            (False, "<EnsureOutcomes: 1 created>", ROWS),
+            (False, "<EnsureOutcomes: 1 unchanged>", ROWS),
+            (True, "<EnsureOutcomes of a dry run: 1 unchanged>", ROWS),
+        ]:
             job.run(moment, path, dry_run=dry_run)
-            assert capsys.readouterr().out.count(f"1 {change}") == 3
+            lines = capsys.readouterr().out.splitlines()
+            assert [line for line in lines if line.startswith("<")] == [told] * 3
             sent = [it for it in sandbox.requests() if it["method"] != "GET"]
-            assert len(sent) == writes
-        job.run(moment, path)
-        assert capsys.readouterr().out.count("1 unchanged") == 3
-        assert len([it for it in sandbox.requests() if it["method"] != "GET"]) == 3
+            assert {it["account"]: it["body"]["name"] for it in sent} == written
+            assert len(sent) == len(written)
 
 
 def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:
@@ -60,6 +68,17 @@ def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:
     audiences, errors = (list(book[title].values) for title in book.sheetnames)
     assert {row[0] for row in audiences[1:]} == {1, 2}
     assert [row[0] for row in errors[1:]] == [3]
+
+
+def test_a_service_loads_nothing_for_tests(example: Any) -> None:
+    """What runs for users imports neither the sandbox nor a client for tests."""
+    run = [sys.executable, "-c", "import sys, web_service; print(*sys.modules)"]
+    how: Any = {"check": True, "capture_output": True, "text": True}
+    loaded = subprocess.run(
+        run, env={**os.environ, "PYTHONPATH": str(EXAMPLES)}, **how
+    ).stdout.split()
+    assert "fastapi" in loaded
+    assert not {"kmoment.sandbox", "fastapi.testclient"} & {*loaded}
 
 
 def test_the_web_service_answers(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import kmoment
 from helpers.places import whole_tree
 from kmoment import sheets
+from kmoment._file import _part
 from kmoment._text import normalised
 from kmoment.sandbox import Sandbox
 from kmoment.sheets._columns import BY_HEADING, COLUMNS, heading_key
+from kmoment.sheets._form import _READERS
 
 HEAD = ["광고계정", "이름", "유형"]
 ROW = ["1234", "이십대", "디스플레이"]
@@ -129,24 +132,6 @@ def test_names_are_settled_by_look_ups(moment: kmoment.Client, tmp_path: Path) -
     )
 
 
-def test_a_name_with_a_comma_is_one_name(tmp_path: Path) -> None:
-    """If there is a row of that name; else it is two."""
-    from kmoment import testing
-
-    rows = [
-        {"id": 1, "name": "서울, 2024"},
-        {"id": 2, "name": "부산"},
-        {"id": 3, "name": "a (제외)"},
-    ]
-    script = testing.Script(testing.answer(rows))
-    with script.client() as scripted:
-        sheet = with_cell(tmp_path, "고객파일", "서울, 2024\n부산, a (제외)")
-        draft = draft_of(scripted, sheet)
-    files = draft.customer_file_targetings or ()
-    assert [it.customer_file_id for it in files] == [1, 2, 3]
-    assert {it.inclusion_type for it in files} == {"INCLUDE"}
-
-
 def test_the_account_may_be_given(moment: kmoment.Client, tmp_path: Path) -> None:
     """Rows that do not say an account are of the given one; a row's own one is its own."""
     sheet = sheet_of(tmp_path, HEAD[1:], ROW[1:], ad_account_id=5678)
@@ -221,11 +206,17 @@ def test_the_tree_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
 
     before = len(sandbox.requests())
     assert {account: len(own) for account, own in asyncio.run(run()).items()} == {1234: 1, 5678: 5}
-    paths = [one["path"].rsplit("/", 1)[-1] for one in sandbox.requests()[before:]]
-    counts = {path: paths.count(path) for path in paths if not path.startswith("depth")}
-    assert {"categories": 1}.items() <= counts.items()
-    assert sum(counts.values()) == 3
-    assert 200 < len(paths) < 400
+    made = [(it["endpoint"], it["account"], str(it["query"])) for it in sandbox.requests()[before:]]
+    assert len(made) == len({*made})
+    counts = Counter((endpoint, account) for endpoint, account, _ in made)
+    assert counts.pop(("locations.depth1", None)) == 1
+    assert counts.pop(("locations.depth2", None)) > 16
+    assert counts.pop(("locations.depth3", None)) > 200
+    assert counts == {
+        ("categories.list", None): 1,
+        ("targeting.talk_channels", "1234"): 1,
+        ("targeting.talk_channels", "5678"): 1,
+    }
 
 
 def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -238,6 +229,19 @@ def test_a_sheet_without_names_asks_nothing(sandbox: Sandbox, tmp_path: Path) ->
         for wrong in wrongs:
             with pytest.raises(kmoment.InvalidArgumentError, match="must be a"):
                 moment.drafts(**wrong)
+    assert len(sandbox.requests()) == before
+
+
+@pytest.mark.parametrize("heading", ["지역", "시/도", "시/군/구"])
+def test_everywhere_asks_nothing(sandbox: Sandbox, tmp_path: Path, heading: str) -> None:
+    """All places are no place of the tree: it is not loaded for them."""
+    before = len(sandbox.requests())
+    with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+        sheet = sheet_of(
+            tmp_path, [*HEAD, heading], [*ROW, "전체"], ["1234", "b", "MESSAGE", "ALL"]
+        )
+        drafts = moment.drafts(sheet)[1234]
+    assert [draft.location_type for draft in drafts] == ["ALL", "ALL"]
     assert len(sandbox.requests()) == before
 
 
@@ -283,9 +287,34 @@ def test_a_cell_that_means_nothing(
     where = ("a.csv", 2, "D", heading, text)
     assert fault[:5] == where
     assert rule_ko in fault.text_ko
-    assert fault.near[:1] == ((near,) if near else ()) or near in fault.near
+    assert near in fault.near if near else fault.near == ()
     assert str(fault) == f"{fault.text_ko} / {fault.text}"
     assert f"a.csv!D2 ({heading})" in fault.text
+
+
+@pytest.mark.parametrize("depth", [90, 500, 5_000, 60_000])
+@pytest.mark.parametrize(
+    ("heading", "start", "end"),
+    [
+        ("extra", '{"a": ', "}"),
+        ("고객파일", '{"customer_file_id": 1, "new": ', "}"),
+        ("고객파일", '{"customer_file_id": ', "}"),
+        ("고객파일", '{"customer_file_id": 1, "extra": "{\\"a\\": ', '}"}'),
+        ("관심사", '{"id": ', "}"),
+    ],
+)
+def test_json_that_is_too_deep(
+    moment: kmoment.Client, tmp_path: Path, heading: str, start: str, end: str, depth: int
+) -> None:
+    """It is a fault at its cell, or can be sent: never an error of Python's."""
+    text = f"{start}{'[' * depth}{']' * depth}{end}"
+    sheet = with_cell(tmp_path, heading, text)
+    try:
+        (draft,) = moment.drafts(sheet)[1234]
+    except kmoment.SheetError as error:
+        assert [fault.where for fault in error.faults] == ["a.csv!D2"]
+    else:
+        assert moment.account(1234).audiences.ensure_many([draft], dry_run=True).raise_if_failed()
 
 
 @pytest.mark.parametrize(
@@ -319,16 +348,6 @@ def test_cohorts_are_of_the_rows_type(moment: kmoment.Client, tmp_path: Path) ->
     assert set(faults_of(moment, sheet)) == {"a.csv!D2"}
 
 
-def test_names_that_rows_share_are_told_with_their_ids(tmp_path: Path) -> None:
-    """The near values are the ids, one of which settles it."""
-    from kmoment import testing
-
-    script = testing.Script(testing.answer([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]))
-    with script.client() as scripted:
-        (fault,) = faults_of(scripted, with_cell(tmp_path, "고객파일", "a")).values()
-    assert fault.near == ("1", "2")
-
-
 def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> None:
     """A name that was changed beside an old code is a fault, not one of the two."""
     head = [*HEAD, "시/군/구", "시/군/구 코드"]
@@ -337,6 +356,15 @@ def test_names_and_codes_must_agree(moment: kmoment.Client, tmp_path: Path) -> N
         assert "코드를 지우세요" in found["a.csv!D2"].text_ko
     found = faults_of(moment, sheet_of(tmp_path, head, [*ROW, "없는곳", "I1000"]))
     assert set(found) == {"a.csv!D2"}
+
+
+def test_words_that_were_read_do_not_stay(tmp_path: Path) -> None:
+    """A service that reads sheets for weeks keeps a bounded number of their words."""
+    rows = [["1234", f"{n}", f"type {n}", f"age {n}", f"sex {n}"] for n in range(2_000)]
+    sheet = sheet_of(tmp_path, [*HEAD, "나이", "성별"], *rows)
+    assert len(sheet.faults) == 6_000
+    for key in ("type", "ages", "genders"):
+        assert _READERS[key].cache_info().currsize < 1_000  # type: ignore[attr-defined]
 
 
 def test_rows_of_one_name_are_told(moment: kmoment.Client, tmp_path: Path) -> None:
@@ -366,8 +394,22 @@ def test_headings(moment: kmoment.Client, tmp_path: Path) -> None:
 def test_accounts_are_digits(moment: kmoment.Client, tmp_path: Path, account: str) -> None:
     """Anything else is a fault, and look-ups of that row are not made."""
     head = [*HEAD, "고객파일", "관심사", "픽셀"]
-    sheet = sheet_of(tmp_path, head, [account, *ROW[1:], "x", "I01", '{"track_id": "1"}'])
-    assert set(faults_of(moment, sheet)) == {"a.csv!A2"}
+    row = [account, *ROW[1:], "x", "I01", '{"track_id": "1"}']
+    assert set(faults_of(moment, sheet_of(tmp_path, head, row))) == {"a.csv!A2"}
+    sheet = sheet_of(tmp_path, head, row, ad_account_id=5678)
+    assert sheet.accounts == (() if account else (5678,))
+
+
+def test_a_merged_account_is_not_the_given_one(tmp_path: Path) -> None:
+    """Which account the cells of a merged area have is not known."""
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (HEAD, ROW, ["", "b", "MESSAGE"]):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.save(tmp_path / "a.xlsx")
+    read = sheets.read(tmp_path / "a.xlsx", ad_account_id=5678)
+    assert (read.accounts, [fault.column for fault in read.faults]) == ((), ["A"])
 
 
 def test_required_cells_must_not_be_empty(tmp_path: Path) -> None:
@@ -405,7 +447,7 @@ def test_files_that_are_no_sheets_are_refused(tmp_path: Path) -> None:
 def test_openpyxl_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the error names the extra; text files need nothing."""
     real = builtins.__import__
-    monkeypatch.setattr("kmoment.sheets._workbook.import_module", lambda it: real(f"{it}_missing"))
+    monkeypatch.setattr("kmoment.tables._excel.import_module", lambda it: real(f"{it}_missing"))
     (tmp_path / "a.xlsx").write_bytes(b"")
     with pytest.raises(ModuleNotFoundError, match=r'pip install "kmoment\[excel\]"'):
         sheets.read(tmp_path / "a.xlsx")
@@ -562,6 +604,17 @@ def test_the_template(tmp_path: Path, labels: Any) -> None:
     assert [it.name for it in tmp_path.iterdir()] == ["a.xlsx"]
 
 
+def test_a_template_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """It is an OSError of the file as it was given, and nothing is left."""
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / "a.xlsx"
+    _part(path).symlink_to(tmp_path / "no" / "folder")
+    with pytest.raises(OSError, match="No such") as caught:
+        sheets.template(path)
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
     """Nothing is written."""
     for name, labels in (("a.csv", "ko"), ("a.xlsx", "fr")):
@@ -640,10 +693,10 @@ PLACED = st.lists(
 
 
 @st.composite
-def drafts(draw: st.DrawFn) -> list[kmoment.AudienceDraft]:
+def drafts(draw: st.DrawFn, at_least: int = 0) -> list[kmoment.AudienceDraft]:
     """Drafts of an account, of which each can be sent."""
     found = []
-    for name in draw(st.lists(NAMES, max_size=4, unique_by=normalised)):
+    for name in draw(st.lists(NAMES, min_size=at_least, max_size=4, unique_by=normalised)):
         kind = draw(st.sampled_from(["DISPLAY", "MESSAGE"]))
         members = draw(DISPLAY if kind == "DISPLAY" else MESSAGE)
         fields = whole_tree().select(*draw(PLACED), nothing=True)

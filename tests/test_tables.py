@@ -3,6 +3,7 @@
 import builtins
 import csv
 import json
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import kmoment
 from helpers.strategies import MODELS, models_of
 from kmoment import testing
+from kmoment._file import _part
 from kmoment._protocol.converter import SEOUL
 from kmoment.sandbox import Sandbox
 from kmoment.tables._labels import HEADS, WORDS
@@ -273,12 +275,40 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     long = [{"text": "x" * 32_768}]
     with pytest.raises(kmoment.InvalidArgumentError, match=r"items\[0\].text"):
         kmoment.write(long, tmp_path / "a.xlsx")
-    monkeypatch.setattr("kmoment.tables._excel._ROWS", 1)
+    monkeypatch.setattr("kmoment.tables._excel.ROWS", 1)
     with pytest.raises(kmoment.InvalidArgumentError, match="at most 1 rows"):
         kmoment.write([SUMMARY, SUMMARY], tmp_path / "a.xlsx")
     with pytest.raises(OSError, match="No such"):
         kmoment.write([SUMMARY], tmp_path / "no" / "a.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["csv", "tsv", "jsonl", "xlsx"])
+def test_a_file_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """It is an OSError of the file as it was given, whatever writes it, and nothing is left."""
+    pytest.importorskip("xlsxwriter")
+    path = tmp_path / f"a.{end}"
+    _part(path).symlink_to(tmp_path / "no" / "folder")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No such") as caught:
+        kmoment.write([SUMMARY], path)
+    assert caught.value.filename == str(path)
+    assert ".part" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_has_all_columns_or_is_refused(tmp_path: Path) -> None:
+    """Excel has 16,384 columns: one more, and a head that is too long, are one error."""
+    path = tmp_path / "a.xlsx"
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"at most 16,384 columns.*16385"):
+        kmoment.write({"A": [{"id": 1}], "B": [dict.fromkeys(map(str, range(16_385)), 1)]}, path)
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"^items must.* 32,767 characters"):
+        kmoment.write([{"x" * 32_768: 1}], path)
+    assert list(tmp_path.iterdir()) == []
+    kmoment.write([dict.fromkeys(map(str, range(16_384)), 1)], path)
+    assert set(book_of(path)["kmoment"][1]) == {1}
 
 
 def test_a_file_that_was_there_stays_if_writing_fails(tmp_path: Path) -> None:
@@ -382,6 +412,8 @@ def test_ids_are_text_or_numbers(tmp_path: Path) -> None:
         with pytest.raises(kmoment.InvalidArgumentError, match="the numbers of id"):
             kmoment.write([SUMMARY], tmp_path / name, ids="number")
     kmoment.write([SUMMARY], tmp_path / "a.csv", ids="number")
+    kmoment.write([{"id": 5, "population": 2**60}], tmp_path / "a.xlsx", ids="number")
+    assert book_of(tmp_path / "a.xlsx")["kmoment"][1] == [5, str(2**60)]
     for wrong in ({"ids": "x"}, {"labels": "en"}):
         with pytest.raises(kmoment.InvalidArgumentError, match="must be"):
             kmoment.write([SUMMARY], tmp_path / "b.csv", **wrong)  # type: ignore[arg-type]

@@ -134,6 +134,25 @@ def test_what_is_no_word_is_refused(call: Any, value: Any) -> None:
     assert caught.value.argument == call.__name__
 
 
+OWN: dict[Any, list[str]] = {
+    words.ages: ["전 연령", "20대", "20-34", "20", "60+", "20세 이상"],
+    words.genders: [*words._GENDERS, "남녀", "남녀 모두", "남, 여"],
+    words.audience_type: list(words._TYPES),
+}
+
+
+@pytest.mark.parametrize("call", OWN)
+@pytest.mark.parametrize("other", OWN)
+def test_a_word_of_another_list_is_refused(call: Any, other: Any) -> None:
+    """A word of ages is none of genders or types, and so on: the columns are taken for another."""
+    for word in OWN[other]:
+        if call is other:
+            call(word)
+        else:
+            with pytest.raises(kmoment.UnknownWordError):
+                call(word)
+
+
 # -- Rows by name -----------------------------------------------------------------------
 
 FILES = [

@@ -35,8 +35,8 @@ first three must be there. English headings may have ``_`` for a blank.
 
 An empty cell says nothing: a new audience then has all ages, genders and places. 전체 says all of
 them: ``age_type`` and so on are ``ALL``. Several values in a cell stand on lines of their own, or
-are separated by ``,`` or ``;``. A custom audience is left out of the target with ``(제외)`` or
-``(exclude)`` after its name.
+are separated by ``,`` or ``;``. A name may have these in it, if its line can be read in one way
+only. A custom audience is left out of the target with ``(제외)`` or ``(exclude)`` after its name.
 
 Nothing is guessed. These are faults, each with its sheet, row and column, in Korean and in English:
 formulas, errors such as #N/A, dates where a word belongs, numbers with a decimal point or with more
@@ -48,9 +48,10 @@ What ``kmoment.write`` writes of audiences is such a sheet.
 """
 
 import os
-from typing import Final
 
 from .. import _file, _validate
+from ..tables._styles import BOOK
+from ..tables._text_files import DELIMITERS
 from ._form import GridReader, repeated_names
 from ._grid import Grid
 from ._template import template
@@ -59,9 +60,6 @@ from ._workbook import read_workbook
 from .sheet import Sheet
 
 __all__ = ["Sheet", "read", "template"]
-
-_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
-_BOOK: Final = ".xlsx"
 
 
 def read(path: str | os.PathLike[str], *, ad_account_id: int | None = None) -> Sheet:
@@ -89,10 +87,11 @@ def read(path: str | os.PathLike[str], *, ad_account_id: int | None = None) -> S
 def _grids(path: str | os.PathLike[str]) -> list[Grid]:
     target = _file.path_of(path)
     kind = target.suffix.lower()
-    if kind != _BOOK and kind not in _DELIMITERS:
-        _validate.refuse("path", "a name that ends in .xlsx, .csv, .tsv", str(target))
+    if kind != BOOK and kind not in DELIMITERS:
+        known = ", ".join([BOOK, *DELIMITERS])
+        _validate.refuse("path", f"a name that ends in {known}", str(target))
     with _file.naming(path):
         data = target.read_bytes()
-    if kind == _BOOK:
+    if kind == BOOK:
         return read_workbook(data)
-    return [read_text_file(data, target.name, _DELIMITERS[kind])]
+    return [read_text_file(data, target.name, DELIMITERS[kind])]

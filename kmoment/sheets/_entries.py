@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 import attrs
 
+from .. import _validate
+from .._text import normalised
 from ..errors import AmbiguousNameError, NameNotFoundError
 from ..models import (
     CohortTargeting,
@@ -39,10 +41,15 @@ BY_NAME: Final = (
 )
 """Columns that take names."""
 
-_LINES: Final = re.compile(r"[\r\n;；]+")
+_LINES: Final = re.compile(r"[\r\n]+")
+_MARK: Final = re.compile(r"[,;；]")
+"""What separates the names in a line. A name may have it too."""
 _EXCLUDED: Final = re.compile(r"(.*?)\s*[(（]\s*(?:제외|exclude)\s*[)）]", re.IGNORECASE)
 _NOT_WRITTEN: Final = Wrong(
     "must be as kmoment.write writes it", "kmoment.write가 쓴 그대로여야 합니다"
+)
+_SEVERAL_WAYS: Final = Wrong(
+    "may be one name or several: write ids", "여러 뜻으로 읽힐 수 있습니다. ID를 적으세요"
 )
 _ONLY_WRITTEN: Final = Wrong(
     "must be as kmoment.write writes it: names are not read in this column",
@@ -51,6 +58,8 @@ _ONLY_WRITTEN: Final = Wrong(
 
 Found = tuple[tuple[Any, ...], tuple[Wrong, ...]]
 """The entries of a cell, and what is wrong in it."""
+Reading: TypeAlias = "tuple[Reading, str] | None"
+"""The names in a line: those before the last one, and the last one."""
 
 
 def is_written(text: str) -> bool:
@@ -58,13 +67,25 @@ def is_written(text: str) -> bool:
     return text.startswith("{")
 
 
-def read_entries(key: str, text: str, index: NameIndex | None) -> Found:
+class CellNames(NameIndex):
+    """The rows of a look-up, by the names that a cell has of them."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        super().__init__(rows)
+        marks = (len(_MARK.findall(normalised(text))) for text in self.texts)
+        self.most_parts: int = 1 + max(marks, default=0)
+        """Parts of a name, with marks between them."""
+
+
+def read_entries(key: str, text: str, index: CellNames | None) -> Found:
     """The entries in a cell. *index*: the rows that its names are looked up in."""
     if is_written(text):
         return _read_written(key, text)
     if index is None:
         return (), (_ONLY_WRITTEN,)
-    named = [(name, _named(key, name, index)) for name in [*_names(key, text, index)] or [text]]
+    lines = filter(None, map(str.strip, _LINES.split(text)))
+    named = [it for line in lines for it in _read_line(key, line, index)]
+    named = named or [(text, _named(key, text, index))]
     wrongs = (one.of(name, text) for name, one in named if isinstance(one, Wrong))
     return tuple(one for _, one in named if not isinstance(one, Wrong)), tuple(wrongs)
 
@@ -72,30 +93,52 @@ def read_entries(key: str, text: str, index: NameIndex | None) -> Found:
 # -- Names ------------------------------------------------------------------------------
 
 
-def _names(key: str, text: str, index: NameIndex) -> Iterator[str]:
-    """The names in a cell. One that has a comma in it is one name, if there is a row of it."""
-    for line in filter(None, map(str.strip, _LINES.split(text))):
-        if isinstance(_named(key, line, index), Wrong):
-            yield from filter(None, map(str.strip, line.split(",")))
-        else:
-            yield line
+def _read_line(key: str, line: str, index: CellNames) -> Iterator[tuple[str, Any]]:
+    """The names in a line, each with its entry."""
+    readings = _readings(key, line, index)
+    if len(readings) > 1:
+        yield line, _SEVERAL_WAYS
+    else:
+        yield from ((name, _named(key, name, index)) for name in _names(readings[0]))
+
+
+def _readings(key: str, line: str, index: CellNames) -> list[Reading]:
+    """The ways to read a line with the fewest names that are not there. Two ways are enough."""
+    marks = [-1, *(mark.start() for mark in _MARK.finditer(line)), len(line)]
+    best: list[tuple[int, list[Reading]]] = [(0, [None])]  # of the first parts
+    for end in range(1, len(marks)):
+        ways: dict[int, list[Reading]] = {}
+        for start in range(max(0, end - index.most_parts), end):
+            name = line[marks[start] + 1 : marks[end]].strip()
+            known = not name or index.knows(_meant(key, name, index)[0])
+            if known or start == end - 1:
+                unknown, readings = best[start]
+                own = ((reading, name) for reading in readings)
+                ways.setdefault(unknown + (not known), []).extend(own)
+        fewest = min(ways)
+        best.append((fewest, ways[fewest][:2]))
+    return best[-1][1]
+
+
+def _names(reading: Reading) -> list[str]:
+    names: list[str] = []
+    while reading is not None:
+        names.append(reading[1])
+        reading = reading[0]
+    return [name for name in reversed(names) if name]
+
+
+def _meant(key: str, name: str, index: NameIndex) -> tuple[str, InclusionType]:
+    """What is to be looked up, and whether it is left out of the target."""
+    excluded = None if key in CATEGORIES or index.knows(name) else _EXCLUDED.fullmatch(name)
+    return (excluded[1], InclusionType.EXCLUDE) if excluded else (name, InclusionType.INCLUDE)
 
 
 def _named(key: str, name: str, index: NameIndex) -> Any:
     """The entry that targets what *name* means."""
-    found = _row(name, index)
-    if key in CATEGORIES:
-        return found if isinstance(found, Wrong) else found.id
-    excluded = _EXCLUDED.fullmatch(name)
-    if not excluded or not isinstance(found, Wrong):
-        return found if isinstance(found, Wrong) else found.target()
-    found = _row(excluded[1], index)
-    return found if isinstance(found, Wrong) else found.target(InclusionType.EXCLUDE)
-
-
-def _row(name: str, index: NameIndex) -> Any:
+    own, inclusion = _meant(key, name, index)
     try:
-        return index.one(name)
+        row = index.one(own)
     except NameNotFoundError as error:
         return Wrong("must be an id or a name that is there", "없는 이름입니다", error.near_names)
     except AmbiguousNameError as error:
@@ -104,6 +147,7 @@ def _row(name: str, index: NameIndex) -> Any:
             "같은 이름이 여러 개 있습니다. ID를 적으세요",
             error.ids,
         )
+    return row.id if key in CATEGORIES else row.target(inclusion)
 
 
 # -- What kmoment.write has written -----------------------------------------------------
@@ -113,7 +157,7 @@ def _read_written(key: str, text: str) -> Found:
     try:
         members = list(_objects(text))
         return tuple(_entry(key, own) for own in members), ()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return (), (_NOT_WRITTEN,)
 
 
@@ -122,7 +166,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
     decoder, at = json.JSONDecoder(), 0
     while at < len(text):
         found, at = decoder.raw_decode(text, at)
-        yield dict(found)
+        yield dict(_validate.json("cell", found))
         at += len(text[at:]) - len(text[at:].lstrip(", \r\n;"))
 
 
@@ -141,7 +185,7 @@ def _entry(key: str, members: dict[str, Any]) -> Any:
 
 def _member(name: str, value: Any) -> Any:
     if name == "extra":
-        return dict(json.loads(value))
+        return dict(_validate.json(name, json.loads(value)))
     if name == "inclusion_type":
         return InclusionType(value)
     return tuple(value) if isinstance(value, list) else value

@@ -6,12 +6,11 @@ Nothing is guessed. What cannot be read is a fault, and the reading goes on.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
-from .. import words
+from .. import _validate, words
 from .._text import near_names, normalised
-from .._validate import LARGEST_LONG
 from ..errors import CellFault, UnknownWordError
 from ..models._base import OpenEnum
 from ..models.enums import AgeType, GenderType, LocationType
@@ -21,6 +20,8 @@ from .sheet import Row
 
 EXAMPLE: Final = ("예시", "example")
 """In place of an account: the row is an example, and is left out."""
+_KEPT: Final = 256
+"""Words of a column that are kept as they were read: a sheet has few different ones."""
 _NO_DIGITS: Final = Wrong(
     "must be an ad account's id: digits, without commas and decimals",
     "광고계정 번호여야 합니다. 쉼표와 소수점 없이 숫자만 적으세요",
@@ -44,7 +45,7 @@ class GridReader:
         self._grid = grid
         self._account = account
         if grid.hidden and grid.cells:
-            self.faults.append(Place(grid.title, 0, "", "", "").fault(HIDDEN))
+            self.faults.append(grid.line(0).fault(HIDDEN))
         elif grid.cells:
             self._read()
 
@@ -52,7 +53,7 @@ class GridReader:
         lines = _by_row(self._grid)
         header = next(iter(lines))
         if header in self._grid.hidden_rows:
-            self.faults.append(Place(self._grid.title, header, "", "", "").fault(HIDDEN))
+            self.faults.append(self._grid.line(header).fault(HIDDEN))
         self._heads: dict[int, str] = {}
         self._columns: dict[str, int] = {}
         for column in lines.pop(header):
@@ -64,7 +65,7 @@ class GridReader:
             self._fault(area.row, area.column, MERGED)
         for row, columns in lines.items():
             if row in self._grid.hidden_rows:
-                self.faults.append(Place(self._grid.title, row, "", "", "").fault(HIDDEN))
+                self.faults.append(self._grid.line(row).fault(HIDDEN))
             else:
                 self._read_row(row, columns)
 
@@ -85,8 +86,7 @@ class GridReader:
         given = {*self._columns, *(["ad_account_id"] if self._account else [])}
         for key in REQUIRED:
             if key not in given:
-                place = Place(self._grid.title, row, "", "", "")
-                self.faults.append(place.fault(_missing(key)))
+                self.faults.append(self._grid.line(row).fault(_missing(key)))
 
     def _fault(self, row: int, column: int, wrong: Wrong) -> None:
         place = self._grid.place(row, column, self._heads.get(column, ""))
@@ -106,8 +106,9 @@ class GridReader:
         sound = {key: place for key, place in cells.items() if self._is_sound(key, row, place)}
         blank = {key: place for key, place in cells.items() if not place.text}
         fields = self._fields(sound)
-        ident = fields.pop("ad_account_id", None if "ad_account_id" in sound else self._account)
-        place = cells.get("name") or Place(self._grid.title, row, "", "", "")
+        said = "ad_account_id" in self._columns and "ad_account_id" not in blank
+        ident = fields.pop("ad_account_id", None if said else self._account)
+        place = cells.get("name") or self._grid.line(row)
         whole = ident is not None and {"name", "type"} <= fields.keys()
         self.rows.append(
             Row(place, ident, fields, sound, blank, whole and len(self.faults) == before)
@@ -196,7 +197,7 @@ def _missing(key: str) -> Wrong:
 
 
 def _account(text: str) -> int | Wrong:
-    if not re.fullmatch("[0-9]{1,19}", text) or not 0 < int(text) <= LARGEST_LONG:
+    if not re.fullmatch("[0-9]{1,19}", text) or not 0 < int(text) <= _validate.LARGEST_LONG:
         return _NO_DIGITS
     return int(text)
 
@@ -204,7 +205,7 @@ def _account(text: str) -> int | Wrong:
 def _word(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """A reader of the words of the trade."""
 
-    @cache  # a sheet has few different ones
+    @lru_cache(_KEPT)
     def read_word(text: str) -> Any:
         try:
             return read(text)
@@ -227,8 +228,8 @@ def _choice(kind: type[OpenEnum]) -> Callable[[str], Any]:
 
 def _object(text: str) -> Any:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = _validate.json("extra", json.loads(text))
+    except (ValueError, RecursionError):
         return _NO_OBJECT
     return found if isinstance(found, dict) else _NO_OBJECT
 

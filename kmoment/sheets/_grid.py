@@ -97,6 +97,10 @@ class Grid:
         cell = self.cells.get((row, column), Cell(""))
         return Place(self.title, row, letters(column), heading, cell.text)
 
+    def line(self, row: int) -> "Place":
+        """The place of a whole row. Row 0: of the whole sheet."""
+        return Place(self.title, row, "", "", "")
+
 
 @attrs.frozen
 class Place:

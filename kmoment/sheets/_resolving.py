@@ -11,8 +11,7 @@ from ..models import AudienceDraft, LocationType
 from ..places import LocationTree
 from ..places.resolution import Resolved, ResolveStatus
 from ..places.tree import LEVELS, Place as TreePlace
-from ..words._rows import NameIndex
-from ._entries import BY_NAME, CATEGORIES, ENTRIES, Found, is_written, read_entries
+from ._entries import BY_NAME, CATEGORIES, ENTRIES, CellNames, Found, is_written, read_entries
 from ._grid import Place, Wrong
 from .sheet import Row, Sheet
 
@@ -26,6 +25,7 @@ _CODES: Final[Mapping[str, str | None]] = {
     "depth3_locations": "depth3_location_codes",
 }
 """Columns of places, and of their codes."""
+_PLACE_COLUMNS: Final = (*_CODES, *filter(None, _CODES.values()))
 _EVERYWHERE: Final = ("전체", "all")
 _NO_CODE: Final = Wrong("must be codes of places that are there", "없는 장소 코드입니다")
 _DIFFER: Final = Wrong(
@@ -47,10 +47,9 @@ def questions(sheet: Sheet) -> list[Question]:
 
 
 def has_places(sheet: Sheet) -> bool:
-    """Whether a sheet needs the tree."""
-    return any(
-        key in row.cells for row in sheet._rows for one in _CODES.items() for key in one if key
-    )
+    """Whether a sheet needs the tree: it names places, and not only all of them."""
+    cells = (row.cells.get(key) for row in sheet._rows for key in _PLACE_COLUMNS)
+    return any(cell is not None and not _is_everywhere(cell) for cell in cells)
 
 
 class Resolver:
@@ -61,13 +60,13 @@ class Resolver:
     ) -> None:
         self._answers = answers
         self._tree = tree
-        self._indexes: dict[tuple[Any, ...], NameIndex] = {}
+        self._indexes: dict[tuple[Any, ...], CellNames] = {}
         self._entries: dict[tuple[Any, ...], Found] = {}
         self._places: dict[str, tuple[tuple[TreePlace, ...], tuple[Wrong, ...]]] = {}
         self.faults: list[CellFault] = []
 
     def drafts(self, rows: Iterable[Row]) -> dict[int, list[AudienceDraft]]:
-        """The drafts of each account. Those with a fault are not among them."""
+        """The drafts of each account. Of a row that cannot be read there is none."""
         drafts: dict[int, list[AudienceDraft]] = {}
         for row in rows:
             draft = self._draft(row)
@@ -102,18 +101,18 @@ class Resolver:
         self.faults += map(cell.fault, wrongs)
         return found
 
-    def _index(self, account: int | None, key: str, kind: str | None) -> NameIndex:
+    def _index(self, account: int | None, key: str, kind: str | None) -> CellNames:
         """The rows of a look-up. Of cohorts, those that an audience of this type can target."""
         if (account, key, kind) not in self._indexes:
             rows = self._answers.get((account, key), ())
             fit = [it for it in rows if kind is None or it.audience_type in (None, kind)]
-            self._indexes[account, key, kind] = NameIndex(fit)
+            self._indexes[account, key, kind] = CellNames(fit)
         return self._indexes[account, key, kind]
 
     # -- Places -------------------------------------------------------------------------
 
     def _located(self, row: Row) -> dict[str, Any]:
-        """The places of all columns, as members of a draft."""
+        """What all columns of places say, as members of a draft. Warns of places within others."""
         places: dict[str, TreePlace] = {}
         for key, codes in _CODES.items():
             cell, code_cell = row.cells.get(key), row.cells.get(codes or "")
@@ -131,7 +130,7 @@ class Resolver:
         return levels
 
     def _placed(self, cell: Place | None, codes: Place | None) -> tuple[TreePlace, ...]:
-        """The places of one column, and of their codes."""
+        """The places of one column. Its *codes*, if there are any, settle which they are."""
         before = len(self.faults)
         if codes is None:
             return self._settled(cell) if cell else ()
@@ -205,5 +204,5 @@ def _violation(row: Row, one: Violation) -> CellFault:
 
 def _cells_of(row: Row, member: str) -> Iterator[Place]:
     """The cells that fill a member of a draft."""
-    names = (*_CODES, *filter(None, _CODES.values())) if "location" in member else (member,)
-    return (row.cells[name] for name in (member, *names) if name in row.cells)
+    names = (member, *(_PLACE_COLUMNS if "location" in member else ()))
+    return (row.cells[name] for name in names if name in row.cells)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from .. import _file, _validate
-from ..tables._excel import xlsxwriter
+from ..tables._excel import ROWS, workbook
+from ..tables._styles import BOOK
 from ._columns import COLUMNS, Column
 from ._form import EXAMPLE
 
@@ -40,8 +41,6 @@ _CHOICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 _OPEN: Final = ("ages", "genders")
 """Columns whose drop-down only proposes."""
-_LAST_ROW: Final = 1_048_575
-"""The last row of a sheet, from 0."""
 _WIDTH: Final = 18
 """Characters of a column."""
 
@@ -62,9 +61,9 @@ def template(path: str | os.PathLike[str], *, labels: Literal["ko", "en"] = "ko"
     :raises OSError: The file cannot be written.
     """
     language = _validate.choice("labels", labels, ("ko", "en"))
-    if not os.fspath(path).lower().endswith(".xlsx"):
-        _validate.refuse("path", "a name that ends in .xlsx", os.fspath(path))
-    with _file.replacing(path) as part, xlsxwriter().Workbook(part) as book:
+    if _file.path_of(path).suffix.lower() != BOOK:
+        _validate.refuse("path", f"a name that ends in {BOOK}", os.fspath(path))
+    with _file.replacing(path) as part, workbook(part) as book:
         sheet = book.add_worksheet("오디언스" if language == "ko" else "audiences")
         sheet.freeze_panes(1, 0)
         text = book.add_format({"num_format": "@"})
@@ -90,4 +89,4 @@ def _write_column(
         sheet.write_string(1, at, example, italic)
     if choices := _CHOICES[language].get(column.key):
         rule = {"validate": "list", "source": list(choices), "show_error": column.key not in _OPEN}
-        sheet.data_validation(1, at, _LAST_ROW, at, rule)
+        sheet.data_validation(1, at, ROWS, at, rule)

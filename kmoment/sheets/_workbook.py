@@ -5,10 +5,11 @@ import re
 import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from importlib import import_module
 from typing import Any, Final
 
 from ..errors import InvalidArgumentError
+from ..tables._excel import excel_module
+from ..tables._styles import INEXACT
 from ._grid import (
     BOOLEAN,
     DATE,
@@ -23,8 +24,6 @@ from ._grid import (
     text_cell,
 )
 
-_EXACT: Final = 10**15
-"""Excel keeps 15 digits of a number. https://support.microsoft.com/office (specifications)"""
 _PLAIN: Final = ("General", "0", "#", "@")
 """Formats that show a whole number as it is."""
 _PADDING: Final = re.compile(r"_.|\s")
@@ -32,7 +31,7 @@ _PADDING: Final = re.compile(r"_.|\s")
 
 def read_workbook(data: bytes) -> list[Grid]:
     """The sheets of a workbook, in order."""
-    openpyxl = _openpyxl()
+    openpyxl = excel_module("openpyxl")
     try:
         with warnings.catch_warnings():  # about styles and extensions, which nobody reads
             warnings.simplefilter("ignore")
@@ -41,14 +40,6 @@ def read_workbook(data: bytes) -> list[Grid]:
     except Exception as error:  # a damaged file fails in many ways
         why = type(error).__name__
     raise InvalidArgumentError("path", f"must be an .xlsx workbook without a password ({why})")
-
-
-def _openpyxl() -> Any:
-    try:
-        return import_module("openpyxl")
-    except ModuleNotFoundError:
-        rule = 'reading an .xlsx needs openpyxl: pip install "kmoment[excel]"'
-        raise ModuleNotFoundError(rule) from None
 
 
 def _grid(sheet: Any) -> Grid:
@@ -97,8 +88,8 @@ def _cell(one: Any) -> Cell | None:
 
 def _number(value: float, shown_as: str) -> Cell:
     if isinstance(value, float):
-        return Cell(repr(value), TOO_LONG if abs(value) >= _EXACT else FRACTION)
-    if abs(value) >= _EXACT:
+        return Cell(repr(value), TOO_LONG if abs(value) >= INEXACT else FRACTION)
+    if abs(value) >= INEXACT:
         return Cell(str(value), TOO_LONG)
     return Cell(str(value), None if _is_plain(shown_as) else FORMATTED)
 

@@ -31,8 +31,8 @@ from typing import Any, Final, Literal
 from .. import _file, _validate
 from ._excel import check_sizes, check_titles, write_book
 from ._rows import ACCOUNT, ERROR, Row, all_rows
-from ._styles import Style, styled
-from ._text_files import delimited, jsonl
+from ._styles import BOOK, Style, styled
+from ._text_files import DELIMITERS, delimited, jsonl
 
 __all__ = ["rows", "write"]
 
@@ -92,8 +92,8 @@ def write(
     """
     target = Path(path)
     kind = target.suffix.lower()
-    if kind not in (*_TEXT_FILES, _BOOK):
-        known = ", ".join([*_TEXT_FILES, _BOOK])
+    if kind not in (*_TEXT_FILES, BOOK):
+        known = ", ".join([*_TEXT_FILES, BOOK])
         _validate.refuse("path", f"a name that ends in {known}", str(target))
     tables = {
         title: rows(own, ad_account_id=account, inputs=inputs)
@@ -103,11 +103,11 @@ def write(
         title: styled(table, kind, excel=excel, labels=labels, ids=ids)
         for title, table in tables.items()
     }
-    if kind == _BOOK:
+    if kind == BOOK:
         for table in tables.values():
             check_sizes(table)
     with _file.replacing(target) as part:
-        if kind == _BOOK:
+        if kind == BOOK:
             write_book(made, part)
         else:
             table, style = made[_TITLE]
@@ -115,18 +115,16 @@ def write(
     return sum(map(len, tables.values()))
 
 
-_BOOK: Final = ".xlsx"
 _TITLE: Final = "kmoment"
 _TEXT_FILES: Final[Mapping[str, Callable[[Sequence[Row], Path, Style], None]]] = {
-    ".csv": delimited(","),
-    ".tsv": delimited("\t"),
+    **{end: delimited(mark) for end, mark in DELIMITERS.items()},
     ".jsonl": jsonl,
 }
 
 
 def _sheets(items: Any, kind: str, account: int | None) -> list[tuple[str, Any, int | None]]:
     """Each sheet: its title, its items, and the account of its rows."""
-    if kind != _BOOK or not _is_of_sheets(items):
+    if kind != BOOK or not _is_of_sheets(items):
         return [(_TITLE, items, account)]
     check_titles(items)
     return [(title, own, _account_in(title) or account) for title, own in items.items()]

@@ -1,10 +1,12 @@
 """Writes a workbook with one or several sheets. Nothing in it is a formula or a link."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from .. import _validate
@@ -12,8 +14,10 @@ from ..errors import InvalidArgumentError
 from ._rows import Row
 from ._styles import Style
 
-_ROWS: Final = 1_048_575
+ROWS: Final = 1_048_575
 """Rows of a sheet, below its header."""
+_COLUMNS: Final = 16_384
+"""Columns of a sheet. https://support.microsoft.com/office (specifications)"""
 _TEXT: Final = 32_767
 """Characters of a cell."""
 _TITLE: Final = 31
@@ -27,20 +31,40 @@ _DATE_FORMAT: Final = "yyyy-mm-dd hh:mm:ss"
 _DATE_WIDTH: Final = 19
 """Characters of a date."""
 _OPTIONS: Final = {
-    "constant_memory": True,
     "strings_to_formulas": False,
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
 
 
-def xlsxwriter() -> Any:
-    """The module, which an extra installs."""
+def excel_module(name: str) -> Any:
+    """A module that the extra ``excel`` installs."""
     try:
-        return import_module("xlsxwriter")
+        return import_module(name)
     except ModuleNotFoundError:
-        rule = 'writing an .xlsx needs xlsxwriter: pip install "kmoment[excel]"'
+        rule = f'an .xlsx needs {name}: pip install "kmoment[excel]"'
         raise ModuleNotFoundError(rule) from None
+
+
+@contextmanager
+def workbook(path: Path, *, by_rows: bool = False) -> Iterator[Any]:
+    """A workbook to be written. What goes wrong with its file is an ``OSError``.
+
+    :param by_rows: It is written row by row, and its rows are kept in a file of their own.
+    """
+    xlsxwriter = excel_module("xlsxwriter")
+    own = {"constant_memory": by_rows}
+    # A folder of its own: xlsxwriter leaves its files where they are if it fails.
+    with TemporaryDirectory(prefix="kmoment-", ignore_cleanup_errors=True) as folder:
+        book = xlsxwriter.Workbook(path, {**_OPTIONS, **own, "tmpdir": folder})
+        try:
+            with book:
+                yield book
+        except xlsxwriter.exceptions.FileCreateError as error:
+            for rows in (getattr(sheet, "row_data_fh", None) for sheet in book.worksheets()):
+                if rows is not None:  # xlsxwriter leaves it open
+                    rows.close()
+            raise error.args[0] from None
 
 
 def check_titles(titles: Iterable[str]) -> None:
@@ -58,8 +82,13 @@ def check_titles(titles: Iterable[str]) -> None:
 
 def check_sizes(table: Sequence[Row]) -> None:
     """Refuse what does not fit into a sheet."""
-    if len(table) > _ROWS:
-        _validate.refuse("items", f"at most {_ROWS:,} rows for a sheet", len(table))
+    columns = table[0] if table else ()
+    if len(table) > ROWS:
+        _validate.refuse("items", f"at most {ROWS:,} rows for a sheet", len(table))
+    if len(columns) > _COLUMNS:
+        _validate.refuse("items", f"at most {_COLUMNS:,} columns for a sheet", len(columns))
+    if (longest := max(map(len, columns), default=0)) > _TEXT:
+        _validate.refuse("items", f"columns with heads of at most {_TEXT:,} characters", longest)
     for index, row in enumerate(table):
         for name, value in row.items():
             if isinstance(value, str) and len(value) > _TEXT:
@@ -69,7 +98,7 @@ def check_sizes(table: Sequence[Row]) -> None:
 
 def write_book(sheets: Mapping[str, tuple[Sequence[Row], Style]], path: Path) -> None:
     """Write a workbook: each sheet by its title."""
-    with xlsxwriter().Workbook(path, _OPTIONS) as book:
+    with workbook(path, by_rows=True) as book:
         formats = book.add_format({"bold": True}), book.add_format({"num_format": _DATE_FORMAT})
         for title, (table, style) in sheets.items():
             _write_sheet(book.add_worksheet(title), table, style, *formats)

@@ -9,8 +9,13 @@ from .. import _validate
 from ._labels import HEADS, labelled
 from ._rows import Row
 
-_EXCEL_DIGITS: Final = 10**15
-"""Excel keeps 15 digits of a number. https://support.microsoft.com/office (specifications)"""
+BOOK: Final = ".xlsx"
+"""The end of a workbook's name."""
+INEXACT: Final = 10**15
+"""The smallest whole number that Excel may change: it keeps 15 digits.
+
+https://support.microsoft.com/office (specifications)
+"""
 _JSON_EXACT: Final = 2**53
 """Whole numbers that every reader of JSON keeps: RFC 8259, section 6."""
 
@@ -49,15 +54,16 @@ def _limit(suffix: str, excel: bool) -> int | None:
     """The smallest whole number that readers of such a file may change."""
     if suffix == ".jsonl":
         return _JSON_EXACT
-    return _EXCEL_DIGITS if suffix == ".xlsx" or excel else None
+    return INEXACT if suffix == BOOK or excel else None
 
 
 def _texts(table: Sequence[Row], limit: int | None, ids: str | None) -> frozenset[str]:
     long = frozenset() if limit is None else _long_columns(table, limit)
-    if ids == "number" and long:
+    own = _id_columns(table)
+    if ids == "number" and long & own:
         rule = "text, or None: readers of this file would change the numbers of"
-        _validate.refuse("ids", f"{rule} {', '.join(sorted(long))}", ids)
-    return long | (_id_columns(table) if ids == "text" else frozenset())
+        _validate.refuse("ids", f"{rule} {', '.join(sorted(long & own))}", ids)
+    return long | own if ids == "text" else long
 
 
 def _long_columns(table: Sequence[Row], limit: int) -> frozenset[str]:
@@ -77,8 +83,5 @@ def _id_columns(table: Sequence[Row]) -> frozenset[str]:
 
 def _heads(names: Mapping[str, object], korean: bool) -> dict[str, str]:
     """A head for each column, no two alike."""
-    heads: dict[str, str] = {}
-    for name in names:
-        head = HEADS.get(name, name) if korean else name
-        heads[name] = name if head in heads.values() or (head in names and head != name) else head
-    return heads
+    heads = {name: HEADS.get(name, name) if korean else name for name in names}
+    return {name: name if head in names else head for name, head in heads.items()}

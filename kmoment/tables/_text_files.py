@@ -3,13 +3,15 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ._rows import Row
 from ._styles import Style
 
+DELIMITERS: Final[Mapping[str, str]] = {".csv": ",", ".tsv": "\t"}
+"""What stands between cells, by the end of a file's name."""
 FORMULA: Final = re.compile("'*[=+@\\t\\r-]")
 """The beginning of what Excel takes for a formula, or of what was kept from being one."""
 

@@ -42,7 +42,8 @@ _LASTS: Final = tuple(first + 4 for first in _FIRSTS)
 """The first and last year of each class. Kakao's page: "15: 15 to 19" … "65: 65 to 69"."""
 _DASHES: Final = str.maketrans(dict.fromkeys("-‐‑‒–—―−∼∽〜～", "~"))
 _LIST: Final = re.compile(r"[,/;|·、\r\n]+")
-_ALL: Final = frozenset({"전체", "모두", "전부", "전연령", "all"})
+_ALL: Final = frozenset({"전체", "모두", "전부", "all"})
+_ALL_AGES: Final = _ALL | {"전연령"}
 _CODE: Final = re.compile(r"[0-9]{2}")
 _DECADE: Final = re.compile(r"[0-9]0대")
 _RANGE: Final = re.compile(r"([0-9]{1,2})대?(?:(?:이상|부터)~?|~)([0-9]{1,2})(대)?(?:이하|까지)?")
@@ -72,7 +73,7 @@ def ages(text: str) -> tuple[Age, ...] | None:
         ``near`` has the ranges that do not.
     """
     items = _items("ages", text)
-    if any(item in _ALL for item in items):
+    if any(item in _ALL_AGES for item in items):
         _require_alone("ages", text, items)
         return None
     if any(map(_DECADE.search, items)) and any(map(_CODE.fullmatch, items)):

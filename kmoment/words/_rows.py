@@ -24,12 +24,17 @@ class NameIndex:
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows: dict[str, list[Any]] = {}
-        self._shown: dict[str, dict[str, Any]] = {}
+        self.texts: dict[str, dict[str, Any]] = {}
+        """The rows that each text names, by how they are shown."""
         for row, path in _with_paths(rows):
             shown = _STEP.join(path) or id_of(row)
             for text in _texts(row, path):
                 _add(self._rows.setdefault(_key(text), []), row)
-                self._shown.setdefault(text, {})[shown] = row
+                self.texts.setdefault(text, {})[shown] = row
+
+    def knows(self, name: str) -> bool:
+        """Whether rows have *name*: one, or several."""
+        return _key(name) in self._rows
 
     def one(self, name: str) -> Any:
         """The row that *name*, an id or a name, means."""
@@ -39,8 +44,8 @@ class NameIndex:
         if found:
             raise AmbiguousNameError(name, found, [id_of(row) for row in found])
         near: dict[str, Any] = {}
-        for text in near_names(name, self._shown):
-            near |= self._shown[text]
+        for text in near_names(name, self.texts):
+            near |= self.texts[text]
         raise NameNotFoundError(name, tuple(near.values()), tuple(near))
 
 
