@@ -73,9 +73,7 @@ def collection(argument: str, values: Iterable[T] | None) -> tuple[T, ...] | Non
     if values is None:
         return None
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise InvalidArgumentError(
-            argument, f"must be a collection of values, not {type(values).__name__}"
-        )
+        refuse(argument, "a collection of values", values)
     items = tuple(values)
     try:
         return tuple(dict.fromkeys(items))

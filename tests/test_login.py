@@ -544,14 +544,35 @@ def test_the_token_cannot_be_looked_at(place: Sandbox, status: int) -> None:
 def test_ctrl_c_during_the_exchange(place: Sandbox) -> None:
     """A login that is cancelled while its code is exchanged saves the token, and says so."""
     place.add_fault(Fault("kauth.token", "delay", delay=0.5, nth=(1,)))
-
-    said: list[str] = []
     place.add_fault(Fault("kauth.token", "drop_after", delay=0.5, nth=(2,)))
+    said = interrupted(place)
+    assert auth.status("agency").state == "ok"
+    assert said == "Interrupted: the token is stored (agency)"
+    assert "nobody knows" in interrupted(place)
+
+
+def test_ctrl_c_while_the_store_breaks(place: Sandbox, home: Path) -> None:
+    """A cancelled login never says that a token is stored that is not: it says where it is."""
+
+    def break_it(_: str) -> None:
+        (home / "credentials.json").unlink()
+        (home / "credentials.json").mkdir()
+
+    place.add_fault(Fault("kauth.token", "delay", delay=0.5))
+    said = interrupted(place, open_browser=Browser(break_it))
+    (rescued,) = home.glob("kmoment-token-agency-*.json")
+    assert str(rescued) in said
+    assert "is stored" not in said
+
+
+def interrupted(place: Sandbox, **changes: Any) -> str:
+    """The last line of a login that is cancelled while its code is exchanged."""
+    said: list[str] = []
+    before = asked(place).count("kauth.token")
 
     async def interrupt() -> None:
-        given = settings(place, show=said.append, force=True)
+        given = settings(place, show=said.append, force=True, **changes)
         task = asyncio.create_task(auth.login_async("agency", **given))
-        before = asked(place).count("kauth.token")
         while asked(place).count("kauth.token") == before:
             await asyncio.sleep(0.01)
         task.cancel()
@@ -559,10 +580,7 @@ def test_ctrl_c_during_the_exchange(place: Sandbox) -> None:
             await task
 
     asyncio.run(interrupt())
-    assert auth.status("agency").state == "ok"
-    assert said[-1] == "Interrupted: the token is stored (agency)"
-    asyncio.run(interrupt())
-    assert "nobody knows" in said[-1]
+    return said[-1]
 
 
 # -- Whether a token is issued at all ---------------------------------------------------
@@ -610,6 +628,14 @@ def test_a_token_of_another_api_is_not_lost(place: Sandbox) -> None:
         assert login(place, force=True).issued
         auth.login_with_token("agency", other.token, base_url=other.url, force=True)
         assert stored_token() == other.token
+
+
+def test_a_host_of_the_login_is_kept_however_the_api_is_written(place: Sandbox) -> None:
+    """A profile keeps its own ``kauth_url`` while the API is the same, with a slash or without."""
+    kauth = place.url.replace("127.0.0.1", "localhost")
+    auth.save_profile(auth.Profile(name="agency", base_url=place.url, kauth_url=kauth))
+    assert login(place, base_url=f"{place.url}/").profile.kauth_url == kauth
+    assert auth.profile("agency").kauth_url == kauth
 
 
 # -- Arguments --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ._blocking import run
 from ._credentials import Credential
 from ._errors import LoginInProgressError, LoginNeedsTerminalError, ProfileNotFoundError
 from ._folder import locked
-from ._profiles import Profile, StoreName, profile as profile_named, save_profile
+from ._profiles import Profile, StoreName, api_url, profile as profile_named, save_profile
 from ._request import CREATE
 from ._steps import Login, ReadPasted, Show, Steps, asked, forget_elsewhere
 from ._store import keep, store_of
@@ -228,7 +228,7 @@ def _planned(name: str, before: Profile | None, **given: Any) -> Profile:
     """The profile as it will be: what is given, and else what is known."""
     known = attrs.asdict(before) if before else {}
     changes = {key: value for key, value in given.items() if value is not None}
-    if before is not None and changes.get("base_url", before.base_url) != before.base_url:
+    if before is not None and api_url(changes.get("base_url", before.base_url)) != before.base_url:
         del known["kauth_url"]  # it goes with the API
     return Profile(**{**known, **changes, "name": name})
 
