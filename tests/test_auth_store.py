@@ -145,22 +145,19 @@ def test_each_member_has_values_of_a_wrong_kind() -> None:
     assert {"name", *OF_A_WRONG_KIND} == set(attrs.fields_dict(auth.Profile))
 
 
-@pytest.mark.parametrize(
-    ("text", "key", "value"),
-    [
-        *(("profiles = " + json.dumps(it), "profiles", it) for it in (1, True, "x", [], [1])),
-        *(
-            ("[profiles]\nagency = " + json.dumps(it), "profiles.agency", it)
-            for it in (1, True, "x", [])
-        ),
-        *(("default = " + json.dumps(it), "default", it) for it in (1, True, 1.5, [], {})),
-        *(
-            (f"[profiles.agency]\n{key} = {json.dumps(it)}", f"profiles.agency.{key}", it)
-            for key, values in OF_A_WRONG_KIND.items()
-            for it in values
-        ),
-    ],
-)
+def wrong_files() -> Iterator[tuple[str, str, Any]]:
+    """Files with one value of a wrong kind, its key, and the value."""
+    wrong: dict[str, tuple[Any, ...]] = {
+        "profiles": (1, True, "x", [], [1]),
+        "default": (1, True, 1.5, [], {}),
+        "profiles.agency": (1, True, "x", []),
+        **{f"profiles.agency.{key}": values for key, values in OF_A_WRONG_KIND.items()},
+    }
+    for key, values in wrong.items():
+        yield from ((f"{key} = {json.dumps(value)}", key, value) for value in values)
+
+
+@pytest.mark.parametrize(("text", "key", "value"), [*wrong_files()])
 def test_a_value_of_a_wrong_kind_in_the_file(home: Path, text: str, key: str, value: Any) -> None:
     """Each use is one error, which names the file, the key, the value and the rule."""
     home.mkdir()

@@ -120,6 +120,11 @@ def read_private(path: Path) -> Secret | None:
             return Secret(file.read().decode(errors="replace"))
 
 
+def is_private(found: os.stat_result) -> bool:
+    """Whether nobody else can read a file, and it is this user's or root's."""
+    return not _POSIX or not (found.st_mode & _OTHERS or found.st_uid not in (os.geteuid(), 0))
+
+
 def _require_private(path: Path, found: os.stat_result) -> None:
-    if _POSIX and (found.st_mode & _OTHERS or found.st_uid not in (os.geteuid(), 0)):
+    if not is_private(found):
         raise CredentialPermissionsError(path, stat.S_IMODE(found.st_mode))

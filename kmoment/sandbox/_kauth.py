@@ -42,8 +42,13 @@ class App:
     def knows(self, redirect_uri: str) -> bool:
         if self.redirect_uris:
             return redirect_uri in self.redirect_uris
-        url = urlsplit(redirect_uri)
-        return url.scheme == "http" and is_loopback(url.hostname or "") and not url.query
+        try:
+            url = urlsplit(redirect_uri)
+            here = url.scheme == "http" and is_loopback(url.hostname or "")
+        except ValueError:
+            return False
+        plain = redirect_uri.isprintable() and not set("?# ") & set(redirect_uri)
+        return here and plain  # it becomes a header
 
 
 DEFAULT_APP = App()

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._kauth import Grant
 
 Json = dict[str, Any]
 
 JSON_TYPE = "application/json;charset=UTF-8"
+
+# A Long of Kakao's tables has at most 19 digits.
+LONG = re.compile(r"[0-9]{1,19}")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -27,6 +34,8 @@ class Ask:
     query_string: str = ""
     remote: str | None = None
     body: bytes = b""
+    # What the bearer may do, once the core has admitted the request.
+    grant: Grant | None = None
 
     @property
     def account_id(self) -> int:
