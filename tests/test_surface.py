@@ -181,7 +181,17 @@ SETTINGS = (
 )
 BATCH = "concurrency ordered on_progress"
 EACH = f"{BATCH} deadline journal key shard repeatable"
+LOGIN = (
+    "profile client_id client_secret redirect_uris scopes allow accounts store base_url force "
+    "timeout show open_browser read_pasted"
+)
 SHOWN = {
+    "kmoment.auth.login": LOGIN,
+    "kmoment.auth.login_async": LOGIN,
+    "kmoment.auth.login_with_token": "profile token store base_url scopes force",
+    "kmoment.auth.status": "profile ask",
+    "kmoment.auth.token_info": "token kapi_url",
+    "web.exchange": "code",
     "kmoment.AudienceDraft.display": f"name {SETS} {FOR_DISPLAY}",
     "kmoment.AudienceDraft.message": f"name {SETS} {FOR_MESSAGE}",
     "draft.replace": f"{TYPES} {SETS} {FOR_DISPLAY} {FOR_MESSAGE}",
@@ -203,6 +213,7 @@ BEGINNING = """
 import kmoment
 client, moment = kmoment.Client("x"), kmoment.AsyncClient("x")
 draft = kmoment.AudienceDraft.display("x")
+web = kmoment.auth.AuthorizationRequest(client_id="x", redirect_uri="https://x.example/")
 """
 
 
@@ -259,6 +270,22 @@ def test_names_of_logins() -> None:
     }
     assert shown == set(auth.__all__)
     assert all(inspect.getdoc(getattr(auth, name)) for name in auth.__all__)
+
+
+@pytest.mark.parametrize(
+    "blocking",
+    ["login", "login_with_token", "status", "token_info", "AuthorizationRequest.exchange"],
+)
+def test_a_blocking_login_is_its_counterpart(blocking: str) -> None:
+    """Both take the same and say the same; the blocking one says that it blocks, and is none."""
+    here, there = (eval(f"kmoment.auth.{blocking}{end}") for end in ("", "_async"))
+    assert inspect.signature(here) == inspect.signature(there)
+    assert not inspect.iscoroutinefunction(here)
+    assert here.__module__ == there.__module__
+    assert f"{here.__qualname__}_async" == there.__qualname__
+    told = str(inspect.getdoc(here))
+    assert told.startswith(str(inspect.getdoc(there)))
+    assert f"{here.__name__}_async" in told
 
 
 def test_logins_are_light() -> None:

@@ -11,7 +11,7 @@ import attrs
 from .. import _validate
 from .._secret import Secret
 from ..errors import InvalidArgumentError
-from ._blocking import run
+from ._blocking import blocking
 from ._errors import StateMismatchError
 from ._exchange import IssuedToken, exchange
 from ._koe import refusal
@@ -127,21 +127,17 @@ class AuthorizationRequest:
             states[0].encode(errors="replace"), self.state.encode()
         )
 
-    def exchange(self, code: Secret | str) -> IssuedToken:
+    async def exchange_async(self, code: Secret | str) -> IssuedToken:
         """Exchange the code for a token: once, for a code is good for one exchange.
 
         :raises LoginRefusedError: Kakao refused. No token was issued.
         :raises LoginOutcomeUnknownError: No usable answer came. A token may have been issued.
         :raises APIConnectionError: There was no connection, and nothing was sent.
-        :raises WrongLoopError: In a running event loop: await :meth:`exchange_async`.
         """
         hidden, code = Secret.wrap(code), ""
-        return run(lambda: self.exchange_async(hidden))
-
-    async def exchange_async(self, code: Secret | str) -> IssuedToken:
-        """Exchange the code for a token, as :meth:`exchange` does."""
-        hidden, code = Secret.wrap(code), ""
         return await exchange(self.kauth_url, self._form(hidden))
+
+    exchange = blocking(exchange_async)
 
     def _form(self, code: Secret) -> Secret:
         """What is sent for a token."""
