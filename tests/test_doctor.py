@@ -102,7 +102,6 @@ def test_a_profile_without_a_token_is_a_failure(
     """A profile that has no token: the store fails, with what to run."""
     profile_of(world)
     report = check("agency")
-    assert "over" not in found(report, "token").why
     assert "KMOMENT_TOKEN is set and not used" in found(report, "token").why
     assert found(report, "store").state is State.FAIL
     assert "auth login" in found(report, "store").todo
@@ -433,18 +432,13 @@ def test_a_clock_that_is_wrong_is_a_warning(
     assert found(check(), "clock").state is State.WARN
 
 
-@pytest.mark.parametrize(
-    ("token", "state", "said"),
-    [("wrong", "fail", "auth login")],
-)
-def test_a_dead_token_is_a_failure(
-    world: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str, state: str, said: str
-) -> None:
+def test_a_dead_token_is_a_failure(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that Kakao refuses fails, with what to run; nothing else is asked with it."""
-    monkeypatch.setenv("KMOMENT_TOKEN", token)
+    monkeypatch.setenv("KMOMENT_TOKEN", "wrong")
     report = check(live=True)
-    assert states(report, "token info", "scopes", "ad accounts") == [state, "skipped", "skipped"]
-    assert said in found(report, "token info").todo
+    assert states(report, "token info", "scopes", "ad accounts") == ["fail", "skipped", "skipped"]
+    assert "auth login" in found(report, "token info").todo
+    assert {it["endpoint"] for it in world.requests()} == {None, "kauth.token_info"}
 
 
 def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> None:
@@ -458,11 +452,12 @@ def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> N
 
 
 def test_what_kakao_does_not_say_is_unknown(world: Sandbox) -> None:
-    """A list of accounts, or a token's facts, that fail for other reasons are unknown."""
-    world.add_fault(Fault("accounts.pages", "status", status=500, body={"code": -1, "msg": "x"}))
+    """What fails for another reason than the token is unknown, and no failure."""
+    for endpoint in ("accounts.pages", "kauth.token_info"):
+        world.add_fault(Fault(endpoint, "status", status=500, body={"code": -1, "msg": "x"}))
     report = check()
     assert report.ok
-    assert states(report, "ad accounts") == ["unknown"]
+    assert states(report, "token info", "scopes", "ad accounts") == ["unknown"] * 3
 
 
 def test_an_account_that_is_not_listed_is_a_failure(
