@@ -33,22 +33,8 @@ from kmoment.sandbox import Sandbox
 from test_client import with_locals
 
 KAKAO = "https://apis.moment.kakao.com"
+pytestmark = pytest.mark.usefixtures("home")
 needs_modes = pytest.mark.skipif(os.name != "posix", reason="permission bits")
-
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Profiles and tokens of this test alone."""
-    place = tmp_path / "home"
-    monkeypatch.setenv("KMOMENT_HOME", str(place))
-    return place
-
-
-@pytest.fixture
-def place() -> Iterator[Sandbox]:
-    with Sandbox(accounts=(1234, 5678)) as running:
-        running.set_consent("agree")
-        yield running
 
 
 @pytest.fixture

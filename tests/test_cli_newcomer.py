@@ -10,8 +10,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from helpers.command import Terminal, at_terminal
-from helpers.logins import free_port, get, redirected, uri
+from helpers.command import at_terminal
+from helpers.logins import consent_page, get, redirected, uri
+from helpers.programs import free_port
 
 SHEET = """\
 광고계정,이름,유형,나이,성별,지역
@@ -36,11 +37,6 @@ def sandbox(folder: Path) -> Iterator[dict[str, str]]:
         }
         terminal.process.send_signal(2)
         assert terminal.end() == 0
-
-
-def page_of(terminal: Terminal) -> str:
-    shown = terminal.until("Or paste here")
-    return str(re.findall(r"http://127\S+", shown)[-1])
 
 
 def done(env: dict[str, str], *words: str, answer: tuple[str, str] | None = None) -> str:
@@ -77,11 +73,11 @@ def test_from_nothing_to_a_linked_audience(tmp_path: Path, monkeypatch: pytest.M
         assert "kmoment auth login" in terminal.shown
 
         with at_terminal("auth", "login", env=env) as terminal:
-            assert get(page_of(terminal))[0] == 200
+            assert get(consent_page(terminal))[0] == 200
             assert terminal.end() == 0, terminal.shown
         screens.append(terminal.shown)
         with at_terminal("auth", "login", "--allow", "create,delete", env=env) as terminal:
-            terminal.type(redirected(page_of(terminal)) + "\n")
+            terminal.type(redirected(consent_page(terminal)) + "\n")
             assert terminal.end() == 0, terminal.shown
         screens.append(terminal.shown)
         screens += [done(env, "auth", "status"), done(env, "doctor")]

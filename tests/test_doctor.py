@@ -21,7 +21,8 @@ from packaging.requirements import Requirement
 
 import kmoment
 from helpers.command import at_terminal, rows, run
-from helpers.redis_server import RedisServer, free_port
+from helpers.programs import free_port
+from helpers.redis_server import RedisServer
 from kmoment import auth
 from kmoment._protocol.endpoints import ENDPOINTS
 from kmoment.doctor import Check, Report, State, _network, _redis, check

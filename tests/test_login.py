@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -21,34 +21,20 @@ import kmoment
 from helpers.logins import (
     Browser,
     asked,
-    free_port,
     get,
     login,
     redirected,
     settings,
     uri,
 )
+from helpers.programs import free_port
 from kmoment import auth
 from kmoment._secret import Secret
 from kmoment.auth import _browser, _exchange
 from kmoment.sandbox import App, Fault, Sandbox
 from test_client import with_locals
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Profiles and tokens of this test alone."""
-    place = tmp_path / "home"
-    monkeypatch.setenv("KMOMENT_HOME", str(place))
-    return place
-
-
-@pytest.fixture
-def place() -> Iterator[Sandbox]:
-    """A sandbox whose user agrees at once."""
-    with Sandbox(accounts=(1234, 5678)) as running:
-        running.set_consent("agree")
-        yield running
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import re
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
@@ -18,14 +17,6 @@ from helpers.logins import get, redirected
 from kmoment.sandbox import App, Fault, Sandbox
 
 CALLBACK = "http://localhost:8765/callback"
-
-
-@pytest.fixture
-def place() -> Iterator[Sandbox]:
-    """A sandbox whose user agrees at once."""
-    with Sandbox(accounts=(1234, 5678)) as running:
-        running.set_consent("agree")
-        yield running
 
 
 def parameters(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:

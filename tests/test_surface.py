@@ -240,7 +240,7 @@ def test_completion_shows_every_parameter(code: str, notebook: dict[str, Any], j
     """Jedi shows and completes each by its name, in a notebook and in a file."""
     expected = set((SHOWN | LOGINS)[code].split())
     *_, last = sorted(expected)
-    asked = [(f"{code}(", lambda text: jedi.Interpreter(text, [notebook]))]
+    asked: list[tuple[str, Any]] = [(f"{code}(", lambda text: jedi.Interpreter(text, [notebook]))]
     if code in SHOWN:
         asked.append((f"{BEGINNING}{code}(", jedi.Script))
     for call, ask in asked:
