@@ -326,6 +326,19 @@ def test_a_disk_that_is_full(home: Path) -> None:
     assert names == {"config.toml", "credentials.json", ".config.lock", ".credentials.lock"}
 
 
+def test_the_part_of_a_killed_writer_goes(home: Path) -> None:
+    """A half-written file of tokens that a killed process has left is deleted at the next write."""
+    save("agency", "old")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    # The second: in a container a number is soon used again.
+    for writer in (f"{dead.pid}-1", f"{os.getpid()}-{threading.get_ident()}"):
+        (home / f"credentials.json.{writer}.part").write_text("half a token")
+    save("agency", "new")
+    assert not list(home.glob("*.part"))
+    assert auth.stored("agency")() == "new"
+
+
 def test_a_folder_that_cannot_be_made(home: Path) -> None:
     """A file in the place of the folder is told by its path."""
     home.write_text("x")

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_exchange, "_PAUSE", 0)
+    monkeypatch.setattr(_exchange, "_PAUSE_SECONDS", 0)
 
 
 def stored_token(profile: str = "agency") -> str:

@@ -16,7 +16,7 @@ from ._credentials import Credential
 from ._errors import LoginInProgressError, LoginNeedsTerminalError, ProfileNotFoundError
 from ._folder import locked
 from ._profiles import Profile, StoreName, api_url, profile as profile_named, save_profile
-from ._request import CREATE
+from ._request import CREATE, wrapped
 from ._steps import Login, ReadPasted, Show, Steps, asked, forget_elsewhere
 from ._store import keep, store_of
 from ._token_info import TokenInfo, token_info_async
@@ -83,7 +83,7 @@ async def login_async(
     :raises LoginOutcomeUnknownError: The code was sent, and the answer was lost.
     :raises APIError: Kakao cannot be reached, or whether the stored token is alive is not known.
     """
-    hidden, client_secret = _wrapped(client_secret), None
+    hidden, client_secret = wrapped(client_secret), None
     before = _known(profile)
     after = _planned(
         profile,
@@ -155,10 +155,6 @@ login_with_token = blocking(login_with_token_async)
 # -- Before: settings -------------------------------------------------------------------
 
 
-def _wrapped(value: Secret | str | None) -> Secret | None:
-    return None if value is None else Secret.wrap(value)
-
-
 def _from_environment(name: str) -> tuple[str, ...] | None:
     """Several values are separated by blanks."""
     return tuple(os.environ.get(name, "").split()) or None
@@ -203,7 +199,7 @@ def _client_secret(profile: Profile, given: Secret | None) -> Secret | None:
     if not profile.redirect_uris:
         rule = "are missing: pass those registered with the app, or set KMOMENT_REDIRECT_URI"
         raise InvalidArgumentError("redirect_uris", rule)
-    found = given or _wrapped(os.environ.get("KMOMENT_CLIENT_SECRET"))
+    found = given or wrapped(os.environ.get("KMOMENT_CLIENT_SECRET"))
     if found is None:
         rule = "is missing: pass it ('' if the app has none), or set KMOMENT_CLIENT_SECRET"
         raise InvalidArgumentError("client_secret", rule)

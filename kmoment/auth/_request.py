@@ -38,7 +38,8 @@ def _state() -> str:
     return token_urlsafe(32)
 
 
-def _hidden(value: Secret | str | None) -> Secret | None:
+def wrapped(value: Secret | str | None) -> Secret | None:
+    """*value* as a secret, if there is one."""
     return None if value is None else Secret.wrap(value)
 
 
@@ -65,7 +66,7 @@ class AuthorizationRequest:
 
     client_id: str = attrs.field(converter=_id)
     """The app's REST API key."""
-    client_secret: Secret | None = attrs.field(default=None, converter=_hidden)
+    client_secret: Secret | None = attrs.field(default=None, converter=wrapped)
     """That of Business Authentication, not of Kakao Login. Shown nowhere."""
     redirect_uri: str = attrs.field(converter=_address)
     """As it is registered with the app, letter by letter."""

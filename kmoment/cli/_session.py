@@ -109,8 +109,10 @@ class Session:
 
     def tree_file(self) -> Path | None:
         """Where the tree of places is kept: one for each server, since codes may differ."""
+        from .._validate import is_loopback
+
         url = urlsplit(self.client.base_url)
-        if url.hostname in ("127.0.0.1", "localhost", "::1"):
+        if is_loopback(url.hostname or ""):
             return None  # a sandbox: its port changes, and it answers fast
         from ..auth import folder
 

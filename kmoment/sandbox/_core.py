@@ -16,11 +16,11 @@ from ._ad_groups import LinkField
 from ._errors import RefusedError
 from ._faults import Fault, Faults
 from ._handlers import long
-from ._kauth import CREATE, DEFAULT_APP, DELETE, MANAGE, SCOPES, App, Grant, Kauth
+from ._kauth import CREATE, DEFAULT_APP, DELETE, MANAGE, SCOPES, App, Kauth
 from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
 from ._regions import LOOKUP, Lookup
-from ._reply import Ask, Reply
+from ._reply import Ask, Grant, Reply
 from ._table import Endpoint, Layout
 from ._world import World
 

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from . import _errors
+from ._reply import Grant
 
 MANAGE, CREATE, DELETE = "moment_management", "moment_create", "moment_delete"
 SCOPES = (MANAGE, CREATE, DELETE, "moment_bizform_result_read")
@@ -65,17 +66,6 @@ class Consent:
     def __post_init__(self) -> None:
         if self.mode not in (ASK, AGREE, DENY) and not _KOE.fullmatch(self.mode):
             raise ValueError(f"consent must be ask, agree, deny or a KOE code, not {self.mode!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token may do. `accounts=None`: all accounts."""
-
-    scopes: tuple[str, ...]
-    accounts: tuple[int, ...] | None = None
-
-    def covers(self, account_id: int) -> bool:
-        return self.accounts is None or account_id in self.accounts
 
 
 @dataclass(frozen=True, slots=True)

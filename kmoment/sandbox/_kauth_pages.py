@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode
 
 from . import _errors
 from ._errors import RefusedError
-from ._kauth import AGREE, ASK, CREATE, DENY, Consent, Grant, granted
-from ._reply import LONG, Ask, Reply, json_reply
+from ._kauth import AGREE, ASK, CREATE, DENY, Consent, granted
+from ._reply import LONG, Ask, Grant, Reply, json_reply
 from ._world import World
 
 Sent = Mapping[str, Sequence[str]]

@@ -1,4 +1,4 @@
-"""Requests and answers as frozen values. Handlers know HTTP only through these two classes."""
+"""Requests and answers as frozen values. Handlers know HTTP only through these classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._kauth import Grant
+from typing import Any
 
 Json = dict[str, Any]
 
@@ -19,6 +16,17 @@ JSON_TYPE = "application/json;charset=UTF-8"
 LONG = re.compile(r"[0-9]{1,19}")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token may do. `accounts=None`: all accounts."""
+
+    scopes: tuple[str, ...]
+    accounts: tuple[int, ...] | None = None
+
+    def covers(self, account_id: int) -> bool:
+        return self.accounts is None or account_id in self.accounts
 
 
 @dataclass(frozen=True, slots=True)
