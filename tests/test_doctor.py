@@ -175,6 +175,22 @@ def test_a_stream_without_an_encoding_is_no_error(
     assert found(report, "terminal").state is State.WARN
 
 
+@pytest.mark.parametrize("damage", ["profiles = 1", "[profiles", None])
+def test_a_damaged_file_of_profiles_is_a_failure(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, damage: str | None
+) -> None:
+    """A file of profiles that cannot be read fails by its path, and nothing is asked."""
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    config = auth.folder() / "config.toml"
+    (config if damage is None else auth.folder()).mkdir(parents=True)
+    if damage is not None:
+        config.write_text(damage)
+    (failure,) = check().failed
+    assert failure.what == "token"
+    assert str(config) in failure.why
+    assert world.requests() == []
+
+
 def test_the_extras_are_those_of_the_package() -> None:
     """The doctor's table has every package of every extra, as pip installs them here."""
     wanted: dict[str, set[str]] = {}

@@ -22,7 +22,7 @@ from ..auth import (
 )
 from ..auth._folder import is_private
 from ..auth._stored import default_account
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, UsageError
 from . import _redis
 from ._report import Check, State
 from ._scene import Scene
@@ -108,7 +108,7 @@ def _token(scene: Scene) -> Check:
     except ProfileNotFoundError as error:
         scene.usable = False
         return Check(State.FAIL, "token", str(error), *_LOGIN)
-    except InvalidArgumentError as error:
+    except UsageError as error:
         scene.usable = False
         return Check(State.FAIL, "token", str(error), "correct the file", "파일을 고치세요.")
     if choice.profile is None:
