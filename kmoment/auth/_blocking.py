@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from inspect import cleandoc
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .._secret import Secret
 from ..errors import WrongLoopError
@@ -21,10 +21,10 @@ def blocking(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
     @wraps(work)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        given = Secret((args, kwargs))
+        begin = Secret(partial(work, *args, **kwargs))
         del args, kwargs  # a token in them would be shown by a traceback with locals
         _require_no_loop(work.__name__)
-        return asyncio.run(work(*given.reveal()[0], **given.reveal()[1]))
+        return cast("T", asyncio.run(begin.reveal()()))
 
     call.__name__ = work.__name__.removesuffix("_async")
     call.__qualname__ = work.__qualname__.removesuffix("_async")
