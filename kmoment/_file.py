@@ -54,6 +54,8 @@ def require_room(file: File) -> None:
     """Raise unless *file* can be written."""
     path = path_of(file)
     with naming(file):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         part = _part(path)
         try:
             part.write_bytes(b"")

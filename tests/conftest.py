@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,4 +79,20 @@ async def client(server: FaultServer) -> AsyncIterator[kmoment.AsyncClient]:
 def sandbox() -> Iterator[Sandbox]:
     """One sandbox on its own thread, for tests that only read or clean up after themselves."""
     with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Profiles and tokens of this test alone."""
+    place = tmp_path / "home"
+    monkeypatch.setenv("KMOMENT_HOME", str(place))
+    return place
+
+
+@pytest.fixture
+def place() -> Iterator[Sandbox]:
+    """A sandbox of this test alone, whose user agrees to a login at once."""
+    with Sandbox(accounts=(1234, 5678)) as running:
+        running.set_consent("agree")
         yield running

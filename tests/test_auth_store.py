@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import keyring
 import keyring.backends.fail
 import pytest
@@ -21,6 +23,7 @@ import kmoment
 from helpers.logins import Browser, Keyring, login
 from kmoment import auth
 from kmoment._secret import Secret
+from kmoment._validate import shown
 from kmoment.auth import _folder, _keyring
 from kmoment.auth._credentials import Credential
 from kmoment.auth._files import FileStore
@@ -30,22 +33,8 @@ from kmoment.sandbox import Sandbox
 from test_client import with_locals
 
 KAKAO = "https://apis.moment.kakao.com"
+pytestmark = pytest.mark.usefixtures("home")
 needs_modes = pytest.mark.skipif(os.name != "posix", reason="permission bits")
-
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Profiles and tokens of this test alone."""
-    place = tmp_path / "home"
-    monkeypatch.setenv("KMOMENT_HOME", str(place))
-    return place
-
-
-@pytest.fixture
-def place() -> Iterator[Sandbox]:
-    with Sandbox(accounts=(1234, 5678)) as running:
-        running.set_consent("agree")
-        yield running
 
 
 @pytest.fixture
@@ -122,6 +111,53 @@ def test_a_damaged_file_of_profiles_is_not_written_over(home: Path, text: str) -
         with pytest.raises(kmoment.InvalidArgumentError, match=r"config\.toml"):
             use()
     assert path.read_bytes() == text.encode(errors="surrogateescape")
+
+
+OF_A_WRONG_KIND: dict[str, tuple[Any, ...]] = {
+    "client_id": (1, True, [], ["a"], {}),
+    "redirect_uris": (1, True, "http://localhost:1/", {}, [1], [[]]),
+    "scopes": (1, True, "moment_management", {}, [1], [[]]),
+    "accounts": (1, True, "1", {}, [True], ["x"], [[]]),
+    "account": (True, 1.5, "x", [], {}),
+    "store": (1, True, [], {}, "disk"),
+    "base_url": (1, True, [], {}, "x"),
+    "kauth_url": (1, True, [], {}, "x"),
+}
+"""For each member of a profile values that TOML can say and that are of a wrong kind."""
+
+
+def test_each_member_has_values_of_a_wrong_kind() -> None:
+    """The table above forgets no member."""
+    assert {"name", *OF_A_WRONG_KIND} == set(attrs.fields_dict(auth.Profile))
+
+
+def wrong_files() -> Iterator[tuple[str, str, Any]]:
+    """Files with one value of a wrong kind, its key, and the value."""
+    wrong: dict[str, tuple[Any, ...]] = {
+        "profiles": (1, True, "x", [], [1]),
+        "default": (1, True, 1.5, [], {}),
+        "profiles.agency": (1, True, "x", []),
+        **{f"profiles.agency.{key}": values for key, values in OF_A_WRONG_KIND.items()},
+    }
+    for key, values in wrong.items():
+        yield from ((f"{key} = {json.dumps(value)}", key, value) for value in values)
+
+
+@pytest.mark.parametrize(("text", "key", "value"), [*wrong_files()])
+def test_a_value_of_a_wrong_kind_in_the_file(home: Path, text: str, key: str, value: Any) -> None:
+    """Each use is one error, which names the file, the key, the value and the rule."""
+    home.mkdir()
+    (home / "config.toml").write_text(text)
+    uses = (auth.profiles, auth.choose, lambda: auth.profile("agency"), lambda: save("new"))
+    for use in uses:
+        with pytest.raises(kmoment.InvalidArgumentError) as caught:
+            use()
+        told = str(caught.value)
+        assert str(home / "config.toml") in told
+        assert re.search(rf"{re.escape(key)}(\[0\])? must be", told), told
+        items = value if isinstance(value, list) else ()
+        assert told.endswith(tuple(f"not {shown(it)}" for it in (value, *items))), told
+    assert (home / "config.toml").read_text() == text
 
 
 def test_where_the_api_is_decides_where_the_login_is() -> None:
@@ -288,6 +324,19 @@ def test_a_disk_that_is_full(home: Path) -> None:
     assert auth.stored("agency")() == "old"
     names = {path.name for path in home.iterdir()}
     assert names == {"config.toml", "credentials.json", ".config.lock", ".credentials.lock"}
+
+
+def test_the_part_of_a_killed_writer_goes(home: Path) -> None:
+    """A half-written file of tokens that a killed process has left is deleted at the next write."""
+    save("agency", "old")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    # The second: in a container a number is soon used again.
+    for writer in (f"{dead.pid}-1", f"{os.getpid()}-{threading.get_ident()}"):
+        (home / f"credentials.json.{writer}.part").write_text("half a token")
+    save("agency", "new")
+    assert not list(home.glob("*.part"))
+    assert auth.stored("agency")() == "new"
 
 
 def test_a_folder_that_cannot_be_made(home: Path) -> None:

@@ -372,6 +372,29 @@ def test_a_draft_is_made_of_the_options(world: Sandbox) -> None:
     assert shown["cohort_targetings"] is None
 
 
+@pytest.mark.parametrize("name", ["create", "update"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--places", "all", "--places", "강남구 논현1동"],
+        ["--places", "강남구 논현1동", "--places", "전체"],
+        ["--places", "all, 강남구 논현1동"],
+        ["--interests", "I01,none"],
+        ["--business-types", "none,B01"],
+        ["--cohorts", "None,1"],
+        ["--customer-files", "1,none"],
+        ["--talk-channels", "none,_Xxju"],
+        ["--ages", "all,20-34"],
+        ["--genders", "M,all"],
+    ],
+)
+def test_all_or_none_beside_another_is_refused(world: Sandbox, name: str, given: list[str]) -> None:
+    """What contradicts itself is told before anything is written: no value is dropped."""
+    done = run("audiences", name, "1", *given, "--yes")
+    assert done.code == 2, done.err
+    assert writes(world) == []
+
+
 def test_an_update_that_changes_nothing_is_not_sent(world: Sandbox) -> None:
     """Where the audience is so already, nothing is asked and nothing written."""
     done = run("audiences", "update", "1", "--genders", "남", "--yes")

@@ -12,7 +12,8 @@ import pytest
 
 import kmoment
 from helpers.command import at_terminal, rows, run
-from helpers.redis_server import RedisServer, free_port
+from helpers.programs import free_port
+from helpers.redis_server import RedisServer
 from kmoment.sandbox import Fault, Sandbox
 
 RUN = "2026-11-25"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import ssl
 import sys
@@ -10,20 +11,24 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import metadata, requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from packaging.requirements import Requirement
 
 import kmoment
 from helpers.command import at_terminal, rows, run
-from helpers.redis_server import RedisServer, free_port
+from helpers.programs import free_port
+from helpers.redis_server import RedisServer
 from kmoment import auth
 from kmoment._protocol.endpoints import ENDPOINTS
 from kmoment.doctor import Check, Report, State, _network, _redis, check
 from kmoment.doctor._check import within
-from kmoment.doctor._record import shape
+from kmoment.doctor._offline import _EXTRAS
+from kmoment.doctor._record import _body, shape
 from kmoment.sandbox import Fault, Sandbox
 
 ACCOUNT = 987654321987
@@ -98,7 +103,6 @@ def test_a_profile_without_a_token_is_a_failure(
     """A profile that has no token: the store fails, with what to run."""
     profile_of(world)
     report = check("agency")
-    assert "over" not in found(report, "token").why
     assert "KMOMENT_TOKEN is set and not used" in found(report, "token").why
     assert found(report, "store").state is State.FAIL
     assert "auth login" in found(report, "store").todo
@@ -169,6 +173,34 @@ def test_a_stream_without_an_encoding_is_no_error(
     report = check(network=False)
     monkeypatch.undo()
     assert found(report, "terminal").state is State.WARN
+
+
+@pytest.mark.parametrize("damage", ["profiles = 1", "[profiles", None])
+def test_a_damaged_file_of_profiles_is_a_failure(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, damage: str | None
+) -> None:
+    """A file of profiles that cannot be read fails by its path, and nothing is asked."""
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    config = auth.folder() / "config.toml"
+    (config if damage is None else auth.folder()).mkdir(parents=True)
+    if damage is not None:
+        config.write_text(damage)
+    (failure,) = check().failed
+    assert failure.what == "token"
+    assert str(config) in failure.why
+    assert world.requests() == []
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    """The doctor's table has every package of every extra, as pip installs them here."""
+    wanted: dict[str, set[str]] = {}
+    for requirement in map(Requirement, requires("kmoment") or ()):
+        for extra in metadata("kmoment").get_all("Provides-Extra") or ():
+            applies = requirement.marker and requirement.marker.evaluate({"extra": extra})
+            if applies and requirement.name != "kmoment":
+                name = requirement.name.removesuffix("-api")
+                wanted.setdefault(extra, set()).add(name)
+    assert {name: set(needs) for name, needs in _EXTRAS.items()} == wanted
 
 
 # -- Redis ------------------------------------------------------------------------------
@@ -417,18 +449,13 @@ def test_a_clock_that_is_wrong_is_a_warning(
     assert found(check(), "clock").state is State.WARN
 
 
-@pytest.mark.parametrize(
-    ("token", "state", "said"),
-    [("wrong", "fail", "auth login")],
-)
-def test_a_dead_token_is_a_failure(
-    world: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str, state: str, said: str
-) -> None:
+def test_a_dead_token_is_a_failure(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that Kakao refuses fails, with what to run; nothing else is asked with it."""
-    monkeypatch.setenv("KMOMENT_TOKEN", token)
+    monkeypatch.setenv("KMOMENT_TOKEN", "wrong")
     report = check(live=True)
-    assert states(report, "token info", "scopes", "ad accounts") == [state, "skipped", "skipped"]
-    assert said in found(report, "token info").todo
+    assert states(report, "token info", "scopes", "ad accounts") == ["fail", "skipped", "skipped"]
+    assert "auth login" in found(report, "token info").todo
+    assert {it["endpoint"] for it in world.requests()} == {None, "kauth.token_info"}
 
 
 def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> None:
@@ -442,20 +469,46 @@ def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> N
 
 
 def test_what_kakao_does_not_say_is_unknown(world: Sandbox) -> None:
-    """A list of accounts, or a token's facts, that fail for other reasons are unknown."""
-    world.add_fault(Fault("accounts.pages", "status", status=500, body={"code": -1, "msg": "x"}))
+    """What fails for another reason than the token is unknown, and no failure."""
+    for endpoint in ("accounts.pages", "kauth.token_info"):
+        world.add_fault(Fault(endpoint, "status", status=500, body={"code": -1, "msg": "x"}))
     report = check()
     assert report.ok
-    assert states(report, "ad accounts") == ["unknown"]
+    assert states(report, "token info", "scopes", "ad accounts") == ["unknown"] * 3
 
 
-def test_an_account_that_is_not_listed_is_a_warning(
+def test_an_account_that_is_not_listed_is_a_failure(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An account that the token does not list is named."""
+    """An account that the token does not list fails: every call of it would be refused."""
     monkeypatch.setenv("KMOMENT_ACCOUNT", "77")
-    assert "77 is used, which is not among" in found(check(), "ad accounts").why
-    assert found(check(account=1234), "ad accounts").state is State.OK
+    (failure,) = check().failed
+    assert "77 is used, which is not among" in failure.why
+    assert "accounts list" in failure.todo
+    assert check(account=1234).ok
+    assert run("doctor").code == 1
+
+
+@pytest.mark.parametrize("account", ["abc", "0", "-5", "1.5", str(2**63), "9" * 5000])
+def test_an_account_of_the_environment_that_is_no_id(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch, account: str
+) -> None:
+    """It fails, online and offline, with what to set; the rest is checked all the same."""
+    monkeypatch.setenv("KMOMENT_ACCOUNT", account)
+    for report in (check(network=False), check(live=True)):
+        (failure,) = report.failed
+        assert failure.what == "account"
+        assert "KMOMENT_ACCOUNT must be" in failure.why
+        assert not any(one.state is State.UNKNOWN for one in report)
+    assert check(account=1234).ok
+
+
+def test_an_empty_account_of_the_environment_is_none(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty KMOMENT_ACCOUNT is as if it were not set: the first account is used."""
+    monkeypatch.setenv("KMOMENT_ACCOUNT", "")
+    assert f"{ACCOUNT} is used" in found(check(), "ad accounts").why
 
 
 @pytest.mark.parametrize(
@@ -598,6 +651,42 @@ def test_a_recording_has_no_value_of_the_run(world: Sandbox, tmp_path: Path) -> 
 def audiences_of(world: Sandbox) -> list[kmoment.AudienceSummary]:
     with kmoment.Client() as client:
         return client.account(ACCOUNT).audiences.list()
+
+
+def test_a_recording_that_cannot_be_written_asks_nothing(world: Sandbox, tmp_path: Path) -> None:
+    """A place that cannot be written is told before anything is asked."""
+    for place in (tmp_path / "nowhere" / "shapes.json", tmp_path):
+        with pytest.raises(OSError, match=re.escape(str(place))):
+            check(live=True, record=place)
+    assert run("doctor", "--record", str(tmp_path / "nowhere" / "shapes.json")).code != 0
+    assert world.requests() == []
+
+
+@pytest.mark.parametrize("more", [{"record": "shapes.json"}, {"live": True}])
+def test_offline_nothing_can_be_asked_or_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    """What has no effect without the network is refused, and makes no file."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kmoment.InvalidArgumentError, match="network"):
+        check(network=False, **more)
+    options = [f"--{name}" if it is True else f"--{name}={it}" for name, it in more.items()]
+    done = run("doctor", "--offline", *options)
+    assert done.code == 2
+    assert "--offline" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN"])
+def test_numbers_that_are_not_finite_have_a_shape(
+    text: str,
+) -> None:
+    """An answer with a number that no float holds is recorded, and its other members too."""
+    body = f'{{"content": [], "totalElements": {text}}}'.encode()
+    assert _body(body) == {
+        "content": {"list of": "0", "items": []},
+        "totalElements": "number, not finite",
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 import kmoment
 from helpers.calls import DRAFT
-from helpers.redis_server import RedisServer, free_port
+from helpers.programs import free_port
+from helpers.redis_server import RedisServer
 from kmoment._policies.rate_limit import RateLimiter
 from kmoment.fleet import Fleet, _link
 from kmoment.fleet._lane import SharedLane

@@ -3,7 +3,6 @@
 import json
 import re
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
@@ -18,14 +17,6 @@ from helpers.logins import get, redirected
 from kmoment.sandbox import App, Fault, Sandbox
 
 CALLBACK = "http://localhost:8765/callback"
-
-
-@pytest.fixture
-def place() -> Iterator[Sandbox]:
-    """A sandbox whose user agrees at once."""
-    with Sandbox(accounts=(1234, 5678)) as running:
-        running.set_consent("agree")
-        yield running
 
 
 def parameters(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
@@ -80,6 +71,13 @@ def control(sandbox: Sandbox, method: str, path: str, value: Any = None) -> Any:
     body = None if value is None else json.dumps(value).encode()
     with urlopen(Request(f"{sandbox.url}/_sandbox{path}", body, method=method)) as answer:
         return json.load(answer)
+
+
+NO_ADDRESSES = (
+    *("http://[", "http://[::1", "http://[x]/", "http://]", "http:///", "http://localhost#[", ""),
+    *(f"http://localhost/{text}" for text in ("\r\nX: y", "\n", "\0", " ", "\x7f")),
+)
+"""Texts that are no address, or that no header can hold."""
 
 
 # -- Codes ------------------------------------------------------------------------------
@@ -173,6 +171,7 @@ def test_the_form_of_the_exchange(place: Sandbox) -> None:
         ({"resource_ids": None}, "KOE233"),
         ({"resource_ids": ["moment:1,moment:2"], "scope": "moment_management"}, "KOE233"),
         ({"resource_ids": "keyword:1", "scope": "moment_management"}, "KOE233"),
+        ({"resource_ids": f"moment:{'1' * 5000}", "scope": "moment_management"}, "KOE233"),
         ({"code_challenge": "x"}, "KOE233"),
         ({"access_type": "offline"}, "KOE233"),
         ({"state": ["a", "b"]}, "KOE233"),
@@ -191,6 +190,7 @@ def test_refused_requests_for_a_code(place: Sandbox, changes: dict[str, Any], co
         ({"client_id": "x"}, "KOE101"),
         ({"redirect_uri": "http://evil.example/"}, "KOE028"),
         ({"redirect_uri": f"{CALLBACK}?a=b"}, "KOE028"),
+        *(({"redirect_uri": uri}, "KOE028") for uri in NO_ADDRESSES),
     ],
 )
 def test_where_nobody_is_sent_back(place: Sandbox, changes: dict[str, Any], code: str) -> None:

@@ -181,6 +181,10 @@ SETTINGS = (
 )
 BATCH = "concurrency ordered on_progress"
 EACH = f"{BATCH} deadline journal key shard repeatable"
+LOGIN = (
+    "profile client_id client_secret redirect_uris scopes allow accounts store base_url force "
+    "timeout show open_browser read_pasted"
+)
 SHOWN = {
     "kmoment.AudienceDraft.display": f"name {SETS} {FOR_DISPLAY}",
     "kmoment.AudienceDraft.message": f"name {SETS} {FOR_MESSAGE}",
@@ -199,10 +203,20 @@ SHOWN = {
         "drafts dry_run concurrency on_progress deadline journal shard"
     ),
 }
+# Jedi shows these from the functions themselves, in a notebook: of a file's text alone it cannot
+# follow a ParamSpec, which mypy and Pylance do.
+LOGINS = {
+    "kmoment.auth.login": LOGIN,
+    "kmoment.auth.login_with_token": "profile token store base_url scopes force",
+    "kmoment.auth.status": "profile ask",
+    "kmoment.auth.token_info": "token kapi_url",
+    "web.exchange": "code",
+}
 BEGINNING = """
 import kmoment
 client, moment = kmoment.Client("x"), kmoment.AsyncClient("x")
 draft = kmoment.AudienceDraft.display("x")
+web = kmoment.auth.AuthorizationRequest(client_id="x", redirect_uri="https://x.example/")
 """
 
 
@@ -221,27 +235,27 @@ def jedi(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return found
 
 
-@pytest.mark.parametrize("code", SHOWN)
+@pytest.mark.parametrize("code", [*SHOWN, *LOGINS])
 def test_completion_shows_every_parameter(code: str, notebook: dict[str, Any], jedi: Any) -> None:
     """Jedi shows and completes each by its name, in a notebook and in a file."""
-    expected = set(SHOWN[code].split())
+    expected = set((SHOWN | LOGINS)[code].split())
     *_, last = sorted(expected)
-    for call, ask in (
-        (f"{code}(", lambda text: jedi.Interpreter(text, [notebook])),
-        (f"{BEGINNING}{code}(", jedi.Script),
-    ):
+    asked: list[tuple[str, Any]] = [(f"{code}(", lambda text: jedi.Interpreter(text, [notebook]))]
+    if code in SHOWN:
+        asked.append((f"{BEGINNING}{code}(", jedi.Script))
+    for call, ask in asked:
         (signature,) = ask(call).get_signatures()
         assert {it.name for it in signature.params} - {"self"} == expected
         if signature.params[-1].kind is inspect.Parameter.KEYWORD_ONLY:
             assert f"{last}=" in {it.name for it in ask(call + last[:-1]).complete()}
 
 
-@pytest.mark.parametrize("code", SHOWN)
+@pytest.mark.parametrize("code", [*SHOWN, *LOGINS])
 def test_help_shows_every_parameter(code: str, notebook: dict[str, Any]) -> None:
     """``inspect.signature`` and ``help`` have each by its name, with no ``**``."""
     method = eval(code, notebook)
     shown = inspect.signature(method).parameters
-    assert set(shown) == set(SHOWN[code].split())
+    assert set(shown) == set((SHOWN | LOGINS)[code].split())
     kinds = {it.kind for it in shown.values()}
     assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
     text = pydoc.plain(pydoc.render_doc(method))
@@ -259,6 +273,22 @@ def test_names_of_logins() -> None:
     }
     assert shown == set(auth.__all__)
     assert all(inspect.getdoc(getattr(auth, name)) for name in auth.__all__)
+
+
+@pytest.mark.parametrize(
+    "blocking",
+    ["login", "login_with_token", "status", "token_info", "AuthorizationRequest.exchange"],
+)
+def test_a_blocking_login_is_its_counterpart(blocking: str) -> None:
+    """Both take the same and say the same; the blocking one says that it blocks, and is none."""
+    here, there = (eval(f"kmoment.auth.{blocking}{end}") for end in ("", "_async"))
+    assert inspect.signature(here) == inspect.signature(there)
+    assert not inspect.iscoroutinefunction(here)
+    assert here.__module__ == there.__module__
+    assert f"{here.__qualname__}_async" == there.__qualname__
+    told = str(inspect.getdoc(here))
+    assert told.startswith(str(inspect.getdoc(there)))
+    assert f"{here.__name__}_async" in told
 
 
 def test_logins_are_light() -> None:

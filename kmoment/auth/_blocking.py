@@ -1,21 +1,43 @@
-"""Runs a coroutine for blocking code."""
+"""Blocking counterparts of coroutine functions."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from functools import partial, wraps
+from inspect import cleandoc
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
+from .._secret import Secret
 from ..errors import WrongLoopError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* in an event loop of its own. Ctrl-C cancels it.
+def blocking(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """*work*, named ``…_async``, as a function that runs it in an event loop of its own.
 
-    :raises WrongLoopError: An event loop is running, which this would block.
+    It has the parameters and the text of *work*. Ctrl-C cancels it.
     """
+
+    @wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        begin = Secret(partial(work, *args, **kwargs))
+        del args, kwargs  # a token in them would be shown by a traceback with locals
+        _require_no_loop(work.__name__)
+        return cast("T", asyncio.run(begin.reveal()()))
+
+    call.__name__ = work.__name__.removesuffix("_async")
+    call.__qualname__ = work.__qualname__.removesuffix("_async")
+    call.__doc__ = f"{cleandoc(work.__doc__ or '')}\n{_RAISES.format(work.__name__)}"
+    return call
+
+
+_RAISES: Final = ":raises WrongLoopError: In a running event loop: await ``{}``."
+
+
+def _require_no_loop(name: str) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work())
-    raise WrongLoopError("an event loop is running: await the function of this name with `_async`")
+        return
+    raise WrongLoopError(f"an event loop is running: await `{name}`")

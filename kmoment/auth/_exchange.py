@@ -26,9 +26,11 @@ T = TypeVar("T")
 SECONDS: Final = 30.0
 """For the answer of kauth. Our figure: a person waits for it, and it cannot be asked again."""
 _CONNECT_SECONDS: Final = 10.0
+"""For a connection. Our figure, as the two below: a person waits for it."""
 _TRIES: Final = 3
 """Connections that are tried. A request that found none was not sent."""
-_PAUSE: Final = 1.0
+_PAUSE_SECONDS: Final = 1.0
+"""Between two of them."""
 
 
 @attrs.frozen
@@ -72,7 +74,7 @@ async def _connected(work: Callable[["aiohttp.ClientSession"], Awaitable[T]]) ->
         try:
             return await _once(work)
         except APIConnectionError:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE_SECONDS)
     return await _once(work)
 
 

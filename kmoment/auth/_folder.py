@@ -8,11 +8,11 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
+from .. import _file
 from .._secret import Secret
 from ..errors import UsageError
 from ._errors import CredentialPermissionsError, CredentialStoreError
@@ -20,6 +20,7 @@ from ._errors import CredentialPermissionsError, CredentialStoreError
 LOCK_SECONDS: Final = 10.0
 """Patience for another process that writes: writing takes less than one second."""
 _OTHERS: Final = 0o077
+"""The permission bits of all users but the owner."""
 _POSIX: Final = os.name == "posix"
 
 
@@ -86,14 +87,9 @@ def locked(name: str, *, busy: UsageError | None = None) -> Iterator[None]:
 
 def write_private(path: Path, text: Secret) -> None:
     """Write a file that only you can read, completely or not at all."""
-    part = path.with_name(f".{path.name}.{token_hex(8)}")
-    with in_store(path):
-        try:
-            _write_new(part, text)
-            part.replace(path)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+    with in_store(path), _file.replacing(path) as part:
+        part.unlink(missing_ok=True)  # of a killed process that had this one's number
+        _write_new(part, text)
 
 
 def _write_new(path: Path, text: Secret) -> None:
@@ -120,6 +116,11 @@ def read_private(path: Path) -> Secret | None:
             return Secret(file.read().decode(errors="replace"))
 
 
+def is_private(found: os.stat_result) -> bool:
+    """Whether nobody else can read a file, and it is this user's or root's."""
+    return not _POSIX or not (found.st_mode & _OTHERS or found.st_uid not in (os.geteuid(), 0))
+
+
 def _require_private(path: Path, found: os.stat_result) -> None:
-    if _POSIX and (found.st_mode & _OTHERS or found.st_uid not in (os.geteuid(), 0)):
+    if not is_private(found):
         raise CredentialPermissionsError(path, stat.S_IMODE(found.st_mode))

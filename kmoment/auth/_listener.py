@@ -24,8 +24,9 @@ from ._errors import LoginRefusedError, RedirectPortInUseError, StateMismatchErr
 from ._request import AuthorizationRequest
 
 _BACKLOG: Final = 16
+"""Connections that may wait to be accepted. Our figure: a browser opens a few at once."""
 _GRACE: Final = 1.0
-"""Seconds that the last page has to be sent."""
+"""Seconds that the last page has to be sent. Our figure: on one machine it needs none."""
 _REUSE: Final = int(os.name == "posix")
 """A port is free again at once. On Windows this would let two programs have one port."""
 _AROUND: Final = " \t\r\n\"'<>"

@@ -11,12 +11,12 @@ from .. import _validate
 from .._secret import Secret, checked_token
 from ..errors import AuthenticationError, InvalidArgumentError
 from . import _browser
-from ._blocking import run
+from ._blocking import blocking
 from ._credentials import Credential
 from ._errors import LoginInProgressError, LoginNeedsTerminalError, ProfileNotFoundError
 from ._folder import locked
-from ._profiles import Profile, StoreName, profile as profile_named, save_profile
-from ._request import CREATE
+from ._profiles import Profile, StoreName, api_url, profile as profile_named, save_profile
+from ._request import CREATE, wrapped
 from ._steps import Login, ReadPasted, Show, Steps, asked, forget_elsewhere
 from ._store import keep, store_of
 from ._token_info import TokenInfo, token_info_async
@@ -28,7 +28,7 @@ _ALLOW: Final = {"create": CREATE, "delete": "moment_delete"}
 Allow = Literal["create", "delete"]
 
 
-def login(
+async def login_async(
     profile: str = "default",
     *,
     client_id: str | None = None,
@@ -40,7 +40,7 @@ def login(
     store: StoreName | None = None,
     base_url: str | None = None,
     force: bool = False,
-    timeout: float = CODE_SECONDS,
+    timeout: float = CODE_SECONDS,  # noqa: ASYNC109 - it is told to the person
     show: Show | None = None,
     open_browser: Callable[[str], object] | None = _browser.open_browser,
     read_pasted: ReadPasted | None = None,
@@ -82,48 +82,8 @@ def login(
     :raises LoginTimeoutError: No consent came in time.
     :raises LoginOutcomeUnknownError: The code was sent, and the answer was lost.
     :raises APIError: Kakao cannot be reached, or whether the stored token is alive is not known.
-    :raises WrongLoopError: In a running event loop: await :func:`login_async`.
     """
-    hidden, client_secret = _wrapped(client_secret), None
-    return run(
-        lambda: login_async(
-            profile,
-            client_id=client_id,
-            client_secret=hidden,
-            redirect_uris=redirect_uris,
-            scopes=scopes,
-            allow=allow,
-            accounts=accounts,
-            store=store,
-            base_url=base_url,
-            force=force,
-            timeout=timeout,
-            show=show,
-            open_browser=open_browser,
-            read_pasted=read_pasted,
-        )
-    )
-
-
-async def login_async(
-    profile: str = "default",
-    *,
-    client_id: str | None = None,
-    client_secret: Secret | str | None = None,
-    redirect_uris: Iterable[str] | None = None,
-    scopes: Iterable[str] | None = None,
-    allow: Iterable[Allow] = (),
-    accounts: Iterable[int] | None = None,
-    store: StoreName | None = None,
-    base_url: str | None = None,
-    force: bool = False,
-    timeout: float = CODE_SECONDS,  # noqa: ASYNC109 - as for the blocking one
-    show: Show | None = None,
-    open_browser: Callable[[str], object] | None = _browser.open_browser,
-    read_pasted: ReadPasted | None = None,
-) -> Login:
-    """Let a person log in at Kakao, as :func:`login` does."""
-    hidden, client_secret = _wrapped(client_secret), None
+    hidden, client_secret = wrapped(client_secret), None
     before = _known(profile)
     after = _planned(
         profile,
@@ -151,7 +111,10 @@ async def login_async(
         return (None if force else await _alive(before, after)) or await steps.run()
 
 
-def login_with_token(
+login = blocking(login_async)
+
+
+async def login_with_token_async(
     profile: str,
     token: Secret | str,
     *,
@@ -169,26 +132,7 @@ def login_with_token(
     :raises InvalidArgumentError: It cannot be a token, or another argument breaks its rule.
     :raises AuthenticationError: Kakao refuses it. Nothing was stored.
     :raises CredentialStoreError: It could not be stored.
-    :raises WrongLoopError: In a running event loop: await :func:`login_with_token_async`.
     """
-    hidden, token = Secret.wrap(token), ""
-    return run(
-        lambda: login_with_token_async(
-            profile, hidden, store=store, base_url=base_url, scopes=scopes, force=force
-        )
-    )
-
-
-async def login_with_token_async(
-    profile: str,
-    token: Secret | str,
-    *,
-    store: StoreName | None = None,
-    base_url: str | None = None,
-    scopes: Iterable[str] | None = None,
-    force: bool = False,
-) -> Login:
-    """Store a token that was issued elsewhere, as :func:`login_with_token` does."""
     hidden, token = checked_token(Secret.wrap(token)), ""
     before = _known(profile)
     url = base_url or os.environ.get("KMOMENT_BASE_URL")
@@ -205,11 +149,10 @@ async def login_with_token_async(
     )
 
 
+login_with_token = blocking(login_with_token_async)
+
+
 # -- Before: settings -------------------------------------------------------------------
-
-
-def _wrapped(value: Secret | str | None) -> Secret | None:
-    return None if value is None else Secret.wrap(value)
 
 
 def _from_environment(name: str) -> tuple[str, ...] | None:
@@ -228,7 +171,7 @@ def _planned(name: str, before: Profile | None, **given: Any) -> Profile:
     """The profile as it will be: what is given, and else what is known."""
     known = attrs.asdict(before) if before else {}
     changes = {key: value for key, value in given.items() if value is not None}
-    if before is not None and changes.get("base_url", before.base_url) != before.base_url:
+    if before is not None and api_url(changes.get("base_url", before.base_url)) != before.base_url:
         del known["kauth_url"]  # it goes with the API
     return Profile(**{**known, **changes, "name": name})
 
@@ -256,7 +199,7 @@ def _client_secret(profile: Profile, given: Secret | None) -> Secret | None:
     if not profile.redirect_uris:
         rule = "are missing: pass those registered with the app, or set KMOMENT_REDIRECT_URI"
         raise InvalidArgumentError("redirect_uris", rule)
-    found = given or _wrapped(os.environ.get("KMOMENT_CLIENT_SECRET"))
+    found = given or wrapped(os.environ.get("KMOMENT_CLIENT_SECRET"))
     if found is None:
         rule = "is missing: pass it ('' if the app has none), or set KMOMENT_CLIENT_SECRET"
         raise InvalidArgumentError("client_secret", rule)

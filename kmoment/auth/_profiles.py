@@ -4,8 +4,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
@@ -14,6 +12,7 @@ import attrs
 from .. import _validate
 from .._engine.settings import DEFAULT_BASE_URL
 from .._secret import Secret
+from .._text import near_names
 from ..errors import InvalidArgumentError
 from ._errors import ProfileNotFoundError
 from ._folder import folder, in_store, locked, needs_extra, write_private
@@ -91,7 +90,8 @@ def _account(value: Any) -> int | None:
     return None if value is None else _validate.ident("account", value)
 
 
-def _base_url(value: Any) -> str:
+def api_url(value: Any) -> str:
+    """Where the API is, checked."""
     return _validate.base_url("base_url", value, insecure=True)
 
 
@@ -124,7 +124,7 @@ class Profile:
     """The default ad account of the command line."""
     store: StoreName = attrs.field(default="file", converter=_store)
     """Where the token is. The other place is never tried."""
-    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
+    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=api_url)
     """The API that the token is for. It is sent nowhere else."""
     kauth_url: str = attrs.field(
         default=attrs.Factory(_kauth_of, takes_self=True), converter=kauth_url
@@ -140,13 +140,53 @@ class Profile:
 # -- The file ----------------------------------------------------------------------------
 
 
-def _read() -> dict[str, Any]:
+@attrs.frozen
+class _Config:
+    """What the file says."""
+
+    default: str | None
+    profiles: Mapping[str, Profile]
+
+
+def _read() -> _Config:
+    """The file, checked whole: who uses one profile is told of a mistake in another."""
     path = folder() / "config.toml"
     try:
         with in_store(path):
-            return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            found = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as error:
-        raise _damaged(path, error) from None
+        rule = f"must be a readable TOML file of profiles: {error}"
+        raise InvalidArgumentError(str(path), rule) from None
+    try:
+        return _config(found)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"{path}: {error.argument}", error.rule) from None
+
+
+def _config(found: Mapping[str, Any]) -> _Config:
+    default = found.get("default")
+    if default is not None and not isinstance(default, str):
+        _validate.refuse("default", "the name of a profile", default)
+    rows = _table("profiles", found.get("profiles", {}))
+    return _Config(default, {name: _profile(name, row) for name, row in rows.items()})
+
+
+def _profile(name: str, row: Any) -> Profile:
+    key = f"profiles.{name}"
+    known = {key: value for key, value in _table(key, row).items() if key in _MEMBERS}
+    try:
+        return Profile(name=name, **known)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"{key}.{error.argument}", error.rule) from None
+
+
+def _table(key: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        _validate.refuse(key, "a table", value)
+    return value
+
+
+_MEMBERS: Final = tuple(it.name for it in attrs.fields(Profile) if it.name != "name")
 
 
 @contextmanager
@@ -158,29 +198,10 @@ def _changing() -> Iterator[Any]:
         raise needs_extra("tomlkit") from None
     path = folder() / "config.toml"
     with locked("config"):
-        _profiles_in(_read())  # a damaged file is not written over
+        _read()  # a damaged file is not written over
         document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
         yield document
         write_private(path, Secret(tomlkit.dumps(document)))
-
-
-def _damaged(path: Path, error: object) -> InvalidArgumentError:
-    return InvalidArgumentError(str(path), f"must be a readable TOML file of profiles: {error}")
-
-
-def _profiles_in(config: Mapping[str, Any]) -> dict[str, Profile]:
-    return {name: _profile(name, row) for name, row in config.get("profiles", {}).items()}
-
-
-def _profile(name: str, row: Any) -> Profile:
-    try:
-        known = {key: value for key, value in row.items() if key in _MEMBERS}
-        return Profile(name=name, **known)
-    except (AttributeError, InvalidArgumentError) as error:
-        raise _damaged(folder() / "config.toml", f"profile {name}: {error}") from None
-
-
-_MEMBERS: Final = tuple(it.name for it in attrs.fields(Profile) if it.name != "name")
 
 
 # -- What users call --------------------------------------------------------------------
@@ -188,7 +209,7 @@ _MEMBERS: Final = tuple(it.name for it in attrs.fields(Profile) if it.name != "n
 
 def profiles() -> tuple[Profile, ...]:
     """All profiles, in the order of their file."""
-    return tuple(_profiles_in(_read()).values())
+    return tuple(_read().profiles.values())
 
 
 def profile(name: str) -> Profile:
@@ -196,17 +217,15 @@ def profile(name: str) -> Profile:
 
     :raises ProfileNotFoundError: There is none; ``near`` has names that are written alike.
     """
-    known = _profiles_in(_read())
+    known = _read().profiles
     if name not in known:
-        near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
-        raise ProfileNotFoundError(name, near)
+        raise ProfileNotFoundError(name, near_names(str(name), known))
     return known[name]
 
 
 def default_profile() -> str | None:
     """The name of the profile that is used where none is named."""
-    name = _read().get("default")
-    return name if isinstance(name, str) else None
+    return _read().default
 
 
 def set_default(name: str) -> None:

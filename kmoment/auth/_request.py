@@ -11,7 +11,7 @@ import attrs
 from .. import _validate
 from .._secret import Secret
 from ..errors import InvalidArgumentError
-from ._blocking import run
+from ._blocking import blocking
 from ._errors import StateMismatchError
 from ._exchange import IssuedToken, exchange
 from ._koe import refusal
@@ -38,7 +38,8 @@ def _state() -> str:
     return token_urlsafe(32)
 
 
-def _hidden(value: Secret | str | None) -> Secret | None:
+def wrapped(value: Secret | str | None) -> Secret | None:
+    """*value* as a secret, if there is one."""
     return None if value is None else Secret.wrap(value)
 
 
@@ -65,7 +66,7 @@ class AuthorizationRequest:
 
     client_id: str = attrs.field(converter=_id)
     """The app's REST API key."""
-    client_secret: Secret | None = attrs.field(default=None, converter=_hidden)
+    client_secret: Secret | None = attrs.field(default=None, converter=wrapped)
     """That of Business Authentication, not of Kakao Login. Shown nowhere."""
     redirect_uri: str = attrs.field(converter=_address)
     """As it is registered with the app, letter by letter."""
@@ -127,21 +128,17 @@ class AuthorizationRequest:
             states[0].encode(errors="replace"), self.state.encode()
         )
 
-    def exchange(self, code: Secret | str) -> IssuedToken:
+    async def exchange_async(self, code: Secret | str) -> IssuedToken:
         """Exchange the code for a token: once, for a code is good for one exchange.
 
         :raises LoginRefusedError: Kakao refused. No token was issued.
         :raises LoginOutcomeUnknownError: No usable answer came. A token may have been issued.
         :raises APIConnectionError: There was no connection, and nothing was sent.
-        :raises WrongLoopError: In a running event loop: await :meth:`exchange_async`.
         """
         hidden, code = Secret.wrap(code), ""
-        return run(lambda: self.exchange_async(hidden))
-
-    async def exchange_async(self, code: Secret | str) -> IssuedToken:
-        """Exchange the code for a token, as :meth:`exchange` does."""
-        hidden, code = Secret.wrap(code), ""
         return await exchange(self.kauth_url, self._form(hidden))
+
+    exchange = blocking(exchange_async)
 
     def _form(self, code: Secret) -> Secret:
         """What is sent for a token."""

@@ -9,7 +9,7 @@ import attrs
 
 from .._secret import Secret
 from ..errors import AddressNotAllowedError, APIError, AuthenticationError, KmomentError
-from ._blocking import run
+from ._blocking import blocking
 from ._errors import CredentialStoreError, NotLoggedInError
 from ._folder import folder
 from ._profiles import Profile, profile as profile_named
@@ -48,19 +48,13 @@ class Status:
         return tuple(it for it in self.profile.scopes if it not in self.info.scopes)
 
 
-def status(profile: str | None = None, *, ask: bool = True) -> Status:
+async def status_async(profile: str | None = None, *, ask: bool = True) -> Status:
     """What is known of a token: where it is, whether Kakao takes it, and what it may do.
 
     :param profile: Default: as for ``stored``.
     :param ask: Whether Kakao is asked.
     :raises ProfileNotFoundError: There is no such profile, or none is chosen.
-    :raises WrongLoopError: In a running event loop: await :func:`status_async`.
     """
-    return run(lambda: status_async(profile, ask=ask))
-
-
-async def status_async(profile: str | None = None, *, ask: bool = True) -> Status:
-    """What is known of a token, as :func:`status` says."""
     choice = choose(profile)
     found = _placed(choice)
     try:
@@ -70,6 +64,9 @@ async def status_async(profile: str | None = None, *, ask: bool = True) -> Statu
     except CredentialStoreError as error:
         return attrs.evolve(found, state="unreadable", error=error)
     return await _asked(found, choice, token) if ask else found
+
+
+status = blocking(status_async)
 
 
 def _placed(choice: Choice) -> Status:

@@ -156,8 +156,7 @@ class Steps:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             await asyncio.wait([task])
-            failed = task.exception()
-            self.show(f"Interrupted: {failed or f'the token is stored ({self.after.name})'}")
+            self.show(f"Interrupted: {task.exception() or _kept_words(task.result())}")
             raise
 
     async def _exchanged_and_kept(self, request: AuthorizationRequest, code: Secret) -> Login:
@@ -198,6 +197,12 @@ class Steps:
             info, problems = None, (f"Kakao refuses the new token: {error}",)
         scopes = info.scopes if info else login.scopes
         return attrs.evolve(login, info=info, scopes=scopes, problems=(*login.problems, *problems))
+
+
+def _kept_words(kept: Login) -> str:
+    """Where the token is, and what else a person should know who does not get *kept*."""
+    stored = [f"the token is stored ({kept.profile.name})"] if kept.saved else []
+    return "; ".join([*stored, *kept.problems])
 
 
 def _failure(step: Callable[[], object]) -> str | None:

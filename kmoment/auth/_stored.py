@@ -49,6 +49,20 @@ def _allowed(name: str | None) -> str:
     return name
 
 
+def default_account(profile: Profile | None) -> int | None:
+    """The ad account where none is named: that of ``KMOMENT_ACCOUNT``, else of the profile.
+
+    :raises InvalidArgumentError: ``KMOMENT_ACCOUNT`` is no id.
+    """
+    text = os.environ.get("KMOMENT_ACCOUNT")
+    if not text:
+        return profile.account if profile else None
+    try:
+        return _validate.ident("KMOMENT_ACCOUNT", text)
+    except InvalidArgumentError:
+        _validate.refuse("KMOMENT_ACCOUNT", "an ad account id", text)
+
+
 class StoredToken:
     """The token of one profile, as clients take it. It reads the store at each request for it."""
 

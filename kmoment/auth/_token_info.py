@@ -13,7 +13,7 @@ from .._secret import Secret
 from .._validate import whole
 from ..client import AsyncClient
 from ..errors import DecodeError
-from ._blocking import run
+from ._blocking import blocking
 from ._profiles import KAPI
 
 _PATH: Final = "/v1/business/tokeninfo"
@@ -35,24 +35,20 @@ class TokenInfo:
     token_id: int | str | None = None
 
 
-def token_info(token: Secret | str, *, kapi_url: str = KAPI) -> TokenInfo:
+async def token_info_async(token: Secret | str, *, kapi_url: str = KAPI) -> TokenInfo:
     """What a token may do. Changes nothing, and may be repeated.
 
     :raises AuthenticationError: The token is wrong or revoked.
     :raises AddressNotAllowedError: The token may be good; this machine's address is not allowed.
     :raises APIError: As for any call: no connection, not the API, not as documented.
-    :raises WrongLoopError: In a running event loop: await :func:`token_info_async`.
     """
-    hidden, token = Secret.wrap(token), ""
-    return run(lambda: token_info_async(hidden, kapi_url=kapi_url))
-
-
-async def token_info_async(token: Secret | str, *, kapi_url: str = KAPI) -> TokenInfo:
-    """What a token may do, as :func:`token_info` does."""
     hidden, token = Secret.wrap(token), ""
     client = AsyncClient(hidden.reveal(), base_url=kapi_url, deadline=_DEADLINE, insecure=True)
     async with client:
         return _read(await client.request("GET", _PATH))
+
+
+token_info = blocking(token_info_async)
 
 
 def _read(answer: Any) -> TokenInfo:

@@ -60,9 +60,9 @@ class _Root(click.Group):
 
 
 def _unknown(name: str) -> str:
-    from difflib import get_close_matches
+    from .._text import near_names
 
-    near = get_close_matches(name, _GROUPS, 1)
+    near = near_names(name, _GROUPS)
     return f"no command {name!r}" + (f"; do you mean {near[0]!r}?" if near else "")
 
 

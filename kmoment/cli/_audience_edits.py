@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..errors import InvalidDraftError
 from ._confirm import confirm, require_answer
 from ._errors import USAGE, Stop
 from ._options import Command
@@ -75,6 +74,7 @@ def _creating(name: str) -> str:
 @pass_session
 def update(session: Session, audience_id: int, name: str | None, **given: Any) -> None:
     """Change what is named, and nothing else: the audience is read first."""
+    from ..models.draft import checked_draft
     from ._output import print_one
 
     require_answer(session)
@@ -85,9 +85,7 @@ def update(session: Session, audience_id: int, name: str | None, **given: Any) -
         raise Stop("name what to change, such as --name or --ages", USAGE)
     account = session.ad_account
     before = account.audiences.get(audience_id)
-    after = before.draft().replace(**changes)
-    if violations := after.violations():
-        raise InvalidDraftError("audience", violations)
+    after = checked_draft("audience", before.draft().replace(**changes))
     if not session.dry_run and not before.draft().differences(after):
         session.note("nothing changes")
     elif confirm(session, f"update {audience_id} {_changed(before.draft(), after)}"):
@@ -134,18 +132,27 @@ def _members(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def _items(text: str, *nothing: str) -> list[str] | None:
+def _items(text: str) -> list[str] | None:
+    """The items of a list; ``None`` for "none"."""
     items = [item.strip() for item in text.split(",") if item.strip()]
-    return None if [item.lower() for item in items] in [[word] for word in nothing] else items
+    return None if _is_alone(items, "none") else items
 
 
 def _places(session: Session, texts: Iterable[str]) -> dict[str, Any]:
     from ._places import tree_of
 
-    cells = [text for text in texts if text.strip().lower() not in ("all", "전체")]
-    if not cells:
+    cells = [text.strip() for text in texts]
+    if _is_alone(cells, "all", "전체"):
         return dict.fromkeys(("locations", "depth2_locations", "depth3_locations"))
     return dict(tree_of(session).select(*cells))
+
+
+def _is_alone(items: Iterable[str], *words: str) -> bool:
+    """Whether one of *words* is all that was given. Beside another item it contradicts it."""
+    found = {item.lower() for item in items}
+    if len(found) > 1 and (beside := found.intersection(words)):
+        raise Stop(f"{beside.pop()!r} cannot stand beside others", USAGE)
+    return not found.isdisjoint(words)
 
 
 def _ages(_: Session, text: str) -> dict[str, Any]:
@@ -161,7 +168,7 @@ def _genders(_: Session, text: str) -> dict[str, Any]:
 
 
 def _words(member: str) -> Callable[[Session, str], dict[str, Any]]:
-    return lambda _, text: {member: _items(text, "none")}
+    return lambda _, text: {member: _items(text)}
 
 
 def _entries(member: str, model: str, ident: str) -> Callable[[Session, str], dict[str, Any]]:
@@ -170,7 +177,7 @@ def _entries(member: str, model: str, ident: str) -> Callable[[Session, str], di
     def make(_: Session, text: str) -> dict[str, Any]:
         from .. import models
 
-        items = _items(text, "none")
+        items = _items(text)
         entry = getattr(models, model)
         included = models.InclusionType("INCLUDE")
         made = [entry(**{ident: item, "inclusion_type": included}) for item in items or ()]

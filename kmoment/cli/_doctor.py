@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._errors import DONE, FAILED
+from ._errors import DONE, FAILED, USAGE, Stop
 from ._options import Command
 from ._output import print_rows, print_text
 from ._session import Session, is_terminal, pass_session
@@ -51,6 +51,8 @@ def commands(
     """Run the checks, and print them."""
     from ..doctor import check
 
+    if offline and (live or record is not None):
+        raise Stop("--offline asks nothing: it does not go with --live and --record", USAGE)
     session.listen()
     report = check(
         session.profile,

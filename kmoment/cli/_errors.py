@@ -16,6 +16,7 @@ from ._words import reads_korean, tell
 if TYPE_CHECKING:
     from ..outcomes import Outcomes
 
+# Exit codes: the main help lists them. 2 is click's own; 130 is a shell's for SIGINT (128 + 2).
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2

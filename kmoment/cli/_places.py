@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from ._errors import DONE, FAILED, SOME_FAILED, USAGE, Stop
+from ._errors import DONE, FAILED, SOME_FAILED
 from ._options import Group
 from ._progress import progress
 from ._session import Session, pass_session
@@ -51,13 +51,11 @@ def resolve(session: Session, file: BinaryIO) -> int:
     FILE has a name in each line; - reads what is pasted, up to Ctrl-D. A line may be a list, and
     tabs separate columns. Exit code 3 if some names were not found.
     """
+    from ..sheets._text_file import decoded
     from ._output import print_rows
 
-    lines = [
-        (number, line)
-        for number, line in enumerate(_text(file.read()).splitlines(), 1)
-        if line.strip()
-    ]
+    text = decoded("FILE", file.read())
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     resolution = tree_of(session).resolve([_cell(line) for _, line in lines])
     rows = [row for outcome in resolution for row in _rows(outcome, lines[outcome.line][0])]
     print_rows(session, rows, _RESOLVED, "line name status code place message")
@@ -65,18 +63,6 @@ def resolve(session: Session, file: BinaryIO) -> int:
     if not resolution.unsettled:
         return DONE
     return SOME_FAILED if resolution.places else FAILED
-
-
-def _text(data: bytes) -> str:
-    """UTF-8, with or without its mark; else cp949, as Korean Excel saves text."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp949")
-    except UnicodeDecodeError:
-        raise Stop("the file must be text, in UTF-8 or cp949", USAGE) from None
 
 
 def _cell(line: str) -> str | tuple[str, ...]:

@@ -92,9 +92,9 @@ class Session:
     @property
     def known_account(self) -> int | None:
         """The ad account of the option, the environment, or the profile, if any names one."""
-        profile = self.choice.profile
-        stored = profile.account if profile else None
-        return self.account or _number("KMOMENT_ACCOUNT") or stored
+        from ..auth._stored import default_account
+
+        return self.account or default_account(self.choice.profile)
 
     @property
     def ad_account(self) -> Account:
@@ -109,8 +109,10 @@ class Session:
 
     def tree_file(self) -> Path | None:
         """Where the tree of places is kept: one for each server, since codes may differ."""
+        from .._validate import is_loopback
+
         url = urlsplit(self.client.base_url)
-        if url.hostname in ("127.0.0.1", "localhost", "::1"):
+        if is_loopback(url.hostname or ""):
             return None  # a sandbox: its port changes, and it answers fast
         from ..auth import folder
 
@@ -134,15 +136,6 @@ class Session:
             self._client.close()
         if self._log is not None:
             self._log.close()
-
-
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable)
-    if not text:
-        return None
-    if not text.isdecimal() or not int(text):
-        raise Stop(f"{variable} must be an ad account id, not {text!r}", USAGE)
-    return int(text)
 
 
 def is_terminal(stream: object) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from .. import _validate
+from .. import _file, _validate
+from ..errors import InvalidArgumentError
 from ._live import live_checks
 from ._network import network_checks
 from ._offline import offline_checks
@@ -43,16 +44,21 @@ def check(
     :param insecure: As for the client.
     :param account: The ad account. Default: ``KMOMENT_ACCOUNT``, the profile's, or the first.
     :param network: Whether to ask the server.
-    :param live: Also ask one read for each thing that is known only by inference.
+    :param live: Also ask one read for each thing that is known only by inference. Needs *network*.
     :param record: A file for the shapes of all requests and answers of ``live``. Every value is
-        replaced: no token, id, name or address is in it.
+        replaced: no token, id, name or address is in it. Needs *network*.
     :param timeout: Seconds for each check that asks the server.
     :raises InvalidArgumentError: An argument breaks its rule. Nothing was asked.
     :raises OSError: *record* cannot be written.
     """
     seconds = _validate.seconds("timeout", timeout)
     chosen = None if account is None else _validate.ident("account", account)
-    recorder = Recorder() if record is not None else None
+    for name, given in (("live", live), ("record", record is not None)):
+        if given and not network:
+            raise InvalidArgumentError(name, "needs the network: without it nothing is asked")
+    if record is not None:
+        _file.require_room(record)
+    recorder = None if record is None else Recorder()
     scene = Scene(profile, base_url, insecure, chosen, recorder)
     found = list(_run(offline_checks(scene), _OFFLINE_SECONDS))
     try:

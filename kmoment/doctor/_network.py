@@ -10,16 +10,16 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from ..auth import Profile, TokenInfo, stored, token_info
+from ..auth import Profile, stored, token_info
 from ..errors import AddressNotAllowedError, APIError, AuthenticationError, KmomentError
 from . import _redis
 from ._report import Check, State
 from ._scene import Scene
 
 _PATIENCE: Final = 10.0
-"""Seconds for a connection."""
+"""Seconds for a connection. Our figure: a far server needs less than one."""
 _SKEW: Final = 60.0
-"""Seconds that a clock may be wrong. A search for a lost create compares times."""
+"""Seconds that a clock may be wrong. Our figure: a search for a lost create compares times."""
 _MANAGE, _CREATE, _DELETE = "moment_management", "moment_create", "moment_delete"
 _LOGIN: Final = "run `kmoment auth login --force{}`"
 _LOGIN_KO: Final = "`kmoment auth login --force{}`를 실행하세요."
@@ -137,7 +137,7 @@ def _token_info(scene: Scene) -> Check:
         return Check(State.FAIL, what, told, error.hint, error.hint_ko)
     except APIError as error:
         return Check(State.UNKNOWN, what, _said(error), error.hint, error.hint_ko)
-    scene.ids[what] = info
+    scene.info = info
     return Check(State.OK, what, f"alive; consents: {', '.join(info.scopes)}")
 
 
@@ -148,10 +148,9 @@ def _said(error: APIError) -> str:
 
 def _scopes(scene: Scene) -> Check:
     """Which consent a call needs was read in third-party code, so only one of them fails."""
-    info: TokenInfo | None = scene.ids.get("token info")
-    if info is None:
+    if scene.info is None:
         return Check(State.UNKNOWN, "scopes", "the token's consents are not known")
-    lacks = [it for it in (_MANAGE, _CREATE, _DELETE) if it not in info.scopes]
+    lacks = [it for it in (_MANAGE, _CREATE, _DELETE) if it not in scene.info.scopes]
     if not lacks:
         return Check(State.OK, "scopes", "all that audiences may need")
     allow = {_CREATE: "create", _DELETE: "delete"}
@@ -173,5 +172,5 @@ def _accounts(scene: Scene) -> Check:
     told = f"{len(listed)}; {chosen} is used" if chosen else f"{len(listed)}"
     if chosen is not None and chosen not in scene.accounts:
         todo = ("`kmoment accounts list` shows yours", "`kmoment accounts list`로 확인하세요.")
-        return Check(State.WARN, "ad accounts", f"{told}, which is not among them", *todo)
+        return Check(State.FAIL, "ad accounts", f"{told}, which is not among them", *todo)
     return Check(State.OK if listed else State.WARN, "ad accounts", told)

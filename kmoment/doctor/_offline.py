@@ -20,23 +20,26 @@ from ..auth import (
     folder,
     status,
 )
+from ..auth._folder import is_private
+from ..auth._stored import default_account
+from ..errors import InvalidArgumentError, UsageError
 from . import _redis
 from ._report import Check, State
 from ._scene import Scene
 
 _PACKAGES: Final = ("kmoment", "aiohttp", "attrs", "cattrs", "anyio", "yarl")
+_AUTH: Final = ("filelock", "platformdirs", "tomlkit")
 _EXTRAS: Final = {
-    "auth": ("filelock", "platformdirs", "tomlkit"),
-    "cli": ("click", "rich"),
-    "excel": ("xlsxwriter",),
+    "auth": _AUTH,
+    "cli": (*_AUTH, "click", "rich"),
+    "excel": ("openpyxl", "xlsxwriter"),
     "fleet": ("redis",),
     "keyring": ("keyring",),
     "otel": ("opentelemetry",),
     "progress": ("rich",),
-    "speedups": ("orjson",),
+    "speedups": ("orjson", *(() if sys.platform == "win32" else ("uvloop",))),
 }
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY")
-_OTHERS: Final = 0o077
 _LOGIN: Final = ("run `kmoment auth login`", "`kmoment auth login`을 실행하세요.")
 _PRIVATE: Final = ("chmod 600 {}", "chmod 600 {} 명령으로 권한을 고치세요.")
 
@@ -48,6 +51,7 @@ def offline_checks(scene: Scene) -> Iterator[tuple[str, Callable[[], Check]]]:
     yield "folder", _folder
     yield "credentials", _credentials
     yield "token", partial(_token, scene)
+    yield "account", partial(_account, scene)
     yield "store", partial(_store, scene)
     yield "proxies", _proxies
     yield "terminal", _terminal
@@ -88,7 +92,7 @@ def _credentials() -> Check:
         return Check(State.OK, "credentials", "no file of tokens")
     found = path.stat()
     mode = stat.S_IMODE(found.st_mode)
-    if os.name == "posix" and (mode & _OTHERS or found.st_uid != os.getuid()):
+    if not is_private(found):
         return _not_private(path, mode)
     return Check(State.OK, "credentials", f"mode {mode:04o}")
 
@@ -104,11 +108,31 @@ def _token(scene: Scene) -> Check:
     except ProfileNotFoundError as error:
         scene.usable = False
         return Check(State.FAIL, "token", str(error), *_LOGIN)
+    except UsageError as error:
+        scene.usable = False
+        return Check(State.FAIL, "token", str(error), "correct the file", "파일을 고치세요.")
     if choice.profile is None:
         return Check(State.OK, "token", "from KMOMENT_TOKEN")
     told = f"of profile {choice.profile.name!r}, because of {choice.because}"
     over = "; KMOMENT_TOKEN is set and not used" if choice.over_environment else ""
     return Check(State.OK, "token", told + over)
+
+
+def _account(scene: Scene) -> Check:
+    """The ad account that is named. Whether the user has it is asked later."""
+    try:
+        profile = scene.choice.profile if scene.usable else None
+        scene.named_account = scene.named_account or default_account(profile)
+    except InvalidArgumentError as error:
+        return Check(State.FAIL, "account", str(error), *_ACCOUNT)
+    told = f"{scene.named_account} is named" if scene.named_account else "none is named"
+    return Check(State.OK, "account", told)
+
+
+_ACCOUNT: Final = (
+    "correct it, or unset it: the profile's is used, or the first",
+    "값을 고치거나 지우세요. 지우면 프로필의 광고계정이나 첫 번째 광고계정을 씁니다.",
+)
 
 
 def _store(scene: Scene) -> Check:

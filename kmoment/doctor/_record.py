@@ -5,6 +5,7 @@ of each value its type and the class of its length. So evidence can be sent to u
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -27,8 +28,12 @@ _NAME: Final = re.compile(r"[a-z][A-Za-z]{0,39}[0-9]?[A-Za-z]{0,20}")
 _HEADER: Final = re.compile(r"[a-z]+(-[a-z0-9]+){0,5}")
 _DATE: Final = re.compile(r"[0-9T:.+Z -]{8,32}")
 _LENGTHS: Final = (0, 1, 8, 32, 128, 1024)
+"""Characters or bytes at which a class of length ends. Our figures, as the two below: few classes
+tell nothing of the value."""
 _COUNTS: Final = (0, 1, 9, 99, 999)
+"""Items at which a class of a list ends."""
 _DIGITS: Final = (4, 9, 15, 19)
+"""Digits at which a class of a number ends: a small number, and ids up to 64 bits."""
 _NAMING: Final = ("name", "description", "title", "msg", "message")
 """Members that people fill: also a known word in them may be somebody's."""
 _MANY: Final = 100
@@ -121,6 +126,8 @@ def shape(value: Any, member: str = "") -> Any:
         return _text(value, member)
     if isinstance(value, bool) or value is None:
         return "true or false" if value is not None else "null"
+    if not math.isfinite(value):
+        return "number, not finite"
     kind = "whole number" if isinstance(value, int) else "number"
     return f"{kind}, {_class(len(str(abs(int(value)))), _DIGITS)} digits"
 

@@ -4,7 +4,7 @@ import os
 from functools import cached_property
 from typing import Any
 
-from ..auth import Choice, choose, stored
+from ..auth import Choice, TokenInfo, choose, stored
 from ..fleet._target import Target
 from ..sync.client import Client
 from ..sync.resources.account import Account
@@ -25,7 +25,8 @@ class Scene:
         self.profile = profile
         self._base_url = base_url
         self._insecure = insecure
-        self._account = account
+        self.named_account = account
+        """The ad account that an argument, the environment or the profile names."""
         self._recorder = recorder
         self.reachable = True
         """Whether the server answers at all."""
@@ -33,6 +34,8 @@ class Scene:
         """Whether the token can be used."""
         self.redis: Target | None = None
         """The Redis that the environment names, if it can be used."""
+        self.info: TokenInfo | None = None
+        """What the token may do, if that is known."""
         self.accounts: tuple[int, ...] = ()
         self.ids: dict[str, Any] = {}
         """Ids that a probe has found for the next ones."""
@@ -68,11 +71,7 @@ class Scene:
     @property
     def account_id(self) -> int | None:
         """The ad account, if one is known."""
-        if self._account or (named := os.environ.get("KMOMENT_ACCOUNT")) is None:
-            profile = self.choice.profile
-            own = profile.account if profile else None
-            return self._account or own or next(iter(self.accounts), None)
-        return self.client.account(int(named)).ad_account_id
+        return self.named_account or next(iter(self.accounts), None)
 
     def close(self) -> None:
         """Close the client, if one was made."""

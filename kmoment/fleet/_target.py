@@ -1,6 +1,5 @@
 """Which Redis a fleet uses. Its address may hold a password, and is a secret."""
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -50,7 +49,7 @@ class Target:
         host = str(settings.get("host", "localhost"))
         if "path" in settings or "SSL" in settings["connection_class"].__name__:
             return False
-        return not _is_here(host)
+        return not _validate.is_loopback(host)
 
     def connect(self, limit: float) -> "Redis":
         """A client for asyncio. It opens nothing yet. *limit* is in seconds."""
@@ -124,10 +123,3 @@ def _of_client(client: Secret) -> Secret:
 
 def _kept(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in _KEPT if name in settings}
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

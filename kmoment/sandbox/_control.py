@@ -11,9 +11,9 @@ from datetime import datetime
 from . import _table
 from ._core import Core
 from ._faults import Fault
-from ._kauth import SCOPES, App, Consent, Grant
+from ._kauth import SCOPES, App, Consent
 from ._quota import Quota, Quotas
-from ._reply import Json
+from ._reply import Grant, Json
 
 
 class Control:

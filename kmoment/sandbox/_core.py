@@ -7,7 +7,7 @@ they run. They are short and never wait.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from threading import RLock
 
@@ -16,11 +16,11 @@ from ._ad_groups import LinkField
 from ._errors import RefusedError
 from ._faults import Fault, Faults
 from ._handlers import long
-from ._kauth import CREATE, DEFAULT_APP, DELETE, MANAGE, SCOPES, App, Grant, Kauth
+from ._kauth import CREATE, DEFAULT_APP, DELETE, MANAGE, SCOPES, App, Kauth
 from ._log import Entry, Log, new_log
 from ._quota import PLATFORM, Quota, Quotas
 from ._regions import LOOKUP, Lookup
-from ._reply import Ask, Reply
+from ._reply import Ask, Grant, Reply
 from ._table import Endpoint, Layout
 from ._world import World
 
@@ -93,16 +93,16 @@ class Core:
         """Execute a request or refuse it. Only here can a request change the world."""
         with self.lock:
             try:
-                self._admit(endpoint, ask)
-                reply = endpoint.run(self.world, ask)
+                reply = endpoint.run(self.world, self._admitted(endpoint, ask))
             except RefusedError as failure:
                 return failure.reply
             entry.acted = True
             return reply
 
-    def _admit(self, endpoint: Endpoint, ask: Ask) -> None:
+    def _admitted(self, endpoint: Endpoint, ask: Ask) -> Ask:
+        """The request with what its bearer may do."""
         if not endpoint.needs_token:
-            return
+            return ask
         grant = self.world.kauth.admit(ask.authorization, ask.remote)
         needed = [MANAGE, *_ALSO_NEEDED.get(endpoint.name, ())]
         if missing := [scope for scope in needed if scope not in grant.scopes]:
@@ -112,3 +112,4 @@ class Core:
             if account_id not in self.world.accounts or not grant.covers(account_id):
                 raise _errors.foreign_account(account_id)
         self.quotas.take(ask, self.world.clock.now())
+        return replace(ask, grant=grant)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from . import _ad_groups, _errors, _regions, _rules
 from ._audience import Audience
-from ._reply import Ask, Reply, json_reply
+from ._reply import LONG, Ask, Reply, json_reply
 from ._world import Account, World
 
 Handler = Callable[[World, Ask], Reply]
 
-# A Long has at most 19 digits.
-_LONG = re.compile(r"[0-9]{1,19}")
-
 
 def long(text: str | None, name: str) -> int:
     """Read a number from a path, query or header. Kakao's tables call its type Long."""
-    if text is None or not _LONG.fullmatch(text):
+    if text is None or not LONG.fullmatch(text):
         raise _errors.parameter(f"{name} must be a number")
     return int(text)
 
@@ -87,8 +83,7 @@ def list_accounts(world: World, ask: Ask) -> Reply:
     size = long(ask.query.get("size", "10"), "size")
     if config not in (None, "ON", "OFF", "DEL") or not size:
         raise _errors.parameter("config must be one of ON, OFF, DEL; size must be 1 or more")
-    grant = world.kauth.admit(ask.authorization, ask.remote)
-    known = filter(grant.covers, world.accounts)
+    known = (one for one in world.accounts if ask.grant is None or ask.grant.covers(one))
     rows = [_account_row(one) for one in known] if config in (None, "ON") else []
     part = rows[page * size : (page + 1) * size]
     pages = -(-len(rows) // size)

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from . import _errors
+from ._reply import Grant
 
 MANAGE, CREATE, DELETE = "moment_management", "moment_create", "moment_delete"
 SCOPES = (MANAGE, CREATE, DELETE, "moment_bizform_result_read")
@@ -42,8 +43,13 @@ class App:
     def knows(self, redirect_uri: str) -> bool:
         if self.redirect_uris:
             return redirect_uri in self.redirect_uris
-        url = urlsplit(redirect_uri)
-        return url.scheme == "http" and is_loopback(url.hostname or "") and not url.query
+        try:
+            url = urlsplit(redirect_uri)
+            here = url.scheme == "http" and is_loopback(url.hostname or "")
+        except ValueError:
+            return False
+        plain = redirect_uri.isprintable() and not set("?# ") & set(redirect_uri)
+        return here and plain  # it becomes a header
 
 
 DEFAULT_APP = App()
@@ -60,17 +66,6 @@ class Consent:
     def __post_init__(self) -> None:
         if self.mode not in (ASK, AGREE, DENY) and not _KOE.fullmatch(self.mode):
             raise ValueError(f"consent must be ask, agree, deny or a KOE code, not {self.mode!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token may do. `accounts=None`: all accounts."""
-
-    scopes: tuple[str, ...]
-    accounts: tuple[int, ...] | None = None
-
-    def covers(self, account_id: int) -> bool:
-        return self.accounts is None or account_id in self.accounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode
 
 from . import _errors
 from ._errors import RefusedError
-from ._kauth import AGREE, ASK, CREATE, DENY, Consent, Grant, granted
-from ._reply import Ask, Reply, json_reply
+from ._kauth import AGREE, ASK, CREATE, DENY, Consent, granted
+from ._reply import LONG, Ask, Grant, Reply, json_reply
 from ._world import World
 
 Sent = Mapping[str, Sequence[str]]
@@ -115,7 +115,7 @@ def _are_unsupported(sent: Sent) -> bool:
 
 def _is_resource(text: str) -> bool:
     group, _, account = text.partition(":")
-    return group == "moment" and (account == "*" or (account.isascii() and account.isdigit()))
+    return group == "moment" and (account == "*" or LONG.fullmatch(account) is not None)
 
 
 def _scopes(sent: Sent) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""Requests and answers as frozen values. Handlers know HTTP only through these two classes."""
+"""Requests and answers as frozen values. Handlers know HTTP only through these classes."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,21 @@ Json = dict[str, Any]
 
 JSON_TYPE = "application/json;charset=UTF-8"
 
+# A Long of Kakao's tables has at most 19 digits.
+LONG = re.compile(r"[0-9]{1,19}")
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token may do. `accounts=None`: all accounts."""
+
+    scopes: tuple[str, ...]
+    accounts: tuple[int, ...] | None = None
+
+    def covers(self, account_id: int) -> bool:
+        return self.accounts is None or account_id in self.accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,8 @@ class Ask:
     query_string: str = ""
     remote: str | None = None
     body: bytes = b""
+    # What the bearer may do, once the core has admitted the request.
+    grant: Grant | None = None
 
     @property
     def account_id(self) -> int:

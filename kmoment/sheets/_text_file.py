@@ -20,7 +20,8 @@ def read_text_file(data: bytes, title: str, delimiter: str) -> Grid:
     apostrophe is dropped that keeps a text from being a formula.
     """
     marked = data.startswith(codecs.BOM_UTF8)
-    lines = csv.reader(io.StringIO(_decoded(data), newline=""), delimiter=delimiter, strict=True)
+    text = decoded("path", data)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     cells: dict[tuple[int, int], Cell] = {}
     try:
         for row, fields in enumerate(lines, 1):
@@ -38,12 +39,13 @@ def _is_kept(field: str) -> bool:
     return field.startswith("'") and FORMULA.match(field) is not None
 
 
-def _decoded(data: bytes) -> str:
+def decoded(argument: str, data: bytes) -> str:
+    """The text of a file: UTF-8 with or without its mark, else cp949, as Korean Excel saves it."""
     if data.startswith(_UTF_16):
-        refuse("path", "a file in UTF-8 or cp949 (save it as CSV UTF-8)", "UTF-16")
+        refuse(argument, "a file in UTF-8 or cp949 (save it as CSV UTF-8)", "UTF-16")
     for encoding in ("utf-8-sig", "cp949"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InvalidArgumentError("path", "must be a file in UTF-8 or cp949: save it as CSV UTF-8")
+    raise InvalidArgumentError(argument, "must be a file in UTF-8 or cp949: save it as CSV UTF-8")

@@ -1,6 +1,6 @@
 """What the tests of logins share: a browser without a window, free ports, a keyring."""
 
-import socket
+import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +13,8 @@ from urllib.request import Request, urlopen
 import keyring.backend
 import keyring.errors
 
+from helpers.command import Terminal
+from helpers.programs import free_port
 from kmoment import auth
 from kmoment.sandbox import Sandbox
 
@@ -53,13 +55,6 @@ class Browser:
             self.done.set()
 
 
-def free_port() -> int:
-    """A port that nobody listens on, on either loopback."""
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def uri(port: int) -> str:
     return f"http://localhost:{port}/callback"
 
@@ -85,6 +80,12 @@ def login(sandbox: Sandbox, profile: str = "agency", **changes: Any) -> auth.Log
 def asked(sandbox: Sandbox) -> list[str]:
     """The endpoints that were called."""
     return [it["endpoint"] for it in sandbox.requests() if it["endpoint"]]
+
+
+def consent_page(terminal: Terminal) -> str:
+    """The address that a login at a terminal shows."""
+    shown = terminal.until("Or paste here")
+    return str(re.findall(r"http://127\S+", shown)[-1])
 
 
 class Keyring(keyring.backend.KeyringBackend):

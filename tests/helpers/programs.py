@@ -1,7 +1,8 @@
-"""Server programs that some tests run. Where one is missing its tests skip; in CI they fail."""
+"""Free ports, and servers that some tests run: without one its tests skip, and fail in CI."""
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -18,3 +19,9 @@ def needed(program: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{reason}, and CI is set")
     pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])

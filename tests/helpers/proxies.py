@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -17,7 +16,7 @@ from typing import ClassVar, NamedTuple
 
 from attrs import define, field, frozen
 
-from helpers.programs import needed
+from helpers.programs import free_port, needed
 
 HOST = "127.0.0.1"
 START_LIMIT = 10.0  # seconds to start or to stop: much more than it takes, but machines are busy
@@ -223,12 +222,6 @@ listen balancer
 def entry(line: str) -> Entry:
     _, method, status, target = line.split(" ", 3)
     return Entry(method, int(status), target)
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 async def accepts(port: int) -> bool:

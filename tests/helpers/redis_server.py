@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,16 +10,10 @@ from typing import Any, Self
 
 from attrs import define, field
 
-from helpers.programs import needed
+from helpers.programs import free_port, needed
 
 START_LIMIT = 10.0  # seconds to start or to stop: much more than it takes, but machines are busy
 POLL = 0.01  # seconds between two looks at whether it has started
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @define(eq=False)
