@@ -201,9 +201,10 @@ class RateLimiter:
             return Sent(now, self._epoch, on_time=False, probe=False)
         self._under_way += 1
         interval = 1 / self.rate
-        late = now - max(self._due, self._not_before)
+        turn = max(self._due, self._not_before)
+        late = now - turn
         probe = self._probing = self.mode is Mode.DROUGHT
-        self._due = max(self._due, now - min(_CATCH_UP, interval / 4)) + interval
+        self._due = max(turn, now - min(_CATCH_UP, interval / 4)) + interval
         return Sent(now, self._epoch, self.is_on_time(late), probe)
 
     def accepted(self, now: float, sent: Sent) -> None:
