@@ -25,7 +25,7 @@ from kmoment._engine.admission import (
 )
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
-from kmoment.fleet import Fleet, _keys
+from kmoment.fleet import Fleet, _keys, _scripts
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -399,6 +399,22 @@ async def test_a_breaker_that_was_just_closed(fleet: Fleet, sandbox: Sandbox) ->
         for listener in board.listeners:
             listener()
         assert not state.breakers.tripped
+
+
+async def test_a_script_that_is_sent_twice(fleet: Fleet, sandbox: Sandbox) -> None:
+    """After a stall a script is sent once more. The second copy takes no lock, no lease and no
+    state of the first for that of another process."""
+    async with client(sandbox, fleet) as moment:
+        await moment.locations.depth1()
+        share: Any = moment._dispatcher.state.share
+        ask = share._session.link.script
+        for _ in range(2):
+            taken, _before = await ask(_scripts.LOCK, lock_key(), "mine", 10_000)
+            assert taken
+            answer = await ask(_scripts.SWAP, "kmoment:{a}:limiter", "", "1", "{}", 10_000)
+            assert len(answer) == 1
+        assert (await ask(_scripts.LOCK, lock_key(), "other", 10_000))[0] == 0
+        assert len(await ask(_scripts.SWAP, "kmoment:{a}:limiter", "", "2", "{}", 10_000)) > 1
 
 
 # -- Creates ----------------------------------------------------------------------------

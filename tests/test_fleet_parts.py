@@ -73,6 +73,21 @@ def test_a_lease_that_was_never_got() -> None:
     assert not first.settle(0.1)
 
 
+@pytest.mark.parametrize("period", [0.5, 0.0])
+def test_a_write_whose_answer_was_lost(period: float) -> None:
+    """If a slot was written, and another process has written since, nobody waits for the slot."""
+    first, second = lane("a", period), lane("b", period)
+    if not period:
+        first.limiter.dry(-1.0)
+    slot = first.reserve(0.0, 1, 10.0)
+    assert slot
+    copied(first, second)
+    copied(second, first)
+    first.withdraw(slot)
+    assert first.settle(0.1)  # the others shall see it
+    assert first.reserve(1.0, 1, 10.0)
+
+
 def test_a_line_is_kept_in_order() -> None:
     """Who waits for a declared period is served in order; who has gone is left out."""
     lanes = [lane(name, 0.1) for name in "abc"]
@@ -206,3 +221,50 @@ def test_members_that_are_gone_are_not_shown() -> None:
     board = ["member:new", "20000000 ", "member:old", "1000000 "]
     shown: FleetStatus = status("test", "7", live(["20000000", board]), {})
     assert shown.members == ("new",)
+
+
+def test_commands_that_wait_when_redis_is_lost() -> None:
+    """Who waits for a connection while Redis is lost does not wait for Redis as well."""
+
+    sent = []
+
+    async def silent() -> None:
+        sent.append(silent)
+        await asyncio.sleep(0)
+        raise TimeoutError
+
+    async def ask() -> list[Any]:
+        link = Slow().link
+        many = (link._limited(silent) for _ in range(5 * _link._CONNECTIONS))
+        return await asyncio.gather(*many, return_exceptions=True)
+
+    assert {type(answer) for answer in asyncio.run(ask())} == {_link.LinkLostError}
+    assert len(sent) == _link._CONNECTIONS
+
+
+def test_a_link_that_is_closed() -> None:
+    """A call that ends after its client was closed opens no connection."""
+
+    async def ask() -> None:
+        slow = Slow()
+        await slow.link.aclose()
+        with pytest.raises(_link.LinkLostError, match="closed"):
+            await slow.link.command("TIME")
+        assert slow.link._redis is None
+
+    asyncio.run(ask())
+
+
+def test_a_share_is_left_once() -> None:
+    """A client that is closed twice leaves the session to the others of its event loop."""
+
+    async def leave() -> int:
+        fleet = kmoment.fleet.Fleet("redis://localhost/0")
+        loop = asyncio.get_running_loop()
+        first, _ = (fleet._join(loop.time, loop.call_at, 5.0) for _ in range(2))
+        await first.aclose()
+        await first.aclose()
+        first.abandon()
+        return len(fleet._sessions)
+
+    assert asyncio.run(leave()) == 1

@@ -158,9 +158,14 @@ class ClientState:
                 self.limiters.close()
                 self.gate.close()
                 self.timeouts.close()
-                if self.share is not None:
-                    await self.share.aclose()
-                await self.transport.aclose()
+                await self._close_connections(self.transport)
+
+    async def _close_connections(self, transport: Sends) -> None:
+        try:
+            if self.share is not None:
+                await self.share.aclose()
+        finally:
+            await transport.aclose()
 
     def __str__(self) -> str:
         return "closed" if self.closed else "open" if self.transport else "not opened yet"

@@ -8,6 +8,7 @@ Who wants to try whether a breaker may close needs a lease: one process tries, n
 import json
 from collections.abc import Callable
 from math import inf
+from secrets import token_hex
 from typing import Any, Final
 
 from .._policies.circuit_breaker import PROBE_SECONDS, Breakers, CircuitBreaker, CircuitBreakers
@@ -22,6 +23,7 @@ from ..errors import (
 from ._board import Posted
 from ._keys import fingerprint, probe_key
 from ._link import LinkLostError
+from ._scripts import LOCK
 from ._session import Session
 
 _KINDS: Final[dict[str, type[APIError]]] = {
@@ -85,21 +87,21 @@ class FleetBreakers(CircuitBreakers):
 
     async def may_probe(self, now: float, facts: Facts, token: Secret) -> APIError | None:
         """The error of a call that may not try, since another process does."""
-        milliseconds = round(PROBE_SECONDS * 1000)
         for field, breaker in self._fields(token).items():
             if not breaker.is_open:
                 continue
-            key = probe_key(self._session.namespace, field)
-            try:
-                given = await self._session.link.command(
-                    "SET", key, "probe", "NX", "PX", milliseconds
-                )
-            except LinkLostError:
-                return None  # each process by itself
-            if not given:
+            if not await self._may_probe(field):
                 return self.refusal(now, facts, token)
             self._foreign.discard(breaker)
         return None
+
+    async def _may_probe(self, field: str) -> bool:
+        key, lease = probe_key(self._session.namespace, field), round(PROBE_SECONDS * 1000)
+        try:
+            taken, _ = await self._session.link.script(LOCK, key, token_hex(16), lease)
+        except LinkLostError:
+            return True  # each process by itself
+        return bool(taken)
 
     def _name(self, token: Secret | None) -> str:
         return "" if token is None else fingerprint(self._session.namespace, token.reveal())

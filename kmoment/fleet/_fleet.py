@@ -47,6 +47,7 @@ class Membership:
         self.breakers = breakers
         self._session = session
         self._leave = leave
+        self._left = False
         self.ready: bool = False
         """Whether :meth:`start` is over."""
 
@@ -65,14 +66,21 @@ class Membership:
 
     async def aclose(self) -> None:
         """Leave the others. The last client of an event loop closes the connections."""
-        self.breakers.leave()
-        if self._leave():
+        if self._is_last():
             await self._session.aclose()
 
     def abandon(self) -> None:
         """Drop what belongs to an event loop that is closed."""
-        if self._leave():
+        if self._is_last():
             self._session.link.abandon()
+
+    def _is_last(self) -> bool:
+        """Leave, once. Whether nobody else is left."""
+        if self._left:
+            return False
+        self._left = True
+        self.breakers.leave()
+        return self._leave()
 
 
 class Fleet:

@@ -264,7 +264,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
                 break
             read = bool(lane.version)
             if slot is not None and lane.version:  # what was read does not know of it
-                lane.holding.pop(slot.sent, None)
+                lane.withdraw(slot)
                 slot = None
         del lane.reports[:told]
         lane.slot = slot or lane.slot
