@@ -159,7 +159,7 @@ class RedisStore:
         raise JournalStoreError(self.where, reason)
 
     def _renew(self) -> None:
-        self._ask(_RENEW, this_process(), round(self.lease_seconds * 1000))
+        self._ask(_RENEW, self.writer, round(self.lease_seconds * 1000))
 
     def _ask(self, script: str, *args: Any) -> Any:
         return self._server.ask(lambda redis: redis.eval(script, 1, self._key, *args))
