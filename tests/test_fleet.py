@@ -26,6 +26,7 @@ from kmoment._engine.admission import (
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
 from kmoment.fleet import Fleet, _keys, _scripts
+from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -321,6 +322,34 @@ async def test_a_breaker_opens_for_all_and_closes_for_all(
         await until(lambda: not fleet.status().breakers)
         await second_share._session.board.read()
         await second.locations.depth1()
+
+
+async def test_hooks_hear_of_breakers_of_others(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox
+) -> None:
+    """Hooks of a client hear of a breaker that another process has opened, and of its end."""
+    heard: list[BreakerEvent] = []
+
+    class Ear(Hook):
+        def on_breaker_open(self, event: BreakerOpen) -> None:
+            heard.append(event)
+
+        def on_breaker_close(self, event: BreakerClose) -> None:
+            heard.append(event)
+
+    async with client(sandbox, fleet, hooks=[Ear()]) as moment:
+        await moment.locations.depth1()
+        share: Any = moment._dispatcher.state.share
+        told = {"reason": "used up", "trips": 1, "left": 50.0, "facts": {}}
+        share._session.board.post("breaker:quota", json.dumps(told))
+        await until(lambda: heard)
+        share._session.board.remove("breaker:quota")
+        while not heard[1:]:
+            await share._session.board.read()
+    first, last = heard
+    assert isinstance(first, BreakerOpen)
+    assert (first.kind, first.error.reason, first.seconds) == ("quota", "used up", 50.0)
+    assert isinstance(last, BreakerClose)
 
 
 async def test_one_client_probes(fleet: Fleet, server: RedisServer, sandbox: Sandbox) -> None:

@@ -197,5 +197,5 @@ class Stores(RuleBasedStateMachine):
 def test_both_stores_do_the_same(redis: RedisServer) -> None:
     """After any begins, ends, words of a person and deaths, both say the same, and what is true."""
     kind: Any = type("Stores", (Stores,), {"url": redis.url})
-    limits = settings(max_examples=20, stateful_step_count=20, deadline=None)
+    limits = settings(max_examples=40, stateful_step_count=20, deadline=None)
     run_state_machine_as_test(kind, settings=limits)

@@ -113,6 +113,7 @@ class ClientState:
             self.limiters = settings.new_limiters(loop.time, loop.call_at)
             if settings.fleet is not None:
                 self._join(settings.fleet, settings, loop)
+            self.breakers.listener = settings.notifier.breaker_listener()
             self.gate = HostGate(loop.time, settings.base_url)
             self.transport = settings.new_transport(settings)
             self.loop = loop

@@ -11,7 +11,13 @@ from math import inf
 from secrets import token_hex
 from typing import Any, Final
 
-from .._policies.circuit_breaker import PROBE_SECONDS, Breakers, CircuitBreaker, CircuitBreakers
+from .._policies.circuit_breaker import (
+    KINDS,
+    PROBE_SECONDS,
+    Breakers,
+    CircuitBreaker,
+    CircuitBreakers,
+)
 from .._secret import Secret
 from ..errors import (
     APIError,
@@ -26,11 +32,6 @@ from ._link import LinkLostError
 from ._scripts import LOCK
 from ._session import Session
 
-_KINDS: Final[dict[str, type[APIError]]] = {
-    "quota": QuotaExceededError,
-    "maintenance": MaintenanceError,
-    "token": AuthenticationError,
-}
 _SHARED: Final = ("quota", "maintenance")
 _NONE: Final[Breakers] = {}
 _TOLD: Final = ("status", "code", "message", "detail_code", "detail_message")
@@ -109,7 +110,7 @@ class FleetBreakers(CircuitBreakers):
     def _fields(self, token: Secret | None) -> dict[str, CircuitBreaker]:
         """The breakers that calls with *token* have to pass, by how the board names them."""
         name = self._name(token)
-        found = {field: self._shared[_KINDS[field]] for field in _SHARED}
+        found = {field: self._shared[KINDS[field]] for field in _SHARED}
         own = self._of_tokens.get(name, _NONE)
         return {**found, f"token:{name}": own.get(AuthenticationError, CircuitBreaker(0.0))}
 
@@ -121,7 +122,7 @@ class FleetBreakers(CircuitBreakers):
     def _board_read(self) -> None:
         """Trip what others have tripped, and close what others have closed."""
         posted = self._session.board.breakers
-        for field in [field for field in posted if field.split(":")[0] in _KINDS]:
+        for field in [field for field in posted if field.split(":")[0] in KINDS]:
             self._learn(field, self._breaker(field), posted[field])
         for field in self._told - posted.keys():
             self._told.discard(field)
@@ -131,7 +132,7 @@ class FleetBreakers(CircuitBreakers):
 
     def _breaker(self, field: str) -> CircuitBreaker:
         kind, _, name = field.partition(":")
-        return (self._own(name) if name else self._shared)[_KINDS[kind]]
+        return (self._own(name) if name else self._shared)[KINDS[kind]]
 
     def _learn(self, field: str, breaker: CircuitBreaker, posted: Posted) -> None:
         if posted.at <= self._closed_at.get(field, -inf):
@@ -140,9 +141,9 @@ class FleetBreakers(CircuitBreakers):
         told = json.loads(posted.value)
         if breaker.error is not None and told["trips"] <= breaker.dump(posted.at)[0]:
             return
-        error = _KINDS[field.split(":")[0]](told["reason"], told["facts"])
+        error = KINDS[field.split(":")[0]](told["reason"], told["facts"])
         self._foreign.add(breaker)
-        breaker.restore(error, told["trips"], posted.at + told["left"])
+        breaker.restore(error, told["trips"], posted.at, told["left"])
 
 
 def _text(breaker: CircuitBreaker, now: float) -> str:
