@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 import kmoment
 from kmoment._policies.rate_limit import Mode, RateLimiter
@@ -123,6 +124,42 @@ def test_calls_from_before_the_limit_was_known() -> None:
     second.reports.clear()
     copied(second, first, 5.0)
     assert len(first.limiter._cycle.times) == 15  # its own too: it had not written them
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from(["accepted", "accepted", "rejected", "dropped"]),
+            st.floats(0.001, 1),
+        ),
+        max_size=40,
+    ),
+    st.sampled_from([0.0, 0.3]),
+)
+def test_processes_learn_what_one_would(events: list[Any], period: float) -> None:
+    """The same events give the same rate, whether one process sees all of them or each of three
+    sees some, and reads and writes the rest."""
+    alone, lanes, now = RateLimiter(period), [lane(name, period) for name in "abc"], 0.0
+    alone.dry(now)
+    lanes[0].limiter.dry(now)
+    text = lanes[0].text(0.0)
+    for who, kind, seconds in events:
+        mine = lanes[who]
+        mine.read(text, "version", 0.0)
+        now += alone.delay(now)
+        assert mine.limiter.delay(now) == pytest.approx(0.0, abs=1e-5)
+        slot, sent = mine.reserve(now, 1, 99.0), alone.sent(now)
+        assert slot
+        now += seconds
+        extra = (None,) if kind == "rejected" else ()
+        getattr(alone, kind)(now, sent, *extra)
+        getattr(mine.limiter, kind)(now, slot.sent, *extra)
+        mine.report(kind, now, slot.sent, *extra)
+        mine.reports.clear()
+        text = mine.text(0.0)
+        assert mine.limiter.mode is alone.mode
+        assert mine.limiter.rate == pytest.approx(alone.rate, rel=1e-3)
 
 
 def test_another_format_is_refused() -> None:
