@@ -266,6 +266,33 @@ async def test_a_board_that_is_wrong(fleet: Fleet, server: RedisServer, sandbox:
     assert fleet.status().limits == ()
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("odd", "what"),
+        ("limit:nobody:x", "NOW "),
+        ("limit", "NOW "),
+        ("breaker:quota", "NOW no json"),
+        ("breaker:quota", "NOW {}"),
+        ("breaker:quota", 'NOW {"trips": "1", "left": null, "reason": "", "facts": {}}'),
+    ],
+)
+async def test_a_board_of_another_program(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox, field: str, value: str
+) -> None:
+    """What another program or version has written on the board stops no call, and no status."""
+    later = str((int(server.ask("TIME")[0]) + 9) * 1_000_000)
+    server.ask("HSET", _keys.board_key("test"), field, value.replace("NOW", later))
+    limiter = _keys.limiter_key("test", KEY)
+    server.ask("HSET", limiter, "state", "odd")
+    server.ask("HSET", _keys.board_key("test"), _keys.limit_field(KEY), f"{later} ")
+    async with client(sandbox, fleet) as moment:
+        assert await moment.locations.depth1()
+    shown = fleet.status()
+    assert [(it.quota, it.rate) for it in shown.limits] == [("audiences", None)]
+    assert shown.breakers == ()
+
+
 async def test_scripts_are_loaded_again(
     fleet: Fleet, server: RedisServer, sandbox: Sandbox
 ) -> None:
@@ -562,6 +589,25 @@ async def test_closing_a_fleet(fleet: Fleet, sandbox: Sandbox) -> None:
         await first.locations.depth1()
         with pytest.raises(kmoment.ClientClosedError, match="fleet"):
             await second.locations.depth1()
+
+
+def test_clients_that_are_left_in_closed_loops(fleet: Fleet, sandbox: Sandbox) -> None:
+    """A fleet keeps nothing of clients that were never closed, once their loops are."""
+
+    async def use() -> kmoment.AsyncClient:
+        moment = client(sandbox, fleet)
+        assert await moment.locations.depth1()
+        return moment
+
+    left = [asyncio.run(use()) for _ in range(3)]
+    assert len(fleet._sessions) == 1
+
+    async def close() -> None:
+        for moment in left:
+            await moment.aclose()
+
+    asyncio.run(close())
+    assert len(fleet._sessions) == 0
 
 
 def test_a_second_loop(fleet: Fleet, sandbox: Sandbox) -> None:

@@ -253,6 +253,21 @@ def test_two_clients_of_a_loop_that_was_closed() -> None:
     assert len(fleet._sessions) == 0
 
 
+def test_sessions_of_closed_loops_are_dropped() -> None:
+    """A fleet that is used in many event loops keeps nothing of those that are closed."""
+    fleet = kmoment.fleet.Fleet("redis://localhost/0")
+
+    async def join() -> Any:
+        loop = asyncio.get_running_loop()
+        return fleet._join(loop.time, loop.call_at, 5.0)
+
+    shares = [asyncio.run(join()) for _ in range(5)]
+    assert len(fleet._sessions) == 1
+    for share in shares:
+        share.abandon()
+    assert len(fleet._sessions) == 0
+
+
 def test_members_that_are_gone_are_not_shown() -> None:
     """The status shows members that were seen in the last 15 seconds."""
     board = ["member:new", "20000000 ", "member:old", "1000000 "]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from math import inf
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .._policies.circuit_breaker import (
     KINDS,
@@ -26,7 +26,7 @@ from ..errors import (
     MaintenanceError,
     QuotaExceededError,
 )
-from ._board import Posted
+from ._board import Posted, Told
 from ._keys import fingerprint, probe_key
 from ._link import LinkLostError
 from ._scripts import LOCK
@@ -138,12 +138,12 @@ class FleetBreakers(CircuitBreakers):
         if posted.at <= self._closed_at.get(field, -inf):
             return  # it was read before it was deleted
         self._told.add(field)
-        told = json.loads(posted.value)
-        if breaker.error is not None and told["trips"] <= breaker.dump(posted.at)[0]:
+        told = Told.of(posted.value)
+        if breaker.error is not None and told.trips <= breaker.dump(posted.at)[0]:
             return
-        error = KINDS[field.split(":")[0]](told["reason"], told["facts"])
+        error = KINDS[field.split(":")[0]](told.reason, cast("Facts", told.facts))
         self._foreign.add(breaker)
-        breaker.restore(error, told["trips"], posted.at, told["left"])
+        breaker.restore(error, told.trips, posted.at, told.left)
 
 
 def _text(breaker: CircuitBreaker, now: float) -> str:

@@ -306,7 +306,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
     def _read(self, lane: SharedLane, text: str, version: str, base: float) -> None:
         try:
             lane.read(text, version, base)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             pass  # another program has written it, or another version of this one
         else:
             return
