@@ -254,17 +254,20 @@ def test_two_clients_of_a_loop_that_was_closed() -> None:
 
 
 def test_sessions_of_closed_loops_are_dropped() -> None:
-    """A fleet that is used in many event loops keeps nothing of those that are closed."""
+    """A fleet that is used in many event loops keeps nothing of those that are closed, and all of
+    the others."""
     fleet = kmoment.fleet.Fleet("redis://localhost/0")
 
     async def join() -> Any:
         loop = asyncio.get_running_loop()
         return fleet._join(loop.time, loop.call_at, 5.0)
 
-    shares = [asyncio.run(join()) for _ in range(5)]
-    assert len(fleet._sessions) == 1
+    other = asyncio.new_event_loop()
+    shares = [other.run_until_complete(join()), *(asyncio.run(join()) for _ in range(5))]
+    assert len(fleet._sessions) == 2
     for share in shares:
         share.abandon()
+    other.close()
     assert len(fleet._sessions) == 0
 
 
