@@ -17,7 +17,8 @@ Make a subclass of :class:`Hook` with the methods that you need. Each gets one e
 
 Events have all that a span needs: ids, times, the server's address. They have no body, no token
 and no query. Later versions may add methods, and members of events. With ``AsyncClient`` the
-methods may be ``async``: the call waits for them. If a method raises, the error is logged, and the
+methods may be ``async``: the call waits for them. No call waits for what is told of circuit
+breakers. If a method raises, the error is logged, and the
 call goes on.
 
 The logger ``kmoment`` has the ends of calls at DEBUG, as structured ``extra``.
@@ -29,7 +30,18 @@ import attrs
 
 from .errors import APIError, AttemptRecord
 
-__all__ = ["AttemptEnd", "AttemptStart", "CallEnd", "CallStart", "Hook", "Waits"]
+__all__ = [
+    "AttemptEnd",
+    "AttemptStart",
+    "BreakerClose",
+    "BreakerEvent",
+    "BreakerOpen",
+    "CallEnd",
+    "CallStart",
+    "Hook",
+    "RetryRefused",
+    "Waits",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +125,48 @@ class CallEnd(CallStart):
     """``None`` for a success, and for a call that its caller has cancelled."""
 
 
+@attrs.frozen(kw_only=True)
+class RetryRefused(CallStart):
+    """The retry budget of the client is used up: a call is not tried again. *time* is when the call
+    began.
+
+    A retry costs some of the budget, and successes fill it again: so a fault that meets most calls
+    does not multiply them.
+    """
+
+    error: APIError
+    """What the last attempt ended with. It is raised, or it is found out what was done."""
+
+
+@attrs.frozen(kw_only=True)
+class BreakerEvent:
+    """Something has happened to a circuit breaker."""
+
+    kind: str
+    """``quota`` (used up), ``maintenance``, or ``token`` (refused)."""
+    time: float
+    """When it happened, in seconds since 1970 (UTC)."""
+
+
+@attrs.frozen(kw_only=True)
+class BreakerOpen(BreakerEvent):
+    """A circuit breaker has opened: calls fail at once, unsent. Also told for each try after which
+    it stays open, and if another process of a fleet has opened it."""
+
+    seconds: float
+    """For how long. Then one call may try."""
+    error: APIError
+    """Why: the error of the call that was refused, with Kakao's words."""
+
+
+@attrs.frozen(kw_only=True)
+class BreakerClose(BreakerEvent):
+    """A circuit breaker has closed, since an answer has come: calls are sent again."""
+
+    seconds: float
+    """For how long it was open."""
+
+
 class Hook:
     """Does nothing. Override what you need. All methods are called on the client's event loop."""
 
@@ -127,3 +181,12 @@ class Hook:
 
     def on_call_end(self, event: CallEnd) -> Awaitable[None] | None:
         """A call has ended."""
+
+    def on_retry_refused(self, event: RetryRefused) -> Awaitable[None] | None:
+        """A call is not tried again, since the retry budget is used up."""
+
+    def on_breaker_open(self, event: BreakerOpen) -> Awaitable[None] | None:
+        """Calls fail at once from now on. No call waits for this method."""
+
+    def on_breaker_close(self, event: BreakerClose) -> Awaitable[None] | None:
+        """Calls are sent again. No call waits for this method."""

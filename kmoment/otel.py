@@ -20,17 +20,18 @@ for another one, such as the list before a create, is a child of that one's span
 | ``kmoment.wait.turn``, ``.connection``, ``.host``, ``.create`` | seconds waited before sending |
 | ``error.type`` | the error's class; ``cancelled`` |
 
-**Metrics**, all in seconds: ``http.client.request.duration`` by the conventions,
+**Metrics.** Durations, in seconds: ``http.client.request.duration`` by the conventions,
 ``kmoment.call.duration`` with the operation and the effect, and ``kmoment.wait.duration`` with the
-operation and what was waited for.
+operation and what was waited for. Counted are ``kmoment.retry.refused``, retries for which the
+budget had too little left, with the operation; and ``kmoment.breaker.opened`` and ``.closed``, with
+``kmoment.breaker``: ``quota``, ``maintenance`` or ``token``.
 
 **What is left out.** No body, no header and so no token, and no message of an error. ``url.full``
 has no query: the conventions ask to scrub what may be sensitive, and a query has search words and
 ids. Ids are in spans only, since each would be a time series of its own among metrics. An attempt
 that was sent twice because a kept connection was dead is one span, with ``kmoment.resent``;
-``http.request.resend_count`` does not count that. Hooks do not tell the state of circuit breakers
-and of the retry budget. A call that a breaker has stopped has no attempt, the effect ``unsent`` and
-the breaker's error.
+``http.request.resend_count`` does not count that. A call that a breaker has stopped has no attempt,
+the effect ``unsent`` and the breaker's error.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -42,7 +43,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook, Waits
+from .hooks import (
+    AttemptEnd,
+    AttemptStart,
+    BreakerClose,
+    BreakerOpen,
+    CallEnd,
+    CallStart,
+    Hook,
+    RetryRefused,
+    Waits,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -59,6 +70,11 @@ BUCKETS: Final = (
 """Seconds, as the conventions advise for the duration of a request."""
 LONG_BUCKETS: Final = (*BUCKETS, 30.0, 60.0, 300.0, 1800.0)
 """Seconds: a call may last for its deadline (60), and wait in queues for much longer."""
+COUNTERS: Final = (
+    ("kmoment.retry.refused", "{retry}", "Retries that the budget has refused."),
+    ("kmoment.breaker.opened", "{breaker}", "Circuit breakers that opened, or stay open."),
+    ("kmoment.breaker.closed", "{breaker}", "Circuit breakers that closed."),
+)
 _PORTS: Final = {"http": 80, "https": 443}
 _NANO: Final = 1_000_000_000
 """Nanoseconds in a second."""
@@ -112,6 +128,9 @@ class Telemetry(Hook):
         )
         self._calls = histogram("kmoment.call.duration", "Duration of calls, with all waits.")
         self._waits = histogram("kmoment.wait.duration", "Time that calls waited, by what for.")
+        self._refused, self._opened, self._closed = (
+            meter.create_counter(name, unit=unit, description=what) for name, unit, what in COUNTERS
+        )
         # Of one call: its events come in one context, whichever client and thread it is.
         self._current: ContextVar[_Spans | None] = ContextVar("kmoment_spans", default=None)
 
@@ -169,6 +188,18 @@ class Telemetry(Hook):
         self._calls.record(event.seconds, operation | outcome, context)
         for what, seconds in waits.items():
             self._waits.record(seconds, operation | {"kmoment.wait": what}, context)
+
+    def on_retry_refused(self, event: RetryRefused) -> None:
+        """Count a retry that was refused."""
+        self._refused.add(1, {"kmoment.operation": event.operation})
+
+    def on_breaker_open(self, event: BreakerOpen) -> None:
+        """Count a breaker that opens."""
+        self._opened.add(1, {"kmoment.breaker": event.kind})
+
+    def on_breaker_close(self, event: BreakerClose) -> None:
+        """Count a breaker that closes."""
+        self._closed.add(1, {"kmoment.breaker": event.kind})
 
     def _end_attempt(self, spans: _Spans, seconds: float, outcome: dict[str, str | int]) -> None:
         span, event = spans.attempt, spans.request

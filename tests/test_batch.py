@@ -742,6 +742,29 @@ class CrashError(BaseException):
 
 
 @pytest.mark.anyio
+async def test_a_batch_that_is_cancelled_twice(moment: kmoment.AsyncClient) -> None:
+    """Every input has its outcome also if the batch is cancelled again while its jobs end."""
+    ending = asyncio.Event()
+
+    async def job(number: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.Event().wait()
+
+    batch = moment.each(job, range(3), concurrency=3)
+    task = asyncio.create_task(batch.collect())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await ending.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [outcome.input for outcome in batch.collected] == [0, 1, 2]
+
+
+@pytest.mark.anyio
 async def test_a_job_that_cancels_itself_ends_alone(moment: kmoment.AsyncClient) -> None:
     """A CancelledError that a job raises is that job's outcome, and later inputs still run."""
 

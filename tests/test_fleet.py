@@ -25,7 +25,8 @@ from kmoment._engine.admission import (
 )
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
-from kmoment.fleet import Fleet, _keys
+from kmoment.fleet import Fleet, _keys, _scripts
+from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -265,6 +266,33 @@ async def test_a_board_that_is_wrong(fleet: Fleet, server: RedisServer, sandbox:
     assert fleet.status().limits == ()
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("odd", "what"),
+        ("limit:nobody:x", "NOW "),
+        ("limit", "NOW "),
+        ("breaker:quota", "NOW no json"),
+        ("breaker:quota", "NOW {}"),
+        ("breaker:quota", 'NOW {"trips": "1", "left": null, "reason": "", "facts": {}}'),
+    ],
+)
+async def test_a_board_of_another_program(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox, field: str, value: str
+) -> None:
+    """What another program or version has written on the board stops no call, and no status."""
+    later = str((int(server.ask("TIME")[0]) + 9) * 1_000_000)
+    server.ask("HSET", _keys.board_key("test"), field, value.replace("NOW", later))
+    limiter = _keys.limiter_key("test", KEY)
+    server.ask("HSET", limiter, "state", "odd")
+    server.ask("HSET", _keys.board_key("test"), _keys.limit_field(KEY), f"{later} ")
+    async with client(sandbox, fleet) as moment:
+        assert await moment.locations.depth1()
+    shown = fleet.status()
+    assert [(it.quota, it.rate) for it in shown.limits] == [("audiences", None)]
+    assert shown.breakers == ()
+
+
 async def test_scripts_are_loaded_again(
     fleet: Fleet, server: RedisServer, sandbox: Sandbox
 ) -> None:
@@ -321,6 +349,34 @@ async def test_a_breaker_opens_for_all_and_closes_for_all(
         await until(lambda: not fleet.status().breakers)
         await second_share._session.board.read()
         await second.locations.depth1()
+
+
+async def test_hooks_hear_of_breakers_of_others(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox
+) -> None:
+    """Hooks of a client hear of a breaker that another process has opened, and of its end."""
+    heard: list[BreakerEvent] = []
+
+    class Ear(Hook):
+        def on_breaker_open(self, event: BreakerOpen) -> None:
+            heard.append(event)
+
+        def on_breaker_close(self, event: BreakerClose) -> None:
+            heard.append(event)
+
+    async with client(sandbox, fleet, hooks=[Ear()]) as moment:
+        await moment.locations.depth1()
+        share: Any = moment._dispatcher.state.share
+        told = {"reason": "used up", "trips": 1, "left": 50.0, "facts": {}}
+        share._session.board.post("breaker:quota", json.dumps(told))
+        await until(lambda: heard)
+        share._session.board.remove("breaker:quota")
+        while not heard[1:]:
+            await share._session.board.read()
+    first, last = heard
+    assert isinstance(first, BreakerOpen)
+    assert (first.kind, first.error.reason, first.seconds) == ("quota", "used up", 50.0)
+    assert isinstance(last, BreakerClose)
 
 
 async def test_one_client_probes(fleet: Fleet, server: RedisServer, sandbox: Sandbox) -> None:
@@ -399,6 +455,22 @@ async def test_a_breaker_that_was_just_closed(fleet: Fleet, sandbox: Sandbox) ->
         for listener in board.listeners:
             listener()
         assert not state.breakers.tripped
+
+
+async def test_a_script_that_is_sent_twice(fleet: Fleet, sandbox: Sandbox) -> None:
+    """After a stall a script is sent once more. The second copy takes no lock, no lease and no
+    state of the first for that of another process."""
+    async with client(sandbox, fleet) as moment:
+        await moment.locations.depth1()
+        share: Any = moment._dispatcher.state.share
+        ask = share._session.link.script
+        for _ in range(2):
+            taken, _before = await ask(_scripts.LOCK, lock_key(), "mine", 10_000)
+            assert taken
+            answer = await ask(_scripts.SWAP, "kmoment:{a}:limiter", "", "1", "{}", 10_000)
+            assert len(answer) == 1
+        assert (await ask(_scripts.LOCK, lock_key(), "other", 10_000))[0] == 0
+        assert len(await ask(_scripts.SWAP, "kmoment:{a}:limiter", "", "2", "{}", 10_000)) > 1
 
 
 # -- Creates ----------------------------------------------------------------------------
@@ -517,6 +589,25 @@ async def test_closing_a_fleet(fleet: Fleet, sandbox: Sandbox) -> None:
         await first.locations.depth1()
         with pytest.raises(kmoment.ClientClosedError, match="fleet"):
             await second.locations.depth1()
+
+
+def test_clients_that_are_left_in_closed_loops(fleet: Fleet, sandbox: Sandbox) -> None:
+    """A fleet keeps nothing of clients that were never closed, once their loops are."""
+
+    async def use() -> kmoment.AsyncClient:
+        moment = client(sandbox, fleet)
+        assert await moment.locations.depth1()
+        return moment
+
+    left = [asyncio.run(use()) for _ in range(3)]
+    assert len(fleet._sessions) == 1
+
+    async def close() -> None:
+        for moment in left:
+            await moment.aclose()
+
+    asyncio.run(close())
+    assert len(fleet._sessions) == 0
 
 
 def test_a_second_loop(fleet: Fleet, sandbox: Sandbox) -> None:

@@ -131,7 +131,7 @@ async def test_a_create_lock_that_a_failover_loses(
     relay: Relay, primary: RedisServer, replica: RedisServer, sandbox: Sandbox
 ) -> None:
     """If the lock was lost by a failover, an audience whose answer was lost is not adopted."""
-    async with client(sandbox, relay, reconcile_delays=(0.4,)) as moment:
+    async with client(sandbox, relay, reconcile_delays=(1.5,)) as moment:
         await moment.locations.depth1()
         await seen(replica, "*:board")
         replica.ask("REPLICAOF", "NO", "ONE")

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 import kmoment
 from kmoment._policies.rate_limit import Mode, RateLimiter
@@ -73,6 +74,21 @@ def test_a_lease_that_was_never_got() -> None:
     assert not first.settle(0.1)
 
 
+@pytest.mark.parametrize("period", [0.5, 0.0])
+def test_a_write_whose_answer_was_lost(period: float) -> None:
+    """If a slot was written, and another process has written since, nobody waits for the slot."""
+    first, second = lane("a", period), lane("b", period)
+    if not period:
+        first.limiter.dry(-1.0)
+    slot = first.reserve(0.0, 1, 10.0)
+    assert slot
+    copied(first, second)
+    copied(second, first)
+    first.withdraw(slot)
+    assert first.settle(0.1)  # the others shall see it
+    assert first.reserve(1.0, 1, 10.0)
+
+
 def test_a_line_is_kept_in_order() -> None:
     """Who waits for a declared period is served in order; who has gone is left out."""
     lanes = [lane(name, 0.1) for name in "abc"]
@@ -108,6 +124,42 @@ def test_calls_from_before_the_limit_was_known() -> None:
     second.reports.clear()
     copied(second, first, 5.0)
     assert len(first.limiter._cycle.times) == 15  # its own too: it had not written them
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from(["accepted", "accepted", "rejected", "dropped"]),
+            st.floats(0.001, 1),
+        ),
+        max_size=40,
+    ),
+    st.sampled_from([0.0, 0.3]),
+)
+def test_processes_learn_what_one_would(events: list[Any], period: float) -> None:
+    """The same events give the same rate, whether one process sees all of them or each of three
+    sees some, and reads and writes the rest."""
+    alone, lanes, now = RateLimiter(period), [lane(name, period) for name in "abc"], 0.0
+    alone.dry(now)
+    lanes[0].limiter.dry(now)
+    text = lanes[0].text(0.0)
+    for who, kind, seconds in events:
+        mine = lanes[who]
+        mine.read(text, "version", 0.0)
+        now += alone.delay(now)
+        assert mine.limiter.delay(now) == pytest.approx(0.0, abs=1e-5)
+        slot, sent = mine.reserve(now, 1, 99.0), alone.sent(now)
+        assert slot
+        now += seconds
+        extra = (None,) if kind == "rejected" else ()
+        getattr(alone, kind)(now, sent, *extra)
+        getattr(mine.limiter, kind)(now, slot.sent, *extra)
+        mine.report(kind, now, slot.sent, *extra)
+        mine.reports.clear()
+        text = mine.text(0.0)
+        assert mine.limiter.mode is alone.mode
+        assert mine.limiter.rate == pytest.approx(alone.rate, rel=1e-3)
 
 
 def test_another_format_is_refused() -> None:
@@ -201,8 +253,73 @@ def test_two_clients_of_a_loop_that_was_closed() -> None:
     assert len(fleet._sessions) == 0
 
 
+def test_sessions_of_closed_loops_are_dropped() -> None:
+    """A fleet that is used in many event loops keeps nothing of those that are closed, and all of
+    the others."""
+    fleet = kmoment.fleet.Fleet("redis://localhost/0")
+
+    async def join() -> Any:
+        loop = asyncio.get_running_loop()
+        return fleet._join(loop.time, loop.call_at, 5.0)
+
+    other = asyncio.new_event_loop()
+    shares = [other.run_until_complete(join()), *(asyncio.run(join()) for _ in range(5))]
+    assert len(fleet._sessions) == 2
+    for share in shares:
+        share.abandon()
+    other.close()
+    assert len(fleet._sessions) == 0
+
+
 def test_members_that_are_gone_are_not_shown() -> None:
     """The status shows members that were seen in the last 15 seconds."""
     board = ["member:new", "20000000 ", "member:old", "1000000 "]
     shown: FleetStatus = status("test", "7", live(["20000000", board]), {})
     assert shown.members == ("new",)
+
+
+def test_commands_that_wait_when_redis_is_lost() -> None:
+    """Who waits for a connection while Redis is lost does not wait for Redis as well."""
+
+    sent = []
+
+    async def silent() -> None:
+        sent.append(silent)
+        await asyncio.sleep(0)
+        raise TimeoutError
+
+    async def ask() -> list[Any]:
+        link = Slow().link
+        many = (link._limited(silent) for _ in range(5 * _link._CONNECTIONS))
+        return await asyncio.gather(*many, return_exceptions=True)
+
+    assert {type(answer) for answer in asyncio.run(ask())} == {_link.LinkLostError}
+    assert len(sent) == _link._CONNECTIONS
+
+
+def test_a_link_that_is_closed() -> None:
+    """A call that ends after its client was closed opens no connection."""
+
+    async def ask() -> None:
+        slow = Slow()
+        await slow.link.aclose()
+        with pytest.raises(_link.LinkLostError, match="closed"):
+            await slow.link.command("TIME")
+        assert slow.link._redis is None
+
+    asyncio.run(ask())
+
+
+def test_a_share_is_left_once() -> None:
+    """A client that is closed twice leaves the session to the others of its event loop."""
+
+    async def leave() -> int:
+        fleet = kmoment.fleet.Fleet("redis://localhost/0")
+        loop = asyncio.get_running_loop()
+        first, _ = (fleet._join(loop.time, loop.call_at, 5.0) for _ in range(2))
+        await first.aclose()
+        await first.aclose()
+        first.abandon()
+        return len(fleet._sessions)
+
+    assert asyncio.run(leave()) == 1

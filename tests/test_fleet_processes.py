@@ -7,6 +7,8 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,9 @@ def test_a_period_is_kept_by_three_processes(processes: Processes, sandbox: Sand
         process.stdin.write("\n")
         process.stdin.flush()
     assert [said(process) for process in started] == ["done"] * 3
-    assert len(sandbox.requests()) - before == 18
+    times = [datetime.fromisoformat(str(it["time"])) for it in sandbox.requests()[before:]]
+    assert len(times) == 18
+    assert all((later - first).total_seconds() > 0.049 for first, later in pairwise(times))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

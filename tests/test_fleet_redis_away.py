@@ -1,6 +1,7 @@
 """A fleet whose Redis is away, slow, silent, restarted, flushed, or of no use."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from helpers.programs import free_port
 from helpers.redis_server import RedisServer
 from kmoment._policies.rate_limit import RateLimiter
 from kmoment.fleet import Fleet, _link
+from kmoment.fleet._keys import create_key
 from kmoment.fleet._lane import SharedLane
 from kmoment.sandbox import Fault, Sandbox
 
@@ -187,6 +189,67 @@ async def test_a_probe_without_redis(server: RedisServer, sandbox: Sandbox) -> N
         state: Any = moment._dispatcher.state
         state.breakers.note(kmoment.QuotaExceededError("used up"), state.clock() - 100)
         assert await moment.locations.depth1()
+
+
+async def test_a_foreign_breaker_without_redis(server: RedisServer, sandbox: Sandbox) -> None:
+    """While Redis is away a success also closes a breaker that another process has told of."""
+    async with client(sandbox, Fleet(server.url)) as moment:
+        await moment.locations.depth1()
+        state: Any = moment._dispatcher.state
+        told = {"reason": "used up", "trips": 1, "left": 0.0, "facts": {}}
+        state.share._session.board.post("breaker:quota", json.dumps(told))
+        while not state.breakers.tripped:
+            await asyncio.sleep(0.005)
+        server.stop()
+        await moment.locations.depth1()
+        assert not state.breakers.tripped
+        await moment.locations.depth1()
+
+
+async def test_a_password_that_is_changed(server: RedisServer, sandbox: Sandbox) -> None:
+    """A Redis that was used, and refuses its password now, is as one that is away."""
+    async with client(sandbox, Fleet(server.url), periods=PERIODS) as moment:
+        await calls(moment, 2)
+        server.ask("CONFIG", "SET", "requirepass", "another")
+        share: Any = moment._dispatcher.state.share
+        await share._session.link._redis.connection_pool.disconnect()
+        while "password" not in share._session.link.reason:
+            await calls(moment, 4)
+
+
+async def test_a_lock_that_redis_gives_too_late(server: RedisServer, sandbox: Sandbox) -> None:
+    """A lock that Redis gives after nobody waited for it proves nothing, and is given back."""
+    async with client(sandbox, Fleet(server.url)) as moment:
+        await moment.locations.depth1()
+        share: Any = moment._dispatcher.state.share
+        (await share.lock_create(ACCOUNT, "another", 60.0)).release()  # Redis knows the script now
+        with server.silent():
+            lock = await share.lock_create(ACCOUNT, "name", 60.0)
+        key = create_key("default", ACCOUNT, "name")
+        while not server.ask("GET", key):
+            await asyncio.sleep(0.005)
+        assert lock.contended
+        assert not await lock.is_held()
+        while not server.ask("GET", key).startswith("free:"):
+            lock.release()
+            await asyncio.sleep(0.05)
+
+
+async def test_closing_that_is_cancelled(server: RedisServer, sandbox: Sandbox) -> None:
+    """If closing is cancelled while Redis is silent, all connections are closed even so."""
+    moment = client(sandbox, Fleet(server.url))
+    await moment.locations.depth1()
+    state: Any = moment._dispatcher.state
+    link = state.share._session.link
+    with server.silent():
+        task = asyncio.create_task(moment.aclose())
+        while not link._running:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert link._redis is None
+    assert state.transport._pool.closed
 
 
 async def test_a_password_that_does_not_fit(server: RedisServer, sandbox: Sandbox) -> None:

@@ -14,8 +14,18 @@ from helpers.fault_server import FaultServer, Silence
 from helpers.scripted import ok, scripted
 from kmoment._engine.notify import finish_later
 from kmoment._protocol.http import TransportError
-from kmoment.hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook
-from kmoment.sandbox import Sandbox
+from kmoment.hooks import (
+    AttemptEnd,
+    AttemptStart,
+    BreakerClose,
+    BreakerEvent,
+    BreakerOpen,
+    CallEnd,
+    CallStart,
+    Hook,
+    RetryRefused,
+)
+from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +40,9 @@ class Listener(Hook):
         self.heard.append(event)
 
     on_attempt_start = on_attempt_end = on_call_end = on_call_start
+    on_retry_refused: Any = on_call_start
+    on_breaker_open: Any = on_call_start
+    on_breaker_close: Any = on_call_start
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.heard if type(event) is kind]
@@ -52,6 +65,7 @@ class Patient(Listener):
         self.heard.append(event)
 
     on_attempt_start = on_attempt_end = on_call_end = on_call_start  # type: ignore[assignment]
+    on_retry_refused = on_breaker_open = on_breaker_close = on_call_start
 
 
 KINDS = [CallStart, AttemptStart, AttemptEnd, AttemptStart, AttemptEnd, CallEnd]
@@ -76,6 +90,84 @@ async def test_hooks_hear_of_every_step(
     assert (end.operation, end.effect, len(end.attempts)) == ("locations.depth1", "ok", 1)
     assert "the hook 'Clumsy' has failed in on_call_end" in caplog.text
     assert TOKEN not in caplog.text
+
+
+def time_is_up(state: Any) -> None:
+    """Let the next call try whether a breaker may close."""
+    for breakers in (state.breakers._shared, *state.breakers._of_tokens.values()):
+        for breaker in breakers.values():
+            breaker._until = breaker._may_trip_at = 0.0
+
+
+@pytest.mark.parametrize("hook", [Listener, Patient])
+async def test_breakers_are_told(hook: type[Listener], sandbox: Sandbox) -> None:
+    """A hook hears when a breaker opens, stays open after a try, and closes."""
+    ear = hook()
+    hooks = [Clumsy(), ear]
+    sandbox.add_fault(Fault("locations.depth1", "quota_exceeded", times=2))
+    before = time.time()
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url, hooks=hooks) as client:
+        for _ in range(2):
+            with pytest.raises(kmoment.QuotaExceededError):
+                await client.locations.depth1()
+            time_is_up(client._dispatcher.state)
+        await client.locations.depth1()
+        await asyncio.sleep(0.05)  # no call waits for these
+    first, again = ear.of(BreakerOpen)
+    assert (first.kind, first.seconds, again.seconds) == ("quota", 60.0, 300.0)
+    assert isinstance(first.error, kmoment.QuotaExceededError)
+    (close,) = ear.of(BreakerClose)
+    assert close.kind == "quota"
+    assert before <= first.time <= again.time <= close.time <= time.time()
+    assert 0 < close.seconds < 60
+
+
+def test_breakers_of_a_blocking_client_are_told(sandbox: Sandbox) -> None:
+    """Hooks of a blocking client hear of breakers, and of a token that is refused."""
+    ear = Listener()
+    sandbox.add_fault(Fault("locations.depth1", "maintenance", times=2))
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, hooks=[ear]) as client:
+        with pytest.raises(kmoment.MaintenanceError):
+            client.locations.depth1()
+        time_is_up(client._sender.owner.running.state)  # type: ignore[union-attr]
+        client.locations.depth1()
+    refused = kmoment.Client("canary", base_url=sandbox.url, hooks=[ear])
+    with refused, pytest.raises(kmoment.AuthenticationError):
+        refused.locations.depth1()
+    kinds = [(type(it), it.kind) for it in ear.heard if isinstance(it, BreakerEvent)]
+    opened, closed = (BreakerOpen, "maintenance"), (BreakerClose, "maintenance")
+    assert kinds == [opened, closed, (BreakerOpen, "token")]
+    assert "canary" not in str(ear.of(BreakerOpen)[1].error)
+
+
+@pytest.mark.parametrize("hook", [Listener, Patient])
+async def test_a_retry_that_the_budget_refuses(hook: type[Listener]) -> None:
+    """A hook hears of a call that is not tried again because the retry budget is used up."""
+    ear = hook()
+    client = kmoment.AsyncClient(TOKEN, hooks=[ear])
+    scripted(client, ok([]), ok(b"", 502))
+    await client.locations.depth1()
+    assert ear.of(RetryRefused) == []
+    client._dispatcher.state.budget.tokens = 0.0
+    with pytest.raises(kmoment.ServerError):
+        await client.locations.depth1()
+    (refused,) = ear.of(RetryRefused)
+    (_, end) = ear.of(CallEnd)
+    assert (refused.call_id, refused.operation) == (end.call_id, "locations.depth1")
+    assert refused.error is end.error
+    assert [type(event) for event in ear.heard][-3:] == [AttemptEnd, RetryRefused, CallEnd]
+
+
+def test_a_blocking_retry_that_the_budget_refuses(sandbox: Sandbox) -> None:
+    """The same of a blocking client."""
+    ear = Listener()
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, hooks=[ear]) as client:
+        client.locations.depth1()
+        client._sender.owner.running.state.budget.tokens = 0.0  # type: ignore[union-attr]
+        sandbox.add_fault(Fault("locations.depth1", "status", status=502, times=1))
+        with pytest.raises(kmoment.ServerError):
+            client.locations.depth1()
+    assert [event.operation for event in ear.of(RetryRefused)] == ["locations.depth1"]
 
 
 async def test_spans_can_be_made_of_events(server: FaultServer) -> None:

@@ -13,6 +13,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from kmoment._engine import write_tracker
 from kmoment._engine.write_tracker import report_write
 from kmoment._secret import Secret
 from kmoment.journal import EntryStatus, _process, _sqlite, runs
-from kmoment.journal._redis import RedisStore
+from kmoment.journal._redis import Lease, RedisStore
 from kmoment.journal.entries import Begun, JournalEntry
 
 pytestmark = pytest.mark.anyio
@@ -308,6 +309,48 @@ async def test_a_cancellation_while_it_begins(journal: kmoment.Journal, turns: i
     assert statuses(journal) in ({}, {"a": "pending"})
 
 
+async def cancel_twice(task: "asyncio.Task[Any]", held: sqlite3.Connection) -> None:
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    held.close()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def leave_loop(task: "asyncio.Task[Any]", held: sqlite3.Connection) -> None:
+    asyncio.get_running_loop().call_later(0.05, held.close)
+
+
+@pytest.mark.parametrize("how", [cancel_twice, leave_loop])
+def test_whoever_is_cancelled_waits_for_its_record(how: Callable[..., Any], tmp_path: Path) -> None:
+    """A job that is cancelled again while its entry is written, or whose event loop ends, is
+    pending too."""
+    journal = kmoment.Journal(tmp_path / "a.journal", run="r")
+    with journal.begin("other"):
+        pass
+
+    async def main() -> None:
+        held = sqlite3.connect(tmp_path / "a.journal", isolation_level=None)
+        held.execute("BEGIN EXCLUSIVE")
+        task = asyncio.create_task(journal.begin("a").__aenter__())
+        await asyncio.sleep(0.01)
+        await how(task, held)
+
+    asyncio.run(main())
+    assert statuses(journal) == {"other": "ok", "a": "pending"}
+
+
+def test_an_end_in_another_context(journal: kmoment.Journal) -> None:
+    """A block that ends in another context than it began in is recorded: generators of web
+    frameworks do that."""
+    job = journal.begin(1)
+    copy_context().run(job.__enter__)
+    job.__exit__(None, None, None)
+    assert statuses(journal) == {"1": "ok"}
+
+
 async def test_a_cancellation_while_a_refusal_comes(journal: kmoment.Journal) -> None:
     """A job that is refused while it is cancelled is cancelled."""
     with journal.begin("a"):
@@ -444,6 +487,9 @@ def test_systems_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert machine
         assert start
         assert _process.lives(f"{machine}/{os.getppid()}/{_process._from_ps(os.getppid())}")
+        for name, value in (("TZ", "Asia/Seoul"), ("LC_ALL", "ko_KR.UTF-8"), ("TZ", "UTC+3")):
+            monkeypatch.setenv(name, value)  # as cron has it, and a shell has not
+            assert _process.this_process() == me
         monkeypatch.setenv("PATH", "")
         assert _process.this_process() == f"{machine}/{pid}/"
         assert _process.lives(f"{machine}/{pid}/")
@@ -707,6 +753,53 @@ def test_a_journal_that_redis_has_lost(redis: RedisServer) -> None:
     (lease,) = store._leases.values()
     assert not lease.held
     assert journal.entries() == []
+
+
+def test_an_entry_of_another_after_redis_has_lost_all(redis: RedisServer) -> None:
+    """If Redis loses all, and another process begins the key anew, the first one cannot end it."""
+    store = stored(redis.url)
+    store._server.ask(lambda client: client.flushall())
+    beginning = kmoment.Journal(redis.url, run="r").begin("1")
+    beginning.__enter__()
+    store._server.ask(lambda client: client.flushall())
+    store.change(["1"], Begun("another/1/1", repeatable=False))
+    with pytest.raises(kmoment.EntryUnknownError):
+        beginning.__exit__(None, None, None)
+    assert statuses(kmoment.Journal(redis.url, run="r")) == {"1": "unknown"}
+    store._leases[os.getpid()].drop("1")
+
+
+def test_a_lease_leaves_nothing_in_a_redis_that_has_lost_all(redis: RedisServer) -> None:
+    """A lease is not renewed in a run that is gone: nothing would ever delete it."""
+    store = stored(redis.url)
+    store._server.ask(lambda client: client.flushall())
+    store._renew()
+    assert store._server.ask(lambda client: client.keys("*")) == []
+
+
+def test_a_lease_that_has_run_out(redis: RedisServer) -> None:
+    """A process knows that it lives itself, also if Redis did not hear of it for too long."""
+    store = stored(redis.url)
+    store._server.ask(lambda client: client.flushall())
+    journal = kmoment.Journal(redis.url, run="r")
+    with journal.begin(1):
+        field = f"writer:{store.writer}"
+        store._server.ask(lambda client: client.hset(store._key, field, 0))
+        assert statuses(journal) == {"1": "begun"}
+        assert statuses(kmoment.Journal(redis.url, run="r")) == {"1": "unknown"}
+        with pytest.raises(kmoment.EntryBusyError), journal.begin(1, repeatable=True):
+            pass
+        assert journal._store._leases[os.getpid()].held == {"1"}  # type: ignore[attr-defined]
+
+
+def test_a_begin_that_cannot_be_recorded() -> None:
+    """A job that could not be begun is not held as one that runs."""
+    with redis_server() as server:
+        store = stored(server.url)
+        lease = store._leases[os.getpid()] = Lease(server.stop)
+        with pytest.raises(kmoment.JournalStoreError):
+            store.change(["1"], Begun(store.writer, repeatable=False))
+        assert not lease.held
 
 
 def test_a_lease_is_renewed_while_a_job_runs(redis: RedisServer) -> None:

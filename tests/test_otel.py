@@ -28,6 +28,7 @@ from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.fault_server import CloseBefore, FaultServer, Silence
 from helpers.scripted import ok, scripted
+from kmoment._secret import Secret
 from kmoment.hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Waits
 from kmoment.otel import BUCKETS, Telemetry
 from kmoment.sandbox import Fault, Sandbox
@@ -379,6 +380,33 @@ async def test_metrics(recorder: Recorder) -> None:
     assert dict(turns.attributes) == {"kmoment.operation": "audiences.list", "kmoment.wait": "turn"}
     assert turns.sum > 0
     assert known(recorder.calls()["audiences.list"])["kmoment.wait.turn"] > 0
+
+
+def test_breakers_and_the_budget(recorder: Recorder, sandbox: Sandbox) -> None:
+    """Retries that the budget has refused and breakers that opened and closed are counted."""
+    hooks = [recorder.telemetry]
+    with kmoment.Client(sandbox.token, base_url=sandbox.url, hooks=hooks) as moment:
+        moment.locations.depth1()
+        moment._sender.owner.running.state.budget.tokens = 0.0  # type: ignore[union-attr]
+        for fault, error in (
+            (Fault("locations.depth1", "status", status=502, times=1), kmoment.ServerError),
+            (Fault("locations.depth1", "quota_exceeded", times=1), kmoment.QuotaExceededError),
+        ):
+            sandbox.add_fault(fault)
+            with pytest.raises(error):
+                moment.locations.depth1()
+        breakers = moment._sender.owner.running.state.breakers  # type: ignore[union-attr]
+        breakers.close(Secret(sandbox.token))
+    counts = {
+        name: [(dict(point.attributes), point.value) for point in points]
+        for name, points in recorder.metrics().items()
+        if "duration" not in name
+    }
+    assert counts == {
+        "kmoment.retry.refused": [({"kmoment.operation": "locations.depth1"}, 1)],
+        "kmoment.breaker.opened": [({"kmoment.breaker": "quota"}, 1)],
+        "kmoment.breaker.closed": [({"kmoment.breaker": "quota"}, 1)],
+    }
 
 
 # -- Secrets, and packages that are missing -----------------------------------------------

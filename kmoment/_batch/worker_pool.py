@@ -87,11 +87,13 @@ class WorkerPool:
         self._stopping = True
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        left = list(self._held.values())
-        while not self._ready.empty():
-            left += filter(None, (self._ready.get_nowait(),))
-        self.rest = Outcomes(sorted(left, key=lambda outcome: outcome.index))
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # also if it is cancelled again
+            left = list(self._held.values())
+            while not self._ready.empty():
+                left += filter(None, (self._ready.get_nowait(),))
+            self.rest = Outcomes(sorted(left, key=lambda outcome: outcome.index))
 
     async def _work(self) -> None:
         try:

@@ -248,6 +248,8 @@ class Dispatcher:
         if context.trace is not None:
             effect = context.last_effect
             await finish(notifier.attempt_end(context, context.trace, attempt, effect, error))
+            if decision.unaffordable:
+                await finish(notifier.retry_refused(context, context.trace, error))
         if decision.action in _AGAIN and not state.closed:
             if decision.pause:
                 context.attempt.phase = "pausing before another attempt"

@@ -9,15 +9,27 @@ from typing import Any, Final
 
 from yarl import URL
 
+from .._policies.circuit_breaker import CircuitBreaker, Listener
 from .._policies.failure import Effect
 from ..errors import APIError
-from ..hooks import AttemptEnd, AttemptStart, CallEnd, CallStart, Hook, Waits
+from ..hooks import (
+    AttemptEnd,
+    AttemptStart,
+    BreakerClose,
+    BreakerOpen,
+    CallEnd,
+    CallStart,
+    Hook,
+    RetryRefused,
+    Waits,
+)
+from .clock import monotonic
 from .context import AttemptState, CallContext, Trace
 
 _log: Final = logging.getLogger("kmoment")
 
 _tasks: Final[set[asyncio.Task[None]]] = set()
-"""Async hooks of calls that were cancelled: asyncio itself keeps no task alive."""
+"""Async hooks that nobody waits for: asyncio itself keeps no task alive."""
 
 
 Pending = list[Coroutine[Any, Any, None]]
@@ -89,7 +101,35 @@ class Notifier:
         _log.debug("%s: %s", facts["operation"], effect, extra={"kmoment": facts})
         return self._tell("on_call_end", CallEnd, facts | {"error": error})
 
-    def _tell(self, method: str, event: type[CallStart], facts: dict[str, Any]) -> Pending:
+    def retry_refused(self, context: CallContext[Any], trace: Trace, error: APIError) -> Pending:
+        """The retry budget has too little left for another attempt of a call."""
+        facts = _call(context, trace) | {"error": error}
+        return self._tell("on_retry_refused", RetryRefused, facts)
+
+    def breaker_listener(self) -> Listener | None:
+        """What tells the hooks of a client's circuit breakers; ``None`` without hooks.
+
+        Async hooks are not waited for: a breaker may change without a call.
+        """
+        if not self._hooks:
+            return None
+        opened: dict[CircuitBreaker, float] = {}
+
+        def tell(breaker: CircuitBreaker, error: APIError | None, seconds: float) -> None:
+            facts, now = {"kind": breaker.kind, "time": time.time()}, monotonic()
+            if error is None:
+                facts["seconds"] = now - opened.pop(breaker, now)
+                pending = self._tell("on_breaker_close", BreakerClose, facts)
+            else:
+                opened.setdefault(breaker, now)
+                facts |= {"seconds": seconds, "error": error}
+                pending = self._tell("on_breaker_open", BreakerOpen, facts)
+            if pending:
+                finish_later(pending)
+
+        return tell
+
+    def _tell(self, method: str, event: type[Any], facts: dict[str, Any]) -> Pending:
         pending: Pending = []
         for hook in self._hooks:
             try:
@@ -119,7 +159,7 @@ async def finish(pending: Pending) -> None:
 
 
 def finish_later(pending: Pending) -> None:
-    """The same for a call that was cancelled and cannot wait. Without a loop nothing is done."""
+    """The same where nobody can wait, as in a cancelled call. Without a loop nothing is done."""
     if not _in_running_loop():
         for one in pending:
             one.close()

@@ -113,6 +113,7 @@ class ClientState:
             self.limiters = settings.new_limiters(loop.time, loop.call_at)
             if settings.fleet is not None:
                 self._join(settings.fleet, settings, loop)
+            self.breakers.listener = settings.notifier.breaker_listener()
             self.gate = HostGate(loop.time, settings.base_url)
             self.transport = settings.new_transport(settings)
             self.loop = loop
@@ -158,9 +159,14 @@ class ClientState:
                 self.limiters.close()
                 self.gate.close()
                 self.timeouts.close()
-                if self.share is not None:
-                    await self.share.aclose()
-                await self.transport.aclose()
+                await self._close_connections(self.transport)
+
+    async def _close_connections(self, transport: Sends) -> None:
+        try:
+            if self.share is not None:
+                await self.share.aclose()
+        finally:
+            await transport.aclose()
 
     def __str__(self) -> str:
         return "closed" if self.closed else "open" if self.transport else "not opened yet"

@@ -5,6 +5,7 @@ try, and another one every :data:`PROBE_SECONDS` until an answer comes. A succes
 breaker. A failure trips it for its next, longer time.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from .._secret import Secret
@@ -21,14 +22,28 @@ _WAITS: Final[dict[type[APIError], tuple[float, ...]]] = {
     AuthenticationError: (60.0,),
 }
 
+KINDS: Final[dict[str, type[APIError]]] = {
+    "quota": QuotaExceededError,
+    "maintenance": MaintenanceError,
+    "token": AuthenticationError,
+}
+"""The breakers, as hooks and other processes name them."""
+_NAMES: Final = {error: name for name, error in KINDS.items()}
+
+Listener = Callable[["CircuitBreaker", APIError | None, float], None]
+"""Is told that a breaker has opened: by which error, for how many seconds. ``None``: it closed."""
+
 
 class CircuitBreaker:
     """One reason to hold calls back."""
 
-    __slots__ = ("_error", "_may_trip_at", "_trips", "_until", "_waits")
+    __slots__ = ("_error", "_listener", "_may_trip_at", "_trips", "_until", "_waits", "kind")
 
-    def __init__(self, *waits: float) -> None:
+    def __init__(self, *waits: float, kind: str = "", listener: Listener = lambda *_: None) -> None:
         self._waits = waits
+        self.kind: str = kind
+        """Its name in :data:`KINDS`."""
+        self._listener = listener
         self._trips = 0
         self._may_trip_at = 0.0
         self._until = 0.0
@@ -57,11 +72,15 @@ class CircuitBreaker:
             self._trips += 1
             self._may_trip_at = self._until = now + wait
         self._error = error
+        if wait:
+            self._listener(self, error, wait)
         return wait
 
     def close(self) -> None:
         """A call went through, or an answer suggests that one would."""
-        self._error, self._trips = None, 0
+        was, self._error, self._trips = self._error, None, 0
+        if was is not None:
+            self._listener(self, None, 0.0)
 
     @property
     def error(self) -> APIError | None:
@@ -72,10 +91,11 @@ class CircuitBreaker:
         """What another process has to know: how often it tripped, and the seconds it has left."""
         return self._trips, self._until - now
 
-    def restore(self, error: APIError, trips: int, until: float) -> None:
-        """Trip as that of another process has. The longer time holds."""
+    def restore(self, error: APIError, trips: int, at: float, seconds: float) -> None:
+        """Trip as that of another process has, *at* that moment. The longer time holds."""
         self._error, self._trips = error, max(trips, self._trips)
-        self._may_trip_at = self._until = max(until, self._until)
+        self._may_trip_at = self._until = max(at + seconds, self._until)
+        self._listener(self, error, seconds)
 
     @property
     def is_open(self) -> bool:
@@ -99,7 +119,8 @@ class CircuitBreakers:
     def __init__(self) -> None:
         self.tripped: bool = False
         """Whether any breaker is open. If not, none needs to be asked."""
-        self._shared: Breakers = {kind: CircuitBreaker(*_WAITS[kind]) for kind in self.shared}
+        self.listener: Listener | None = None
+        self._shared: Breakers = self._new(self.shared)
         self._of_tokens: dict[str, Breakers] = {}
         """Only those with a breaker that is open."""
 
@@ -145,9 +166,17 @@ class CircuitBreakers:
     def _own(self, name: str) -> Breakers:
         """A token's breakers, made if it has none."""
         kinds = (kind for kind in _WAITS if kind not in self.shared)
-        return self._of_tokens.setdefault(
-            name, {kind: CircuitBreaker(*_WAITS[kind]) for kind in kinds}
-        )
+        return self._of_tokens.setdefault(name, self._new(kinds))
+
+    def _new(self, kinds: Iterable[type[APIError]]) -> Breakers:
+        return {
+            kind: CircuitBreaker(*_WAITS[kind], kind=_NAMES[kind], listener=self._tell)
+            for kind in kinds
+        }
+
+    def _tell(self, breaker: CircuitBreaker, error: APIError | None, seconds: float) -> None:
+        if self.listener is not None:
+            self.listener(breaker, error, seconds)
 
     def _name(self, token: Secret | None) -> str:
         return "" if token is None else token.fingerprint

@@ -96,6 +96,8 @@ class Decision:
     pause: float = 0.0
     price: float = 0.0
     """What was taken from the budget for it."""
+    unaffordable: bool = False
+    """Whether there was too little left in the budget for another attempt."""
 
 
 def decide(
@@ -121,7 +123,9 @@ def decide(
     if failed.number >= max_attempts or pause >= failed.left:
         return Decision(Action.RAISE)
     price = budget.spend(failed.kind)
-    return Decision(Action.RETRY, pause, price) if price else Decision(Action.RAISE)
+    if not price:
+        return Decision(Action.RAISE, unaffordable=True)
+    return Decision(Action.RETRY, pause, price)
 
 
 _AFTER_DOUBT: Final = {

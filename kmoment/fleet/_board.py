@@ -4,7 +4,9 @@ One hash in Redis. A process reads it at most once a second, in the background, 
 and its copy is older. So a call that has no limit never waits for Redis.
 """
 
+import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -30,14 +32,41 @@ class Posted(NamedTuple):
     at: float
 
 
+class Told(NamedTuple):
+    """What the board says of a breaker."""
+
+    reason: str
+    trips: int
+    left: float
+    """Seconds, when it was written."""
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, value: str) -> "Told":
+        """What *value* says.
+
+        :raises ValueError, KeyError, TypeError: It is no breaker.
+        """
+        told = json.loads(value)
+        return cls(str(told["reason"]), int(told["trips"]), float(told["left"]), {**told["facts"]})
+
+
 def read_board(answer: list[Any], now: float) -> dict[str, Posted]:
-    """The fields of the board. *answer* is that of the script, asked for at *now*."""
+    """The fields of the board. *answer* is that of the script, asked for at *now*.
+
+    What another program or version has written is left out.
+    """
     server, flat = answer
     fields: dict[str, Posted] = {}
     for name, text in zip(flat[::2], flat[1::2], strict=True):
         stamp, _, value = text.partition(" ")
-        age = max(0, int(server) - int(stamp)) * _MICRO
-        fields[name] = Posted(value, now - age)
+        with suppress(ValueError, KeyError, TypeError):
+            age = max(0, int(server) - int(stamp)) * _MICRO
+            if name.startswith("limit:"):
+                limit_of(name)
+            elif name.startswith("breaker:"):
+                Told.of(value)
+            fields[name] = Posted(value, now - age)
     return fields
 
 

@@ -8,9 +8,16 @@ Who wants to try whether a breaker may close needs a lease: one process tries, n
 import json
 from collections.abc import Callable
 from math import inf
-from typing import Any, Final
+from secrets import token_hex
+from typing import Any, Final, cast
 
-from .._policies.circuit_breaker import PROBE_SECONDS, Breakers, CircuitBreaker, CircuitBreakers
+from .._policies.circuit_breaker import (
+    KINDS,
+    PROBE_SECONDS,
+    Breakers,
+    CircuitBreaker,
+    CircuitBreakers,
+)
 from .._secret import Secret
 from ..errors import (
     APIError,
@@ -19,16 +26,12 @@ from ..errors import (
     MaintenanceError,
     QuotaExceededError,
 )
-from ._board import Posted
+from ._board import Posted, Told
 from ._keys import fingerprint, probe_key
 from ._link import LinkLostError
+from ._scripts import LOCK
 from ._session import Session
 
-_KINDS: Final[dict[str, type[APIError]]] = {
-    "quota": QuotaExceededError,
-    "maintenance": MaintenanceError,
-    "token": AuthenticationError,
-}
 _SHARED: Final = ("quota", "maintenance")
 _NONE: Final[Breakers] = {}
 _TOLD: Final = ("status", "code", "message", "detail_code", "detail_message")
@@ -85,21 +88,21 @@ class FleetBreakers(CircuitBreakers):
 
     async def may_probe(self, now: float, facts: Facts, token: Secret) -> APIError | None:
         """The error of a call that may not try, since another process does."""
-        milliseconds = round(PROBE_SECONDS * 1000)
         for field, breaker in self._fields(token).items():
             if not breaker.is_open:
                 continue
-            key = probe_key(self._session.namespace, field)
-            try:
-                given = await self._session.link.command(
-                    "SET", key, "probe", "NX", "PX", milliseconds
-                )
-            except LinkLostError:
-                return None  # each process by itself
-            if not given:
+            if not await self._may_probe(field):
                 return self.refusal(now, facts, token)
             self._foreign.discard(breaker)
         return None
+
+    async def _may_probe(self, field: str) -> bool:
+        key, lease = probe_key(self._session.namespace, field), round(PROBE_SECONDS * 1000)
+        try:
+            taken, _ = await self._session.link.script(LOCK, key, token_hex(16), lease)
+        except LinkLostError:
+            return True  # each process by itself
+        return bool(taken)
 
     def _name(self, token: Secret | None) -> str:
         return "" if token is None else fingerprint(self._session.namespace, token.reveal())
@@ -107,7 +110,7 @@ class FleetBreakers(CircuitBreakers):
     def _fields(self, token: Secret | None) -> dict[str, CircuitBreaker]:
         """The breakers that calls with *token* have to pass, by how the board names them."""
         name = self._name(token)
-        found = {field: self._shared[_KINDS[field]] for field in _SHARED}
+        found = {field: self._shared[KINDS[field]] for field in _SHARED}
         own = self._of_tokens.get(name, _NONE)
         return {**found, f"token:{name}": own.get(AuthenticationError, CircuitBreaker(0.0))}
 
@@ -119,7 +122,7 @@ class FleetBreakers(CircuitBreakers):
     def _board_read(self) -> None:
         """Trip what others have tripped, and close what others have closed."""
         posted = self._session.board.breakers
-        for field in [field for field in posted if field.split(":")[0] in _KINDS]:
+        for field in [field for field in posted if field.split(":")[0] in KINDS]:
             self._learn(field, self._breaker(field), posted[field])
         for field in self._told - posted.keys():
             self._told.discard(field)
@@ -129,18 +132,18 @@ class FleetBreakers(CircuitBreakers):
 
     def _breaker(self, field: str) -> CircuitBreaker:
         kind, _, name = field.partition(":")
-        return (self._own(name) if name else self._shared)[_KINDS[kind]]
+        return (self._own(name) if name else self._shared)[KINDS[kind]]
 
     def _learn(self, field: str, breaker: CircuitBreaker, posted: Posted) -> None:
         if posted.at <= self._closed_at.get(field, -inf):
             return  # it was read before it was deleted
         self._told.add(field)
-        told = json.loads(posted.value)
-        if breaker.error is not None and told["trips"] <= breaker.dump(posted.at)[0]:
+        told = Told.of(posted.value)
+        if breaker.error is not None and told.trips <= breaker.dump(posted.at)[0]:
             return
-        error = _KINDS[field.split(":")[0]](told["reason"], told["facts"])
+        error = KINDS[field.split(":")[0]](told.reason, cast("Facts", told.facts))
         self._foreign.add(breaker)
-        breaker.restore(error, told["trips"], posted.at + told["left"])
+        breaker.restore(error, told.trips, posted.at, told.left)
 
 
 def _text(breaker: CircuitBreaker, now: float) -> str:

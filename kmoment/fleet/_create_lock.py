@@ -50,22 +50,20 @@ class RedisLock:
             return  # it ends by itself
 
 
-class NoLock:
-    """In place of a lock while Redis is away: what a lost create has made is never adopted."""
+class DoubtfulLock(RedisLock):
+    """A lock that Redis was lost with. What a lost create has made is never adopted.
 
-    contended = True
+    Redis may have given it, or may give it later: so it is given back too.
+    """
 
     async def is_held(self) -> bool:
-        """No."""
+        """No: nobody knows since when."""
         return False
-
-    def release(self) -> None:
-        """Do nothing."""
 
 
 async def lock_create(
     session: Session, account: int | None, name: str, seconds: float
-) -> RedisLock | NoLock:
+) -> RedisLock:
     """Wait for the lock of creates of *name*. It ends by itself after *seconds*.
 
     :raises FleetUnavailableError: Redis is away, and creates are refused then.
@@ -83,7 +81,7 @@ async def lock_create(
         return lock
     if session.refuses_creates:
         raise FleetUnavailableError(reason)
-    return NoLock()
+    return DoubtfulLock(session, key, token, contended=True)
 
 
 async def _taken(session: Session, key: str, token: str, seconds: float) -> bool:

@@ -5,10 +5,12 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 from weakref import WeakKeyDictionary
 
 from .. import _validate
+from .._engine.closed_loop import last_step
 from .._engine.rate_limiters import CallAt
 from .._engine.sharing import CreateLock
 from .._secret import Secret
@@ -47,6 +49,7 @@ class Membership:
         self.breakers = breakers
         self._session = session
         self._leave = leave
+        self._left = False
         self.ready: bool = False
         """Whether :meth:`start` is over."""
 
@@ -65,14 +68,21 @@ class Membership:
 
     async def aclose(self) -> None:
         """Leave the others. The last client of an event loop closes the connections."""
-        self.breakers.leave()
-        if self._leave():
+        if self._is_last():
             await self._session.aclose()
 
     def abandon(self) -> None:
         """Drop what belongs to an event loop that is closed."""
-        if self._leave():
+        if self._is_last():
             self._session.link.abandon()
+
+    def _is_last(self) -> bool:
+        """Leave, once. Whether nobody else is left."""
+        if self._left:
+            return False
+        self._left = True
+        self.breakers.leave()
+        return self._leave()
 
 
 class Fleet:
@@ -176,6 +186,7 @@ class Fleet:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
+            self._drop_closed_loops()
             session = Session(self._target, self._namespace, self._creates, clock)
             self._sessions[loop] = session
         session.users += 1
@@ -184,11 +195,19 @@ class Fleet:
             session.users -= 1
             if session.users:
                 return False
-            del self._sessions[loop]
+            self._sessions.pop(loop, None)
             return True
 
         limiters = FleetRateLimiters(session, clock, call_at, seconds)
         return Membership(session, limiters, FleetBreakers(session, clock), leave)
+
+    def _drop_closed_loops(self) -> None:
+        """Drop what clients have left behind that were not closed."""
+        for loop, session in list(self._sessions.items()):
+            if loop.is_closed():
+                self._sessions.pop(loop, None)
+                with last_step(loop), suppress(RuntimeError):
+                    session.link.abandon()
 
     def __repr__(self) -> str:
         if not hasattr(self, "_target"):  # in the traceback of a refused argument

@@ -93,16 +93,14 @@ class SharedLane(Lane):
 
     def __init__(self, key: LimitKey, limiter: RateLimiter, me: str) -> None:
         super().__init__(limiter)
-        self.key = key
-        self.me = me
+        self.key, self.me = key, me
         self.version = ""
         """That of the state in Redis that the limiter shows, but for reports. Empty: none."""
         self.attached = False
         """Whether its state was ever in Redis."""
-        self.asked_for = False
-        """Whether its state has to be read, though no call waits."""
-        self.careful = False
-        """Whether the lower rate holds of what is in Redis and what is known here."""
+        self.asked_for = self.careful = False
+        """Whether its state has to be read though no call waits; and whether the lower rate holds
+        then, of what is in Redis and what is known here."""
         self.reports: list[Report] = []
         """What Redis does not know yet."""
         self.tell_at = inf
@@ -117,9 +115,8 @@ class SharedLane(Lane):
         self.line: list[tuple[str, float]] = []
         """Who waits for a declared period, and until when they count."""
         self.ask_at = -inf
-        self.synced = -inf
-        self.marked = -inf
-        """When the board was told last."""
+        self.synced = self.marked = -inf
+        """When Redis was asked last, and when the board was told last."""
         self.share = 1
         """While Redis is away: the rate is divided by this."""
         self.task: Task[None] | None = None
@@ -148,6 +145,13 @@ class SharedLane(Lane):
             self.holding[slot.sent] = self.lease.ident
             self.line = [(who, until) for who, until in self.line if who != self.me]
         return slot
+
+    def withdraw(self, slot: Slot) -> None:
+        """Another process has written since: *slot* is not reserved, and nobody has its lease."""
+        ident = self.holding.pop(slot.sent, None)
+        if self.lease is not None and self.lease.ident == ident:
+            self.lease, self.stale = None, True
+            self.limiter._under_way, self.limiter._probing = 0, False
 
     def _ahead(self, members: int) -> float:
         """Seconds in advance in which a slot may be reserved.

@@ -260,7 +260,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
                 break
             read = bool(lane.version)
             if slot is not None and lane.version:  # what was read does not know of it
-                lane.holding.pop(slot.sent, None)
+                lane.withdraw(slot)
                 slot = None
         del lane.reports[:told]
         lane.slot = slot or lane.slot
@@ -302,7 +302,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
     def _read(self, lane: SharedLane, text: str, version: str, base: float) -> None:
         try:
             lane.read(text, version, base)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             pass  # another program has written it, or another version of this one
         else:
             return

@@ -30,7 +30,8 @@ _CONNECTIONS: Final = 8
 _OLDEST: Final = (6, 2)
 """Redis 6.2 is the oldest that the tests' commands are documented for."""
 
-_REFUSED: Final = "the fleet's Redis refuses the user or password"
+_REFUSED: Final = "refuses the user or password"
+_CLOSED: Final = "the client is closed"
 
 
 class LinkLostError(Exception):
@@ -49,6 +50,9 @@ class Link:
         self._running: set[asyncio.Future[Any]] = set()
         self._lost_at: float | None = None
         self._next_try = 0.0
+        self._used = False
+        """Whether Redis has ever answered."""
+        self._closed = False
         self.away: bool = False
         """Whether Redis is lost."""
         self.reason: str = ""
@@ -61,9 +65,7 @@ class Link:
 
         :raises LinkLostError: Redis is away, or is lost now.
         """
-        if text not in self._scripts:
-            self._scripts[text] = self._connected().register_script(text)
-        return await self._limited(lambda: self._scripts[text](keys=[key], args=args))
+        return await self._limited(lambda: self._script(text)(keys=[key], args=args))
 
     async def command(self, *args: str | int) -> Any:
         """Run one command.
@@ -90,8 +92,9 @@ class Link:
             await asyncio.wait(self._running)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, and open no other one."""
         await self.quiet()
+        self._closed = True
         redis, self._redis = self._redis, None
         if redis is not None:
             await redis.aclose()
@@ -104,6 +107,11 @@ class Link:
             pool: Any = redis.connection_pool
             for connection in (*pool._available_connections, *pool._in_use_connections):
                 connection._close()
+
+    def _script(self, text: str) -> Any:
+        if text not in self._scripts:
+            self._scripts[text] = self._connected().register_script(text)
+        return self._scripts[text]
 
     def _connected(self) -> "Redis":
         if self._redis is None:
@@ -123,9 +131,10 @@ class Link:
             task.exception()  # its caller may be gone
 
     async def _asked(self, command: Callable[[], Any]) -> Any:
-        self._may_try()
         async with self._slots:
+            self._may_try()  # only now: Redis may have been lost in the meantime
             answer = await self._tried(command)
+        self._used = True
         if self._lost_at is not None:
             _log.info("fleet: Redis is back after %.0f s", self._clock() - self._lost_at)
             self._lost_at, self.away = None, False
@@ -133,6 +142,8 @@ class Link:
         return answer
 
     def _may_try(self) -> None:
+        if self._closed:
+            raise LinkLostError(_CLOSED)
         if self._lost_at is None:
             return
         now = self._clock()
@@ -161,12 +172,12 @@ class Link:
                 return await command()
         except (TimeoutError, exceptions.TimeoutError):
             reason = ""
-        except exceptions.AuthenticationError:
-            raise UsageError(_REFUSED) from None
         except (exceptions.RedisError, OSError) as error:
             reason = _reason(error)
         if not reason:
             raise TimeoutError
+        if reason == f"it {_REFUSED}" and not self._used:
+            raise UsageError(f"the fleet's Redis {_REFUSED}")
         raise self._lost(reason)
 
     def _lost(self, reason: str) -> LinkLostError:
@@ -210,7 +221,7 @@ def look(target: Target, seconds: float) -> dict[str, Any]:
     except exceptions.TimeoutError:
         raise TimeoutError from None
     except exceptions.AuthenticationError:
-        raise UsageError(_REFUSED) from None
+        raise UsageError(f"the fleet's Redis {_REFUSED}") from None
     except (exceptions.ConnectionError, OSError) as error:
         raise LinkLostError(_reason(error)) from None
     finally:
@@ -224,6 +235,8 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, exceptions.ReadOnlyError):
         return "it is a read-only replica now"
+    if isinstance(error, exceptions.AuthenticationError):
+        return f"it {_REFUSED}"
     if isinstance(error, exceptions.ConnectionError | OSError):
         return "it cannot be reached"
     return f"it answers {str(error).split(' ', 1)[0] or type(error).__name__}"

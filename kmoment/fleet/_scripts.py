@@ -1,5 +1,8 @@
 """What runs inside Redis. Each script has one key, so it runs on a cluster too.
 
+A script may come twice, if this program stalled and did not see the first answer: so the second
+copy finds what the first has written, and answers as the first did.
+
 Times are the server's, in microseconds. No script knows a rule: the rules are in ``_policies``.
 """
 
@@ -12,6 +15,9 @@ local now = string.format('%d%06d', time[1], time[2])
 
 SWAP: Final = f"""{_NOW}
 local found = redis.call('HMGET', KEYS[1], 'version', 'state', 'at')
+if found[1] == ARGV[2] then
+  return {{now}}
+end
 if (found[1] or '') ~= ARGV[1] then
   return {{now, found[1] or '', found[2] or '', found[3] or ''}}
 end
@@ -39,7 +45,7 @@ Arguments: the field, its value, milliseconds to keep the board.
 
 LOCK: Final = """
 local found = redis.call('GET', KEYS[1]) or ''
-if found ~= '' and string.sub(found, 1, 5) ~= 'free:' then
+if found ~= '' and found ~= ARGV[1] and string.sub(found, 1, 5) ~= 'free:' then
   return {0, found}
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -47,7 +53,8 @@ return {1, found}
 """
 """Take a lock, if it is free; return who holds it, or who gave it back a short time ago.
 
-Arguments: the holder's token, milliseconds until the lock ends by itself.
+Arguments: the holder's token, which is used for one lock only, and milliseconds until the lock ends
+by itself.
 """
 
 UNLOCK: Final = """

@@ -57,10 +57,12 @@ class Session:
         """Leave the fleet: end the work, tell the board, close all connections."""
         if not self.link.away and self.ready:
             self.board.remove(f"member:{self.member}")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSING)
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        await self.link.aclose()
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_CLOSING)
+        finally:
+            for task in tuple(self._tasks):
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            await self.link.aclose()

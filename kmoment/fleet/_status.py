@@ -1,11 +1,12 @@
 """What ``fleet.status()`` shows."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
-from ._board import MEMBER_SECONDS, Posted, read_board
+from ._board import MEMBER_SECONDS, Posted, Told, read_board
 from ._keys import limit_of
 
 
@@ -91,16 +92,13 @@ def status(
 
 def _limit(field: str, text: str | None) -> FleetLimit:
     quota, account = limit_of(field)
-    limiter = json.loads(text)["limiter"] if text else None
-    return FleetLimit(
-        quota=quota,
-        ad_account_id=account,
-        rate=limiter and limiter["figures"]["rate"],
-        state=limiter and limiter["mode"],
-    )
+    rate = state = None
+    with suppress(ValueError, KeyError, TypeError):  # another program has written it
+        limiter = json.loads(text or "null")["limiter"]
+        rate, state = limiter["figures"]["rate"], limiter["mode"]
+    return FleetLimit(quota=quota, ad_account_id=account, rate=rate, state=state)
 
 
 def _breaker(kind: str, posted: Posted) -> FleetBreaker:
-    told = json.loads(posted.value)
-    left = max(0.0, told["left"] + posted.at)
-    return FleetBreaker(kind=kind, reason=told["reason"], seconds=left)
+    told = Told.of(posted.value)
+    return FleetBreaker(kind=kind, reason=told.reason, seconds=max(0.0, told.left + posted.at))

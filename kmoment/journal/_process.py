@@ -56,7 +56,9 @@ def _from_ps(pid: int) -> str | None:
     """For macOS. Windows has no ``ps``: there no other process is seen."""
     with suppress(OSError):
         command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        # In words that are the same for all: of the time zone and language of each process.
+        words = os.environ | {"TZ": "UTC", "LC_ALL": "C"}
+        run = subprocess.run(command, capture_output=True, text=True, check=False, env=words)  # noqa: S603
         state, _, start = run.stdout.strip().partition(" ")
         return None if state[:1] in ("Z", "") else start.strip()
     return None

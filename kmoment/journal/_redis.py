@@ -8,7 +8,7 @@ renewed. All times of leases are the server's.
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -64,7 +64,13 @@ if (redis.call('HGET', KEYS[1], ended) or '') ~= ARGV[3] then return 0 end
 return redis.call('HSET', KEYS[1], ARGV[4] .. ':' .. ARGV[1], ARGV[5]) + 1
 """
 # ARGV: writer, milliseconds
-_RENEW: Final = _NOW + "return redis.call('HSET', KEYS[1], 'writer:' .. ARGV[1], now + ARGV[2])"
+_RENEW: Final = (
+    _NOW
+    + """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end  -- it was lost: nothing would delete it
+return redis.call('HSET', KEYS[1], 'writer:' .. ARGV[1], now + ARGV[2])
+"""
+)
 _READ_ALL: Final = _NOW + "return {now, redis.call('HGETALL', KEYS[1])}"
 
 
@@ -105,7 +111,7 @@ class RedisStore:
         keys = sorted({name[6:] for name in fields if name[:6] in ("begun:", "ended:")})
         texts = [(fields.get(f"begun:{key}", ""), fields.get(f"ended:{key}", "")) for key in keys]
         found = [self._last(*text) for text in texts]
-        return [entry.as_seen(alive.__contains__) for entry in found if entry is not None]
+        return [self._seen(entry, alive) for entry in found if entry is not None]
 
     def _open(self) -> None:
         format_, job = self._ask(_OPEN, FORMAT, self._job or "", _KEPT_SECONDS)
@@ -115,8 +121,8 @@ class RedisStore:
     def _change(self, key: str, rule: Rule) -> bool:
         begun, ended, lives = self._ask(_READ, key)
         last = self._last(begun, ended)
-        new = rule(key, last and last.as_seen(lambda _: bool(lives)))
-        lease = self._leases.setdefault(os.getpid(), Lease(self._renew))
+        new = rule(key, last and self._seen(last, {last.by} if lives else set()))
+        lease = self._lease
         if new is None:
             if last is None or last.by != self.writer or last.status is not EntryStatus.BEGUN:
                 lease.drop(key)  # it was taken over, or lost
@@ -125,10 +131,22 @@ class RedisStore:
         if begins:
             lease.hold(key, self.lease_seconds)
         text = to_text(new)
-        done = bool(self._ask(_SWAP, key, begun, ended, "begun" if begins else "ended", text))
-        if done != begins:
-            lease.drop(key)
+        done = False
+        try:
+            done = bool(self._ask(_SWAP, key, begun, ended, "begun" if begins else "ended", text))
+        finally:
+            if done != begins:
+                lease.drop(key)
         return done
+
+    @property
+    def _lease(self) -> "Lease":
+        return self._leases.setdefault(os.getpid(), Lease(self._renew))
+
+    def _seen(self, last: JournalEntry, alive: Container[str]) -> JournalEntry:
+        """*last* as it is seen now. What this process holds is alive, whatever Redis has heard."""
+        held = last.by == self.writer and last.key in self._lease.held
+        return last.as_seen(lambda by: held or by in alive)
 
     def _last(self, begun: str, ended: str) -> JournalEntry | None:
         """The later one of both records."""
@@ -141,7 +159,7 @@ class RedisStore:
         raise JournalStoreError(self.where, reason)
 
     def _renew(self) -> None:
-        self._ask(_RENEW, this_process(), round(self.lease_seconds * 1000))
+        self._ask(_RENEW, self.writer, round(self.lease_seconds * 1000))
 
     def _ask(self, script: str, *args: Any) -> Any:
         return self._server.ask(lambda redis: redis.eval(script, 1, self._key, *args))
@@ -235,7 +253,8 @@ def _client(url: Secret) -> Secret:
 def runs_in(url: Secret) -> list[JournalRun]:
     """All runs of a Redis, by name."""
     server = Server(url)
-    keys = server.ask(lambda redis: sorted(redis.scan_iter(f"{PREFIX}{{*}}")))
+    found = server.ask(lambda redis: set(redis.scan_iter(f"{PREFIX}{{*}}")))  # it may repeat some
+    keys = sorted(found)
     jobs = server.ask(lambda redis: [redis.hget(key, "job") for key in keys])
     names = [key.removeprefix(f"{PREFIX}{{").removesuffix("}") for key in keys]
     return [JournalRun(run=run, job=job) for run, job in zip(names, jobs, strict=True)]

@@ -164,7 +164,8 @@ class Ended:
 
     def __call__(self, key: str, last: JournalEntry | None) -> JournalEntry | None:
         fence, ending = self.fences[key], self.endings[key]
-        if last is None or last.fence != fence:
+        # A store that has lost all counts from 1 again: so the fence alone is not enough.
+        if last is None or (last.by, last.fence) != (self.by, fence):
             self.lost.append(key)
             return None
         return _record(key, ending.status, fence, self.by, ending.value, ending.error)

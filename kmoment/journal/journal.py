@@ -5,6 +5,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Token
 from functools import partial
 from types import TracebackType
@@ -208,7 +209,8 @@ class Beginning:
 
     def _ending(self, error: BaseException | None) -> Ending:
         assert self._token is not None
-        CURRENT.reset(self._token)
+        with suppress(ValueError):  # it ends in another context, as generators of web frameworks do
+            CURRENT.reset(self._token)
         return ending_of(error, self._entry._value, wrote=self._tracker.wrote)
 
     def _end(self, ending: Ending) -> None:
@@ -232,14 +234,19 @@ def quietly(work: Callable[[], None]) -> None:
 
 
 async def on_thread(work: Callable[[], T]) -> T:
-    """The result of *work*, on a thread. It cannot be stopped, so a cancellation waits for it."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        running.exception()  # else asyncio would log that nobody has asked for it
-        raise
+    """The result of *work*, on a thread. It cannot be stopped, so cancellations wait for it."""
+    # No task: a loop that ends cancels those, and would not wait for what the thread does.
+    running = asyncio.get_running_loop().run_in_executor(None, work)
+    stopped: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as cancelled:
+            stopped = cancelled
+    if stopped is None:
+        return running.result()
+    running.exception()  # else asyncio would log that nobody has asked for it
+    raise stopped
 
 
 def runs(where: Where) -> list[JournalRun]:

@@ -22,6 +22,7 @@ class RedisServer:
 
     folder: Path | None = None
     options: tuple[str, ...] = ()
+    program: str = "redis-server"
     port: int = field(factory=free_port)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -32,7 +33,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it on its port, and wait until it answers."""
         command = [
-            needed("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
+            needed(self.program), "--port", str(self.port), "--bind", "127.0.0.1",
             "--save", "", "--appendonly", "no", *self.options,
         ]  # fmt: skip
         if self.folder is not None:
@@ -40,7 +41,7 @@ class RedisServer:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         end = time.monotonic() + START_LIMIT
         while not self._answers():
-            assert time.monotonic() < end, "redis-server does not start"
+            assert time.monotonic() < end, f"{self.program} does not start"
             time.sleep(POLL)
 
     def stop(self) -> None:
