@@ -208,9 +208,9 @@ def word(argument: str, value: Any) -> str:
 def base_url(argument: str, value: Any, *, insecure: bool = False) -> str:
     """Where the API is: https, or http on this machine, or anywhere where that is allowed."""
     url = _url(argument, value)
-    if url.scheme == "http" and insecure and not _is_loopback(url.host or ""):
+    if url.scheme == "http" and insecure and not is_loopback(url.host or ""):
         _warn_about(url.host or "")
-    elif url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host or "")):
+    elif url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host or "")):
         rule = "an https URL (http only for loopback, or with insecure=True)"
         refuse(argument, rule, value, secret=bool(url.user))
     if url.user or url.password or url.query_string or url.fragment:
@@ -294,7 +294,8 @@ def _url(argument: str, value: Any) -> URL:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -74,6 +74,8 @@ twice their calls pass."""
 _DOWN: Final = 0.95
 """A held rate that meets a rejection goes down to this share."""
 
+_HELD_CALLS: Final = 44
+"""Clean calls after which a rate counts as one that was held."""
 _HOLD_CALLS: Final = 66
 """Clean calls before a climb, which costs one rejection or two."""
 _HOLD_SECONDS: Final = 3.0
@@ -267,6 +269,8 @@ class RateLimiter:
     def dry(self, now: float) -> None:
         """Send only probes, until one is accepted."""
         self._before = self.mode, self.rate
+        if self.mode is Mode.HOLD and self._clean >= _HELD_CALLS:
+            self._held = max(self._held, self.rate)
         least, most = _PAUSES
         self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
         self.mode, self._probing, self._failed_probe = Mode.DROUGHT, False, False
