@@ -13,6 +13,10 @@ _TIMES: Final = 256
 """Accepted calls whose times are kept, for the upper bound."""
 _LEAST_LATENCY: Final = 0.001
 """Seconds. A limiter that was only ever rejected starts at one call per latency."""
+_JITTER: Final = 0.1
+"""Of the latency: calls that were sent this much later may have arrived earlier."""
+_LEAST_GAP: Final = 0.001
+"""Seconds between an accepted and a rejected call, for the upper bound."""
 
 
 @attrs.define(eq=False)
@@ -39,9 +43,7 @@ class Cycle:
         count, began = self.accepted - 1, probe if self.began is None else self.began
         if not count or probe <= began:
             return 1 / max(latency, _LEAST_LATENCY), inf
-        apart = 0.1 * latency
-        earlier = [
-            at for at in islice(reversed(self.times), 1, None) if at < self.rejected_at + apart
-        ]
-        high = (k / max(self.rejected_at - at, 0.001) for k, at in enumerate(earlier, 1))
+        before = self.rejected_at + _JITTER * latency
+        earlier = [at for at in islice(reversed(self.times), 1, None) if at < before]
+        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in enumerate(earlier, 1))
         return count / (probe - began), max(high, default=inf)

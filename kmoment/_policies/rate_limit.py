@@ -14,7 +14,8 @@ says either). Times are passed in, so the same rules run in virtual time.
     the limit is *measured*: the calls that were accepted since the last drought, in the time until
     the probe, are a lower bound. The upper bound is the largest k calls / time from the k-th last
     accepted call to the last rejected one. The number of these calls is also the *size*: how many
-    calls show if a rate holds.
+    calls show if a rate holds. If it is one, the server may count rejected calls too, so that only
+    the last pause was long enough: the rate of that pause is tried first.
 ``BRACKET``
     A rate between both bounds is tried. If *size* calls go well, it is the new lower bound.
 ``BACK``
@@ -65,7 +66,10 @@ _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
 _CLOSE_ROUGH: Final = 1.15
+"""The same, if the size is one: each further test costs much of the time that it could save."""
 _FAR: Final = 6.0
+"""If the size is one and the bounds are this far apart, steps are large whatever a rejection
+costs: the pause was the server's choice and says little."""
 _LEAST_IN_BRACKET: Final = 2
 """Calls that test a rate at least: a window of one call lets one too many pass at first."""
 _WINDOWS: Final = 2
@@ -162,7 +166,9 @@ class RateLimiter:
         self._clean = 0
         self._since = 0.0
         self._size = 1
-        self._low, self._high, self._plain = 0.0, inf, inf
+        self._low, self._high = 0.0, inf
+        self._plain = inf
+        """The upper bound if rejected calls are not counted, where that was not yet clear."""
         self._held = self._top = self._former = 0.0
         self._former_tries = self._step = 0
         self._before: tuple[Mode, float] = self.mode, self.rate
@@ -328,7 +334,7 @@ class RateLimiter:
 
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
-        if self._size == 1:  # the measure is a rough one
+        if self._size == 1:
             close = _CLOSE_ROUGH
             step = _UP if self._high > _FAR * self._low else step
         self._high = min(self._high, self._ceiling)
@@ -364,7 +370,7 @@ class RateLimiter:
             return
         self._high = min(self._high, self.rate) if self.mode is not Mode.CLIMB else self.rate
         if self.mode is Mode.BRACKET:
-            if self._low < self._plain:
+            if self._low < self._plain:  # rejected calls are not counted
                 self._high = min(self._high, self._plain)
             self._return(Mode.BACK, self._low, now)
         elif self.mode is Mode.FORMER:
