@@ -111,7 +111,7 @@ async def login_async(
         return (None if force else await _alive(before, after)) or await steps.run()
 
 
-login = blocking(login_async)
+login: Final = blocking(login_async)
 
 
 async def login_with_token_async(
@@ -149,7 +149,7 @@ async def login_with_token_async(
     )
 
 
-login_with_token = blocking(login_with_token_async)
+login_with_token: Final = blocking(login_with_token_async)
 
 
 # -- Before: settings -------------------------------------------------------------------

@@ -138,7 +138,13 @@ class AuthorizationRequest:
         hidden, code = Secret.wrap(code), ""
         return await exchange(self.kauth_url, self._form(hidden))
 
-    exchange = blocking(exchange_async)
+    def exchange(self, code: Secret | str) -> IssuedToken:
+        """Exchange the code for a token, as :meth:`exchange_async` does, and wait for it.
+
+        :raises WrongLoopError: In a running event loop: await ``exchange_async``.
+        """
+        hidden, code = Secret.wrap(code), ""
+        return blocking(self.exchange_async)(hidden)
 
     def _form(self, code: Secret) -> Secret:
         """What is sent for a token."""

@@ -3,7 +3,7 @@
 import os
 import stat
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -66,7 +66,7 @@ async def status_async(profile: str | None = None, *, ask: bool = True) -> Statu
     return await _asked(found, choice, token) if ask else found
 
 
-status = blocking(status_async)
+status: Final = blocking(status_async)
 
 
 def _placed(choice: Choice) -> Status:

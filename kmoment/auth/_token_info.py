@@ -48,7 +48,7 @@ async def token_info_async(token: Secret | str, *, kapi_url: str = KAPI) -> Toke
         return _read(await client.request("GET", _PATH))
 
 
-token_info = blocking(token_info_async)
+token_info: Final = blocking(token_info_async)
 
 
 def _read(answer: Any) -> TokenInfo:
