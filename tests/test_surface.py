@@ -275,10 +275,7 @@ def test_names_of_logins() -> None:
     assert all(inspect.getdoc(getattr(auth, name)) for name in auth.__all__)
 
 
-@pytest.mark.parametrize(
-    "blocking",
-    ["login", "login_with_token", "status", "token_info", "AuthorizationRequest.exchange"],
-)
+@pytest.mark.parametrize("blocking", ["login", "login_with_token", "status", "token_info"])
 def test_a_blocking_login_is_its_counterpart(blocking: str) -> None:
     """Both take the same and say the same; the blocking one says that it blocks, and is none."""
     here, there = (eval(f"kmoment.auth.{blocking}{end}") for end in ("", "_async"))
