@@ -1,6 +1,7 @@
 """Fixtures for every test: asyncio, no network but loopback, and a sandbox."""
 
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
@@ -32,6 +33,10 @@ if SESSION:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that starts the tests in the background ignores Ctrl-C for them, and so for all
+        # programs that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if SESSION:
         config.addinivalue_line("filterwarnings", "ignore:aiohttp .* has no:RuntimeWarning")
 
