@@ -617,6 +617,25 @@ async def test_who_waits_goes_along_when_a_limit_turns_out_to_be_shared() -> Non
     assert (await asyncio.wait_for(waiting[1], 1)).limiter is probe.limiter
 
 
+async def test_a_limiter_of_all_accounts_that_is_slower_gives_way() -> None:
+    """If fewer calls go through than before, each account has its own limiter again."""
+    store, clock = limiters()
+    one, other = ((("audiences", account)) for account in (1, 2))
+    detector = store._detectors["audiences"] = SharedLimitDetector()
+    for _ in range(30):
+        detector.accepted(1, 0.0)
+    detector.turn(0.0, shared=True)
+    store._move("audiences", 0.0)
+    clock.now = 9.0
+    probe = store.try_enter(one, 0.0, clock.now)
+    assert probe is not None
+    assert [it.ad_account_id for it in store.statuses(clock.now)] == [None]
+    store.accepted(probe, clock.now)
+    assert store.try_enter(one, 0.0, clock.now)
+    assert store.try_enter(other, 0.0, clock.now)
+    assert [it.ad_account_id for it in store.statuses(clock.now)] == [1, 2]
+
+
 async def test_who_was_just_cancelled_is_passed_over() -> None:
     """A waiter whose task has not yet seen its cancellation gets no turn, and none is lost."""
     store, clock = limiters()

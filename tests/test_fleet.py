@@ -730,9 +730,10 @@ def fleet_fields(server: RedisServer) -> set[str]:
 async def test_a_limit_that_turns_out_to_be_shared(make: Make) -> None:
     """When the limiter of all accounts takes the place of many, calls that wait go along, and the
     turns of the old limiters are still reported."""
-    store, limit = await make(), Sliding(4, 0.1)
+    store, limit, rejected = await make(), Sliding(4, 0.1), 0
 
     async def work(account: int) -> None:
+        nonlocal rejected
         key, order = ("audiences", account), None
         while True:
             mine = store.try_enter(key, 0.0, now()) if order is None else None
@@ -743,8 +744,13 @@ async def test_a_limit_that_turns_out_to_be_shared(make: Make) -> None:
                 return
             store.rejected(mine, now(), None)
             order = mine.order
+            rejected += 1
+            if rejected == 30:
+                store._detector("audiences", now()).turn(now(), shared=True)
+                store._move("audiences", now())
 
     await asyncio.gather(*(work(number % 8) for number in range(60)))
+    assert rejected >= 30
     assert all(status.waiting == 0 for status in store.statuses(now()))
 
 
