@@ -137,13 +137,27 @@ class AmbiguousLocationError(InvalidArgumentError):
     """The places that have the name."""
     writings: tuple[str, ...]
     """For each candidate, in order: what names it and nothing else."""
+    readings: tuple[str, ...]
+    """If it may be one place or a list: how to write it as one place, and how as a list."""
 
-    def __init__(self, name: str, candidates: Sequence[Any], writings: Sequence[str]) -> None:
-        found = f"{name!r} names {len(candidates)}: {_some(writings)}"
+    def __init__(
+        self,
+        name: str,
+        candidates: Sequence[Any],
+        writings: Sequence[str],
+        readings: Sequence[str] = (),
+    ) -> None:
+        if readings:
+            found = (
+                f"{name!r} may be {readings[0]!r}, or the list {readings[1]!r}: write one of them"
+            )
+        else:
+            found = f"{name!r} names {len(candidates)}: {_some(writings)}"
         super().__init__("name", f"must name one place; {found}")
         self.candidates = tuple(candidates)
         self.writings = tuple(writings)
-        self._made_of = (name, self.candidates, self.writings)
+        self.readings = tuple(readings)
+        self._made_of = (name, self.candidates, self.writings, self.readings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()

@@ -238,6 +238,65 @@ def test_a_kind_of_list_that_is_also_one_place_is_ambiguous() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "one", "several"),
+    [
+        ("서울 강남구, 역삼동", "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("강남구, 역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("역삼동, 강남구", "강남구 역삼동", "역삼동; 강남구"),
+        ("경기 수원시, 팔달구", "경기 수원시 팔달구", "경기 수원시; 경기 팔달구"),
+        ("서울 강남구/역삼동", "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("강남구 · 역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("강남구·역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("강남, 역삼1동", "강남 역삼1동", "강남; 역삼1동"),
+        (("서울", "강남구, 역삼동"), "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("경기/광주", "경기 광주", "경기; 광주"),
+    ],
+)
+def test_what_may_be_one_place_or_a_list_is_not_guessed(cell: Any, one: str, several: str) -> None:
+    """A cell that reads as a path and as a list is ambiguous, and the error says both writings."""
+    tree = whole_tree()
+    (told,) = tree.resolve([cell])
+    assert (told.status, told.readings) == (ResolveStatus.AMBIGUOUS, (one, several))
+    with pytest.raises(kmoment.AmbiguousLocationError) as caught:
+        tree.select(cell)
+    assert pickle.loads(pickle.dumps(caught.value)).readings == (one, several)
+    for text in (str(told), str(caught.value)):
+        assert repr(one) in text
+        assert repr(several) in text
+    if isinstance(cell, str):
+        assert set(tree.find(cell)) == set(told.candidates)
+        with pytest.raises(kmoment.AmbiguousLocationError, match="list"):
+            tree.one(cell)
+    means = [set(tree.resolve([text]).places) for text in (one, several)]
+    assert means[0] != means[1]
+    assert means[0] | means[1] == set(told.candidates)
+    assert not tree.resolve([one, several]).unsettled
+
+
+@pytest.mark.parametrize(
+    "cell", ["서울, 강남구", "강남구, 서울", "서울, 강남구, 역삼동", "강남구 > 역삼동"]
+)
+def test_commas_from_a_province_on_are_levels(cell: str) -> None:
+    """A province alone at one end, and ``>``, make a path, and never a list."""
+    (told,) = whole_tree().resolve([cell])
+    assert told.places == whole_tree().find(cell)
+    assert all(place.full_name.startswith("서울특별시 강남구") for place in told.places)
+
+
+def test_a_name_of_a_list_may_be_a_list_too() -> None:
+    """Within a longer list, what may be a path or a list is not guessed either."""
+    first, second = whole_tree().resolve(["부산 중구, 강남구·역삼동"])
+    assert (first.status, second.status) == (ResolveStatus.FOUND, ResolveStatus.AMBIGUOUS)
+    assert second.readings == ("강남구 역삼동", "강남구; 역삼동")
+
+
+def test_full_names_are_never_lists() -> None:
+    """Each place is settled by its own full name, whatever dots are in it."""
+    tree = whole_tree()
+    assert not tree.resolve([place.full_name for place in tree]).unsettled
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("강남구 논현1·2동", ["논현1동", "논현2동"]),

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from .. import _validate
 from .._text import normalised
 from ..errors import AmbiguousLocationError, InvalidArgumentError, LocationNotFoundError
-from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_place
+from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_name
 from ._matching import Index, Match, Named
 from ._names import key
 from ._near import NearNames
@@ -42,7 +42,7 @@ class Finder(Generic[P]):
 
     def find(self, name: str) -> tuple[P, ...]:
         """The places that *name* means: none, one, or several."""
-        return self._of(read_place(self.index, _validate.string("name", name)).places)
+        return self._of(self._named(name).match.places)
 
     def search(self, text: str) -> tuple[P, ...]:
         """The places whose full names contain each word of *text*."""
@@ -55,13 +55,17 @@ class Finder(Generic[P]):
         if _validate.string("name", name) in self._codes:
             return self.places[self._codes[name]]
         _refuse_excluding(name)
-        found = self.find(name)
+        reading = self._named(name)
+        found = self._of(reading.match.places)
         if not found and is_list(self.index, name):
             rule = f"must be one place; {name!r} is a list, which select and resolve read"
             raise InvalidArgumentError("name", rule)
         if len(found) == 1:
             return found[0]
-        raise self._error(name, found)
+        raise self._error(name, found, reading.writings)
+
+    def _named(self, name: str) -> Reading:
+        return read_name(self.index, _validate.string("name", name))
 
     def resolve(self, lines: Iterable[str | Columns] | str) -> Resolution[P]:
         """An outcome for each name in *lines*."""
@@ -97,26 +101,28 @@ class Finder(Generic[P]):
         for outcome in outcomes:
             if outcome.status != ResolveStatus.FOUND:
                 ambiguous = outcome.status == ResolveStatus.AMBIGUOUS
-                raise self._error(outcome.name, outcome.candidates if ambiguous else ())
+                candidates = outcome.candidates if ambiguous else ()
+                raise self._error(outcome.name, candidates, outcome.readings)
         return tuple(place for outcome in outcomes for place in outcome.places)
 
     def _outcome(self, line: int, cell: str, reading: Reading) -> Resolved[P]:
-        name, match = reading
+        name, match, writings = reading
         places = self._of(match.places)
         if len(places) == 1 or match.together:
             return Resolved(line, cell, name, ResolveStatus.FOUND, places)
-        error = self._error(name, places)
+        error = self._error(name, places, writings)
         if isinstance(error, AmbiguousLocationError):
             status, candidates = ResolveStatus.AMBIGUOUS, places
         else:
             status, candidates = ResolveStatus.NOT_FOUND, (*error.successors, *error.near)
-        return Resolved(line, cell, name, status, (), candidates, _told(error))
+        return Resolved(line, cell, name, status, (), candidates, _told(error), writings)
 
     def _error(
-        self, name: str, found: tuple[P, ...]
+        self, name: str, found: tuple[P, ...], readings: tuple[str, ...]
     ) -> AmbiguousLocationError | LocationNotFoundError:
         if found:
-            return AmbiguousLocationError(name, found, [self._writing(place) for place in found])
+            writings = [self._writing(place) for place in found]
+            return AmbiguousLocationError(name, found, writings, readings)
         instead = self.index.instead(normalised(name))
         successors = self._of(i for one in instead for i in one.places)
         near = () if successors else self._of(self._near.near(normalised(name)))
@@ -157,6 +163,9 @@ def _refuse_excluding(text: str) -> None:
 def _told(error: AmbiguousLocationError | LocationNotFoundError) -> str:
     """The error in a table's cell."""
     if isinstance(error, AmbiguousLocationError):
+        if error.readings:
+            one, several = error.readings
+            return f"one place, or a list: write {one!r} or {several!r}"
         return _some("write one of:", error.writings)
     if error.successors:
         return _some(f"changed {error.since}, see:", error.successors)

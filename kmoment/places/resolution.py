@@ -30,7 +30,7 @@ class ResolveStatus(StrEnum):
     FOUND = "found"
     """It is one place, or places that are together one city or one legal dong of one district."""
     AMBIGUOUS = "ambiguous"
-    """Several places have it: ``candidates``."""
+    """Several places have it: ``candidates``. Or it may be one place or a list: ``readings``."""
     NOT_FOUND = "not found"
     """No place has it. ``candidates`` are its successors and near names."""
     REFUSED = "refused"
@@ -54,6 +54,8 @@ class Resolved(Generic[P]):
     """The places that it may mean, if it was not."""
     message: str = ""
     """Why it was not found, and what to write instead."""
+    readings: tuple[str, ...] = ()
+    """If it may be one place or a list: how to write it as one place, and how as a list."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.status}{self._told()}"
