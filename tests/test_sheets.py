@@ -292,6 +292,42 @@ def test_a_cell_that_means_nothing(
     assert f"a.csv!D2 ({heading})" in fault.text
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "told_ko"),
+    [
+        ("중구", "several places have this name, write one of them whole [near: ", "여러 곳입니다"),
+        ("청원군", "it changed 2014-07-01 [near: 충청북도 청주시 ", "2014-07-01에 바뀌었습니다"),
+        ("강남규", "no place has this name [near: 서울특별시 강남구, ", "없는 장소 이름입니다"),
+        ("아무데도없는동", "no place has this name", "없는 장소 이름입니다"),
+        ("서울 제외", "excludes places (제외), name those that you want", "제외하는 말(제외)"),
+        (
+            "서울 강남구, 역삼동",
+            "one place or a list: write '서울 강남구 역삼동' or '서울 강남구; 서울 역삼동'",
+            "목록이면 '서울 강남구; 서울 역삼동'",
+        ),
+    ],
+)
+def test_why_a_place_is_not_settled(
+    moment: kmoment.Client, tmp_path: Path, text: str, told: str, told_ko: str
+) -> None:
+    """The fault says why, and what to write, in both languages."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", text)).values()
+    assert told in fault.text
+    assert told_ko in fault.text_ko
+    (row,) = whole_tree().resolve([text])
+    assert fault.rule in row.message
+    assert fault.rule_ko in row.message_ko
+
+
+def test_a_list_of_near_values_that_is_cut_says_so(moment: kmoment.Client, tmp_path: Path) -> None:
+    """The fault has all places of a name, and shows five of them and a mark."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", "중구")).values()
+    assert len(fault.near) == len(whole_tree().find("중구")) == 6
+    assert "인천광역시 중구" in fault.near
+    for text in (fault.text, fault.text_ko):
+        assert text.endswith(f"{', '.join(fault.near[:5])}, …]")
+
+
 @pytest.mark.parametrize("depth", [90, 500, 5_000, 60_000])
 @pytest.mark.parametrize(
     ("heading", "start", "end"),

@@ -11,6 +11,7 @@ from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_na
 from ._matching import Index, Match, Named
 from ._names import key
 from ._near import NearNames
+from ._reasons import BLANK, Reason, excluding, reason
 from .resolution import Resolution, Resolved, ResolveStatus
 
 P = TypeVar("P", bound=Named)
@@ -81,7 +82,7 @@ class Finder(Generic[P]):
         text = " ".join(columns)
         refused = _refusal(text)
         if refused:
-            yield Resolved(line, text, text, ResolveStatus.REFUSED, message=refused)
+            yield Resolved(line, text, text, ResolveStatus.REFUSED, reason=refused)
             return
         for reading in self._read(text, columns if isinstance(cell, tuple) else ()):
             yield self._outcome(line, text, reading)
@@ -115,7 +116,7 @@ class Finder(Generic[P]):
             status, candidates = ResolveStatus.AMBIGUOUS, places
         else:
             status, candidates = ResolveStatus.NOT_FOUND, (*error.successors, *error.near)
-        return Resolved(line, cell, name, status, (), candidates, _told(error), writings)
+        return Resolved(line, cell, name, status, (), candidates, writings, reason(error))
 
     def _error(
         self, name: str, found: tuple[P, ...], readings: tuple[str, ...]
@@ -147,30 +148,14 @@ def _columns(cell: str | Columns) -> tuple[str, ...]:
     return tuple(_validate.string("lines", one) for one in kept)
 
 
-def _refusal(text: str) -> str:
+def _refusal(text: str) -> Reason | None:
     """Why *text* is not read at all."""
     if not normalised(text):
-        return "it is blank"
+        return BLANK
     word = excludes(text)
-    return f"it excludes places ({word}): name those that you want" if word else ""
+    return excluding(word) if word else None
 
 
 def _refuse_excluding(text: str) -> None:
     if why := _refusal(text):
-        raise InvalidArgumentError("name", f"must name places; of {text!r}: {why}")
-
-
-def _told(error: AmbiguousLocationError | LocationNotFoundError) -> str:
-    """The error in a table's cell."""
-    if isinstance(error, AmbiguousLocationError):
-        if error.readings:
-            one, several = error.readings
-            return f"one place, or a list: write {one!r} or {several!r}"
-        return _some("write one of:", error.writings)
-    if error.successors:
-        return _some(f"changed {error.since}, see:", error.successors)
-    return _some("near names:", error.near) if error.near else "no such place"
-
-
-def _some(label: str, places: tuple[object, ...]) -> str:
-    return f"{label} {', '.join(map(str, places[:5]))}" + ", …" * (len(places) > 5)
+        raise InvalidArgumentError("name", f"must name places; of {text!r}: {why.text}")

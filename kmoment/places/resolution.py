@@ -15,6 +15,7 @@ import attrs
 from .._text import aligned
 from ..errors import InvalidArgumentError
 from ._matching import Named
+from ._reasons import Reason
 
 __all__ = ["Resolution", "ResolveStatus", "Resolved"]
 
@@ -52,10 +53,20 @@ class Resolved(Generic[P]):
     """The places, if it was found."""
     candidates: tuple[P, ...] = ()
     """The places that it may mean, if it was not."""
-    message: str = ""
-    """Why it was not found, and what to write instead."""
     readings: tuple[str, ...] = ()
     """If it may be one place or a list: how to write it as one place, and how as a list."""
+    reason: Reason | None = attrs.field(default=None, repr=False)
+    """Why it was not found, with nothing cut. :attr:`message` is the same as one text."""
+
+    @property
+    def message(self) -> str:
+        """Why it was not found, and what to write instead. Empty if it was found."""
+        return self.reason.told() if self.reason else ""
+
+    @property
+    def message_ko(self) -> str:
+        """The message in Korean."""
+        return self.reason.told_ko() if self.reason else ""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.status}{self._told()}"
