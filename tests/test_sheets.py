@@ -185,10 +185,26 @@ class _without_overlaps(kmoment.LocationTree):  # noqa: N801
 
 
 def test_a_place_within_another_warns(moment: kmoment.Client, tmp_path: Path) -> None:
-    """The warning names the sheet and the row."""
+    """The warning names the sheet, the row and the columns, and points at the caller's line."""
     sheet = with_cell(tmp_path, "지역", "서울; 서울 강남구")
-    with pytest.warns(UserWarning, match=r"a\.csv, row 2: .*강남구 lies in"):
-        draft_of(moment, sheet)
+    with pytest.warns(UserWarning, match=r"a\.csv, row 2, column D: .*강남구 lies in") as caught:
+        moment.drafts(sheet, tree=whole_tree())
+    assert [warning.filename for warning in caught] == [__file__]
+    head, row = [*HEAD, "시/도", "시/군/구"], [*ROW, "서울", "서울 강남구"]
+    with pytest.warns(UserWarning, match=r"a\.csv, row 2, columns D and E: .*강남구 lies in"):
+        draft_of(moment, sheet_of(tmp_path, head, row))
+
+
+@pytest.mark.anyio
+async def test_a_place_within_another_warns_the_awaiting_line(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The async client's warning points at the line that awaits the drafts."""
+    sheet = with_cell(tmp_path, "지역", "서울; 서울 강남구")
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+        with pytest.warns(UserWarning, match="column D") as caught:
+            await moment.drafts(sheet, tree=whole_tree())
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_the_tree_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:

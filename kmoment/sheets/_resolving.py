@@ -1,7 +1,6 @@
 """Makes drafts of a sheet and the answers of look-ups. Pure."""
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -65,6 +64,8 @@ class Resolver:
         self._entries: dict[tuple[Any, ...], Found] = {}
         self._places: dict[str, tuple[tuple[TreePlace, ...], tuple[Wrong, ...]]] = {}
         self.faults: list[CellFault] = []
+        self.overlaps: list[str] = []
+        """A sentence for each place that lies in another one of its row."""
 
     def drafts(self, rows: Iterable[Row]) -> dict[int, list[AudienceDraft]]:
         """The drafts of each account. Of a row that cannot be read there is none."""
@@ -113,14 +114,18 @@ class Resolver:
     # -- Places -------------------------------------------------------------------------
 
     def _located(self, row: Row) -> dict[str, Any]:
-        """What all columns of places say, as members of a draft. Warns of places within others."""
+        """What all columns of places say, as members of a draft."""
         places: dict[str, TreePlace] = {}
+        columns: list[str] = []
         for key, codes in _CODES.items():
             cell, code_cell = row.cells.get(key), row.cells.get(codes or "")
             found = self._placed(cell or row.blank.get(key), code_cell)
             places |= {place.value: place for place in found}
-        for overlap in self._tree.overlaps(places.values()) if self._tree else ():
-            warnings.warn(f"{row.at.sheet}, row {row.at.row}: {overlap}", stacklevel=2)
+            if found and (at := cell or code_cell):
+                columns.append(at.column)
+        overlaps = self._tree.overlaps(places.values()) if self._tree else ()
+        where = f"{row.at.sheet}, row {row.at.row}, column{'s' * (len(columns) > 1)}"
+        self.overlaps += (f"{where} {' and '.join(columns)}: {it}" for it in overlaps)
         levels: dict[str, Any] = {
             level: chosen
             for level, kind in LEVELS.items()
