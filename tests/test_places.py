@@ -326,7 +326,8 @@ def test_a_column_of_500_names_is_settled_in_one_look() -> None:
     nan: Any = float("nan")  # as pandas has empty cells
     resolution = whole_tree().resolve([*cells, ("서울", None, "역삼1동"), ("서울", nan)])
     text = str(resolution)
-    assert [one.line for one in resolution] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9]
+    assert [one.line for one in resolution] == [1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10]
+    assert [row.split()[0] for row in text.splitlines()[1:3]] == ["1", "2"]
     assert len(text.splitlines()) == 1 + len(resolution) + 1
     for told in ("강원특별자치도 고성군", "2014-07-01", "제외", "it is blank", "강남구"):
         assert told in text
@@ -334,9 +335,11 @@ def test_a_column_of_500_names_is_settled_in_one_look() -> None:
     assert resolution[1].status == "ambiguous"
     assert len(resolution.unsettled) == 5
     assert len(resolution.places) == 9
-    with pytest.raises(kmoment.InvalidArgumentError, match=r"line 1: 고성군[\s\S]*and 1 more"):
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"line 2: 고성군[\s\S]*and 1 more"):
         resolution.raise_if_unsettled()
-    whole_tree().resolve("강남구\n\n서초구").raise_if_unsettled()
+    pasted = whole_tree().resolve("강남구\n\n서초구")
+    assert [one.line for one in pasted] == [1, 3]  # as an editor counts them
+    pasted.raise_if_unsettled()
     assert "none" in repr(whole_tree().resolve([]))
     assert "…" in str(whole_tree().resolve(["가" * 40]))
 

@@ -70,11 +70,11 @@ class Finder(Generic[P]):
 
     def resolve(self, lines: Iterable[str | Columns] | str) -> Resolution[P]:
         """An outcome for each name in *lines*."""
-        cells: Iterable[str | Columns] = lines
+        cells: Iterable[tuple[int, str | Columns]] = enumerate(lines, 1)
         if isinstance(lines, str):
-            cells = (line for line in lines.splitlines() if line.strip())
-        found = (one for at, cell in enumerate(cells) for one in self.resolved(at, cell))
-        return Resolution(found)
+            text = enumerate(lines.splitlines(), 1)
+            cells = ((line, cell) for line, cell in text if cell.strip())
+        return Resolution(one for line, cell in cells for one in self.resolved(line, cell))
 
     def resolved(self, line: int, cell: str | Columns) -> Iterator[Resolved[P]]:
         """The outcome of each name in one cell."""
@@ -98,7 +98,7 @@ class Finder(Generic[P]):
         :raises InvalidArgumentError: A name is ambiguous, unknown, blank, or excludes places.
         """
         _refuse_excluding(" ".join(_columns(cell)))
-        outcomes = list(self.resolved(0, cell))
+        outcomes = list(self.resolved(1, cell))
         for outcome in outcomes:
             if outcome.status != ResolveStatus.FOUND:
                 ambiguous = outcome.status == ResolveStatus.AMBIGUOUS

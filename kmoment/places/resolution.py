@@ -43,7 +43,7 @@ class Resolved(Generic[P]):
     """What became of one name of a cell."""
 
     line: int
-    """The position of the cell in what was given, from 0."""
+    """Which cell it is of what was given, or which line of the text, from 1."""
     cell: str
     """The cell as given; separate columns are joined by blanks."""
     name: str
