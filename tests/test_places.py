@@ -285,9 +285,11 @@ def test_commas_from_a_province_on_are_levels(cell: str) -> None:
 
 def test_a_name_of_a_list_may_be_a_list_too() -> None:
     """Within a longer list, what may be a path or a list is not guessed either."""
-    first, second = whole_tree().resolve(["부산 중구, 강남구·역삼동"])
-    assert (first.status, second.status) == (ResolveStatus.FOUND, ResolveStatus.AMBIGUOUS)
-    assert second.readings == ("강남구 역삼동", "강남구; 역삼동")
+    columns = ("서울", "서초구, 강남구·역삼동")
+    for cell, front in (("부산 중구, 강남구·역삼동", ""), (columns, "서울 ")):
+        first, second = whole_tree().resolve([cell])
+        assert (first.status, second.status) == (ResolveStatus.FOUND, ResolveStatus.AMBIGUOUS)
+        assert second.readings == (f"{front}강남구 역삼동", f"{front}강남구; {front}역삼동")
 
 
 def test_full_names_are_never_lists() -> None:

@@ -29,6 +29,7 @@ A whole column of names, as pasted from a spreadsheet, is settled in one look:
 * `korea()` gives the official names alone, without codes, to check a list offline.
 """
 
+from ._reasons import Reason
 from .official import OfficialNames, OfficialPlace, korea
 from .resolution import Resolution, Resolved, ResolveStatus
 from .tree import LocationFields, LocationTree, Missing, Place, TreeChanges
@@ -40,6 +41,7 @@ __all__ = [
     "OfficialNames",
     "OfficialPlace",
     "Place",
+    "Reason",
     "Resolution",
     "ResolveStatus",
     "Resolved",

@@ -68,8 +68,7 @@ def read_columns(index: Index, columns: Sequence[str]) -> list[Reading]:
     inner = _parts(last) if front else []
     if len(inner) <= 1:
         return read_cell(index, whole)
-    texts = [f"{front} {part}" for part in inner]
-    return [Reading(text, read_place(index, text)) for text in texts]
+    return [read_name(index, f"{front} {part}") for part in inner]
 
 
 def _once(text: str) -> str:

@@ -7,12 +7,12 @@ from ..errors import AmbiguousLocationError, LocationNotFoundError
 
 
 class Reason(NamedTuple):
-    """Why a name is not settled."""
+    """Why a name is not settled, in English and in Korean."""
 
     text: str
     text_ko: str
     names: tuple[str, ...] = ()
-    """What to write, or to look at."""
+    """What to write or to look at: all of them."""
     before: str = ": "
     """What stands between the text and the names."""
     before_ko: str = ": "
