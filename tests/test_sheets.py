@@ -335,6 +335,15 @@ def test_why_a_place_is_not_settled(
     assert fault.rule_ko in row.message_ko
 
 
+def test_a_fault_of_one_name_of_a_list_begins_with_the_name(
+    moment: kmoment.Client, tmp_path: Path
+) -> None:
+    """In a cell of several places, the fault says which one is not settled."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", "강남구; 고성군")).values()
+    assert fault.rule.startswith("'고성군': several places have this name")
+    assert fault.rule_ko.startswith("'고성군': 같은 이름의 장소가 여러 곳입니다")
+
+
 def test_a_list_of_near_values_that_is_cut_says_so(moment: kmoment.Client, tmp_path: Path) -> None:
     """The fault has all places of a name, and shows five of them and a mark."""
     (fault,) = faults_of(moment, with_cell(tmp_path, "지역", "중구")).values()
