@@ -1,7 +1,13 @@
 """What errors are made of: values that name a place, a rule, an attempt."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict
+
+
+def some(values: Sequence[object]) -> str:
+    """The first five, as text, and a mark if there are more."""
+    return ", ".join(map(str, values[:5])) + ", …" * (len(values) > 5)
 
 
 class Violation(NamedTuple):
@@ -64,7 +70,7 @@ class CellFault(NamedTuple):
     def _told(self, rule: str, near: str) -> str:
         heading = f" ({self.heading})" if self.heading else ""
         cell = f" {_short(self.cell)!r}" if self.cell else ""
-        others = f" [{near}: {', '.join(self.near)}]" if self.near else ""
+        others = f" [{near}: {some(self.near)}]" if self.near else ""
         return f"{self.where}{heading}{cell}: {rule}{others}"
 
     def __str__(self) -> str:

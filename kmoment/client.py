@@ -35,7 +35,7 @@ from .resources.accounts import AsyncAccounts
 from .resources.categories import AsyncCategories
 from .resources.locations import AsyncLocations
 from .resources.placements import AsyncPlacements
-from .sheets._job import drafts_of
+from .sheets._job import drafts_of, warned
 from .sheets.sheet import Sheet
 
 I = TypeVar("I")  # noqa: E741 - input
@@ -315,7 +315,7 @@ class AsyncClient(Viewable):
         _validate.instance("sheet", sheet, Sheet)
         if tree is not None:
             _validate.instance("tree", tree, LocationTree)
-        return await self._dispatcher.run(drafts_of, sheet, tree)
+        return warned(await self._dispatcher.run(drafts_of, sheet, tree))
 
     async def request(
         self,

@@ -64,7 +64,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation
+from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation, some
 
 # fmt: off
 __all__ = [
@@ -137,13 +137,27 @@ class AmbiguousLocationError(InvalidArgumentError):
     """The places that have the name."""
     writings: tuple[str, ...]
     """For each candidate, in order: what names it and nothing else."""
+    readings: tuple[str, ...]
+    """If it may be one place or a list: how to write it as one place, and how as a list."""
 
-    def __init__(self, name: str, candidates: Sequence[Any], writings: Sequence[str]) -> None:
-        found = f"{name!r} names {len(candidates)}: {_some(writings)}"
+    def __init__(
+        self,
+        name: str,
+        candidates: Sequence[Any],
+        writings: Sequence[str],
+        readings: Sequence[str] = (),
+    ) -> None:
+        if readings:
+            found = (
+                f"{name!r} may be {readings[0]!r}, or the list {readings[1]!r}: write one of them"
+            )
+        else:
+            found = f"{name!r} names {len(candidates)}: {some(writings)}"
         super().__init__("name", f"must name one place; {found}")
         self.candidates = tuple(candidates)
         self.writings = tuple(writings)
-        self._made_of = (name, self.candidates, self.writings)
+        self.readings = tuple(readings)
+        self._made_of = (name, self.candidates, self.writings, self.readings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_of, vars(self).copy()
@@ -156,8 +170,8 @@ class AmbiguousAudienceError(InvalidArgumentError):
     """The audiences that have the name, as they are listed."""
 
     def __init__(self, name: str, candidates: Sequence[Any]) -> None:
-        some = _some([row.id for row in candidates])
-        rule = f"must name one audience; {name!r} names {len(candidates)}: {some}"
+        ids = some([row.id for row in candidates])
+        rule = f"must name one audience; {name!r} names {len(candidates)}: {ids}"
         super().__init__("name", rule)
         self.candidates = tuple(candidates)
         self._made_of = (name, self.candidates)
@@ -183,8 +197,8 @@ class LocationNotFoundError(InvalidArgumentError):
         successors: Sequence[Any] = (),
         since: str | None = None,
     ) -> None:
-        changed = f"; changed {since}, see {_some(successors)}" if successors else ""
-        like = f"; near names: {_some(near)}" if near else ""
+        changed = f"; changed {since}, see {some(successors)}" if successors else ""
+        like = f"; near names: {some(near)}" if near else ""
         super().__init__("name", f"must be a place's code or name, not {name!r}{changed}{like}")
         self.near = tuple(near)
         self.successors = tuple(successors)
@@ -204,7 +218,7 @@ class NameNotFoundError(InvalidArgumentError):
     """Their names, in order."""
 
     def __init__(self, name: str, near: Sequence[Any] = (), near_names: Sequence[str] = ()) -> None:
-        like = f"; near names: {_some(near_names)}" if near_names else ""
+        like = f"; near names: {some(near_names)}" if near_names else ""
         super().__init__("name", f"must be the id or name of a row, not {name!r}{like}")
         self.near = tuple(near)
         self.near_names = tuple(near_names)
@@ -223,7 +237,7 @@ class AmbiguousNameError(InvalidArgumentError):
     """The id of each, in order."""
 
     def __init__(self, name: str, candidates: Sequence[Any], ids: Sequence[str]) -> None:
-        rule = f"must name one row; {name!r} names {len(candidates)}, with ids {_some(ids)}"
+        rule = f"must name one row; {name!r} names {len(candidates)}, with ids {some(ids)}"
         super().__init__("name", rule)
         self.candidates = tuple(candidates)
         self.ids = tuple(ids)
@@ -253,7 +267,7 @@ class UnknownWordError(InvalidArgumentError):
         return type(self), self._made_of, vars(self).copy()
 
     def __str__(self) -> str:
-        like = f"; near: {_some(self.near)}" if self.near else ""
+        like = f"; near: {some(self.near)}" if self.near else ""
         return f"{super().__str__()}{like}"
 
 
@@ -280,10 +294,9 @@ class AudienceInUseError(UsageError):
     """The ad groups that use it."""
 
     def __init__(self, audience_ids: Sequence[int], ad_groups: Sequence[Any]) -> None:
-        some = ", ".join(str(row.ad_group_id) for row in ad_groups[:5])
-        some += ", …" * (len(ad_groups) > 5)
+        used = some([row.ad_group_id for row in ad_groups])
         which = ", ".join(map(str, audience_ids))
-        super().__init__(f"audience {which}: in use by ad groups {some}; nothing was deleted")
+        super().__init__(f"audience {which}: in use by ad groups {used}; nothing was deleted")
         self.ad_groups = tuple(ad_groups)
         self._made_of = (tuple(audience_ids), self.ad_groups)
 
@@ -396,11 +409,6 @@ class JournalStoreError(JournalError):
 
     def __str__(self) -> str:
         return f"the journal {self.where}: {self.args[1]}"
-
-
-def _some(values: Sequence[object]) -> str:
-    """The first five, as text."""
-    return ", ".join(map(str, values[:5])) + ", …" * (len(values) > 5)
 
 
 class ClientClosedError(UsageError, RuntimeError):

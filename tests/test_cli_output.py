@@ -253,7 +253,7 @@ def test_a_pasted_column_becomes_a_table_of_codes(world: Sandbox, tmp_path: Path
         ("5", "I1000"),
     ]
     assert "write one of" in table[1]["message"]
-    assert "1 not settled" in done.err
+    assert "4 lines, 5 names, 1 not settled" in done.err
     for encoding in ("utf-8-sig", "cp949"):
         file = tmp_path / f"{encoding}.txt"
         file.write_text("강남구\n", encoding=encoding)
@@ -261,6 +261,18 @@ def test_a_pasted_column_becomes_a_table_of_codes(world: Sandbox, tmp_path: Path
     assert run("places", "resolve", "-", stdin="아무데도없는동".encode()).code == 1
     refused = run("places", "resolve", "-", stdin=b"\xff\xff\xff")
     assert (refused.code, "UTF-8 or cp949" in refused.err) == (2, True)
+
+
+def test_why_a_place_is_not_found_is_said_in_korean(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the locale is Korean, so is the column ``message``; elsewhere it is English."""
+    column = "고성군\n청원군\n강남구, 역삼동\n서울 제외".encode()
+    assert "no place has this name" in run("places", "resolve", "-", stdin=column).out
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    messages = [row["message"] for row in rows(run("places", "resolve", "-", stdin=column).out)]
+    words = ("여러 곳입니다", "2014-07-01에 바뀌었습니다", "목록이면", "제외하는 말")
+    assert all(word in message for word, message in zip(words, messages, strict=True))
 
 
 def test_places_are_found_by_name_and_by_part(world: Sandbox) -> None:

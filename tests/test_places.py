@@ -238,6 +238,67 @@ def test_a_kind_of_list_that_is_also_one_place_is_ambiguous() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "one", "several"),
+    [
+        ("서울 강남구, 역삼동", "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("강남구, 역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("역삼동, 강남구", "강남구 역삼동", "역삼동; 강남구"),
+        ("경기 수원시, 팔달구", "경기 수원시 팔달구", "경기 수원시; 경기 팔달구"),
+        ("서울 강남구/역삼동", "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("강남구 · 역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("강남구·역삼동", "강남구 역삼동", "강남구; 역삼동"),
+        ("강남, 역삼1동", "강남 역삼1동", "강남; 역삼1동"),
+        (("서울", "강남구, 역삼동"), "서울 강남구 역삼동", "서울 강남구; 서울 역삼동"),
+        ("경기/광주", "경기 광주", "경기; 광주"),
+    ],
+)
+def test_what_may_be_one_place_or_a_list_is_not_guessed(cell: Any, one: str, several: str) -> None:
+    """A cell that reads as a path and as a list is ambiguous, and the error says both writings."""
+    tree = whole_tree()
+    (told,) = tree.resolve([cell])
+    assert (told.status, told.readings) == (ResolveStatus.AMBIGUOUS, (one, several))
+    with pytest.raises(kmoment.AmbiguousLocationError) as caught:
+        tree.select(cell)
+    assert pickle.loads(pickle.dumps(caught.value)).readings == (one, several)
+    for text in (str(told), str(caught.value)):
+        assert repr(one) in text
+        assert repr(several) in text
+    if isinstance(cell, str):
+        assert set(tree.find(cell)) == set(told.candidates)
+        with pytest.raises(kmoment.AmbiguousLocationError, match="list"):
+            tree.one(cell)
+    means = [set(tree.resolve([text]).places) for text in (one, several)]
+    assert means[0] != means[1]
+    assert means[0] | means[1] == set(told.candidates)
+    assert not tree.resolve([one, several]).unsettled
+
+
+@pytest.mark.parametrize(
+    "cell", ["서울, 강남구", "강남구, 서울", "서울, 강남구, 역삼동", "강남구 > 역삼동"]
+)
+def test_commas_from_a_province_on_are_levels(cell: str) -> None:
+    """A province alone at one end, and ``>``, make a path, and never a list."""
+    (told,) = whole_tree().resolve([cell])
+    assert told.places == whole_tree().find(cell)
+    assert all(place.full_name.startswith("서울특별시 강남구") for place in told.places)
+
+
+def test_a_name_of_a_list_may_be_a_list_too() -> None:
+    """Within a longer list, what may be a path or a list is not guessed either."""
+    columns = ("서울", "서초구, 강남구·역삼동")
+    for cell, front in (("부산 중구, 강남구·역삼동", ""), (columns, "서울 ")):
+        first, second = whole_tree().resolve([cell])
+        assert (first.status, second.status) == (ResolveStatus.FOUND, ResolveStatus.AMBIGUOUS)
+        assert second.readings == (f"{front}강남구 역삼동", f"{front}강남구; {front}역삼동")
+
+
+def test_full_names_are_never_lists() -> None:
+    """Each place is settled by its own full name, whatever dots are in it."""
+    tree = whole_tree()
+    assert not tree.resolve([place.full_name for place in tree]).unsettled
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("강남구 논현1·2동", ["논현1동", "논현2동"]),
@@ -267,7 +328,8 @@ def test_a_column_of_500_names_is_settled_in_one_look() -> None:
     nan: Any = float("nan")  # as pandas has empty cells
     resolution = whole_tree().resolve([*cells, ("서울", None, "역삼1동"), ("서울", nan)])
     text = str(resolution)
-    assert [one.line for one in resolution] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9]
+    assert [one.line for one in resolution] == [1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10]
+    assert [row.split()[0] for row in text.splitlines()[1:3]] == ["1", "2"]
     assert len(text.splitlines()) == 1 + len(resolution) + 1
     for told in ("강원특별자치도 고성군", "2014-07-01", "제외", "it is blank", "강남구"):
         assert told in text
@@ -275,9 +337,11 @@ def test_a_column_of_500_names_is_settled_in_one_look() -> None:
     assert resolution[1].status == "ambiguous"
     assert len(resolution.unsettled) == 5
     assert len(resolution.places) == 9
-    with pytest.raises(kmoment.InvalidArgumentError, match=r"line 1: 고성군[\s\S]*and 1 more"):
+    with pytest.raises(kmoment.InvalidArgumentError, match=r"line 2: 고성군[\s\S]*and 1 more"):
         resolution.raise_if_unsettled()
-    whole_tree().resolve("강남구\n\n서초구").raise_if_unsettled()
+    pasted = whole_tree().resolve("강남구\n\n서초구")
+    assert [one.line for one in pasted] == [1, 3]  # as an editor counts them
+    pasted.raise_if_unsettled()
     assert "none" in repr(whole_tree().resolve([]))
     assert "…" in str(whole_tree().resolve(["가" * 40]))
 

@@ -185,10 +185,26 @@ class _without_overlaps(kmoment.LocationTree):  # noqa: N801
 
 
 def test_a_place_within_another_warns(moment: kmoment.Client, tmp_path: Path) -> None:
-    """The warning names the sheet and the row."""
+    """The warning names the sheet, the row and the columns, and points at the caller's line."""
     sheet = with_cell(tmp_path, "지역", "서울; 서울 강남구")
-    with pytest.warns(UserWarning, match=r"a\.csv, row 2: .*강남구 lies in"):
-        draft_of(moment, sheet)
+    with pytest.warns(UserWarning, match=r"a\.csv, row 2, column D: .*강남구 lies in") as caught:
+        moment.drafts(sheet, tree=whole_tree())
+    assert [warning.filename for warning in caught] == [__file__]
+    head, row = [*HEAD, "시/도", "시/군/구"], [*ROW, "서울", "서울 강남구"]
+    with pytest.warns(UserWarning, match=r"a\.csv, row 2, columns D and E: .*강남구 lies in"):
+        draft_of(moment, sheet_of(tmp_path, head, row))
+
+
+@pytest.mark.anyio
+async def test_a_place_within_another_warns_the_awaiting_line(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The async client's warning points at the line that awaits the drafts."""
+    sheet = with_cell(tmp_path, "지역", "서울; 서울 강남구")
+    async with kmoment.AsyncClient(sandbox.token, base_url=sandbox.url) as moment:
+        with pytest.warns(UserWarning, match="column D") as caught:
+            await moment.drafts(sheet, tree=whole_tree())
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_the_tree_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -290,6 +306,51 @@ def test_a_cell_that_means_nothing(
     assert near in fault.near if near else fault.near == ()
     assert str(fault) == f"{fault.text_ko} / {fault.text}"
     assert f"a.csv!D2 ({heading})" in fault.text
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "told_ko"),
+    [
+        ("중구", "several places have this name, write one of them whole [near: ", "여러 곳입니다"),
+        ("청원군", "it changed 2014-07-01 [near: 충청북도 청주시 ", "2014-07-01에 바뀌었습니다"),
+        ("강남규", "no place has this name [near: 서울특별시 강남구, ", "없는 장소 이름입니다"),
+        ("아무데도없는동", "no place has this name", "없는 장소 이름입니다"),
+        ("서울 제외", "excludes places (제외), name those that you want", "제외하는 말(제외)"),
+        (
+            "서울 강남구, 역삼동",
+            "one place or a list: write '서울 강남구 역삼동' or '서울 강남구; 서울 역삼동'",
+            "목록이면 '서울 강남구; 서울 역삼동'",
+        ),
+    ],
+)
+def test_why_a_place_is_not_settled(
+    moment: kmoment.Client, tmp_path: Path, text: str, told: str, told_ko: str
+) -> None:
+    """The fault says why, and what to write, in both languages."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", text)).values()
+    assert told in fault.text
+    assert told_ko in fault.text_ko
+    (row,) = whole_tree().resolve([text])
+    assert fault.rule in row.message
+    assert fault.rule_ko in row.message_ko
+
+
+def test_a_fault_of_one_name_of_a_list_begins_with_the_name(
+    moment: kmoment.Client, tmp_path: Path
+) -> None:
+    """In a cell of several places, the fault says which one is not settled."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", "강남구; 고성군")).values()
+    assert fault.rule.startswith("'고성군': several places have this name")
+    assert fault.rule_ko.startswith("'고성군': 같은 이름의 장소가 여러 곳입니다")
+
+
+def test_a_list_of_near_values_that_is_cut_says_so(moment: kmoment.Client, tmp_path: Path) -> None:
+    """The fault has all places of a name, and shows five of them and a mark."""
+    (fault,) = faults_of(moment, with_cell(tmp_path, "지역", "중구")).values()
+    assert len(fault.near) == len(whole_tree().find("중구")) == 6
+    assert "인천광역시 중구" in fault.near
+    for text in (fault.text, fault.text_ko):
+        assert text.endswith(f"{', '.join(fault.near[:5])}, …]")
 
 
 @pytest.mark.parametrize("depth", [90, 500, 5_000, 60_000])

@@ -10,7 +10,7 @@ from ._errors import DONE, FAILED, SOME_FAILED
 from ._options import Group
 from ._progress import progress
 from ._session import Session, pass_session
-from ._words import plural, tell
+from ._words import plural, reads_korean, tell
 
 if TYPE_CHECKING:
     from ..places import LocationTree
@@ -57,9 +57,10 @@ def resolve(session: Session, file: BinaryIO) -> int:
     text = decoded("FILE", file.read())
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     resolution = tree_of(session).resolve([_cell(line) for _, line in lines])
-    rows = [row for outcome in resolution for row in _rows(outcome, lines[outcome.line][0])]
+    rows = [row for outcome in resolution for row in _rows(outcome, lines[outcome.line - 1][0])]
     print_rows(session, rows, _RESOLVED, "line name status code place message")
-    session.note(f"{plural(len(resolution), 'name')}, {len(resolution.unsettled)} not settled")
+    counts = f"{plural(len(lines), 'line')}, {plural(len(resolution), 'name')}"
+    session.note(f"{counts}, {len(resolution.unsettled)} not settled")
     if not resolution.unsettled:
         return DONE
     return SOME_FAILED if resolution.places else FAILED
@@ -74,10 +75,9 @@ def _rows(outcome: Resolved[Any], line: int) -> list[dict[str, Any]]:
     """A row for each place, with its *line* in the file, counted from 1."""
     head = {"line": line, "cell": outcome.cell, "name": outcome.name}
     head["status"] = outcome.status.value
+    message = outcome.message_ko if reads_korean() else outcome.message
     places = [(place.value, place.full_name) for place in outcome.places] or [(None, None)]
-    return [
-        {**head, "code": code, "place": place, "message": outcome.message} for code, place in places
-    ]
+    return [{**head, "code": code, "place": place, "message": message} for code, place in places]
 
 
 @commands.command("tree")

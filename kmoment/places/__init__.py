@@ -18,6 +18,9 @@ A whole column of names, as pasted from a spreadsheet, is settled in one look:
 * **Never silently another place.** A name that several places have (고성군, 중구, 부평동) is an
   `AmbiguousLocationError` with all candidates and how to write each. Part of a name is not a name:
   only `tree.search("논현")` takes one.
+* **Commas** and ``/`` separate places, and what the first lies in carries over: 부산 중구, 동구. A
+  province alone, first or last, makes levels: 서울, 강남구 is one place. Other levels and a list
+  look the same (강남구, 역삼동), which is an error: write 강남구 역삼동, or 강남구; 역삼동.
 * **Sets**: a city stands for all its gu, a legal dong for its neighbourhoods in one district, 전국
   for all provinces, 수도권 for 서울, 인천 and 경기. 제외 and 빼고 are refused, never ignored.
 * **The tree** comes from about 280 calls, is kept in a dated file, and after 30 days (`max_age`) is
@@ -26,6 +29,7 @@ A whole column of names, as pasted from a spreadsheet, is settled in one look:
 * `korea()` gives the official names alone, without codes, to check a list offline.
 """
 
+from ._reasons import Reason
 from .official import OfficialNames, OfficialPlace, korea
 from .resolution import Resolution, Resolved, ResolveStatus
 from .tree import LocationFields, LocationTree, Missing, Place, TreeChanges
@@ -37,6 +41,7 @@ __all__ = [
     "OfficialNames",
     "OfficialPlace",
     "Place",
+    "Reason",
     "Resolution",
     "ResolveStatus",
     "Resolved",

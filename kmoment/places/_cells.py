@@ -1,12 +1,15 @@
 """Reads a cell of a table: one place, or a list of places. Pure.
 
 A cell is one place if it can be read as one: with brackets that hold what it lies in, and with
-levels between ``/``, ``>`` or ``,``, in either order. Else it is a list, and what its first place
+levels between ``>``, ``/`` or ``,``, in either order. Else it is a list, and what its first place
 lies in carries over to the others: 부산 중구, 동구, 서구.
+
+Only ``>``, and a province alone at one end (서울, 강남구), make sure that levels are meant. With
+any other mark the names may be a list too (강남구, 역삼동). Then it is both, and not settled.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -17,7 +20,9 @@ from ._names import dotted, names
 _BRACKETS: Final = re.compile(r"([^()\[\]]*)[(\[]([^()\[\]]+)[)\]]([^()\[\]]*)")
 _LINES: Final = re.compile(r"[\n\r\v\f;；\u2028\u2029]+")
 _LEVELS: Final = re.compile(r"[/>]|(?<![0-9]),|,(?![0-9])")
-_LIST: Final = re.compile(r"[/>、|]|(?<![0-9]),|,(?![0-9])|(?<= )·|·(?= )")
+_EITHER: Final = re.compile(r"/|(?<![0-9]),|,(?![0-9])|(?<= )·|·(?= )")
+"""What stands between levels, or between the names of a list."""
+_LIST: Final = re.compile(rf"[>、|]|{_EITHER.pattern}")
 _DOTS: Final = re.compile(r"(?<![0-9])[.·]|[.·](?![0-9])")
 """Tried where a name is not found: 탑·대성동 is one place, 중구·동구 are two."""
 _NUMBERS: Final = re.compile(r"(.*[가-힣])([0-9]+(?:·[0-9]+)+)동")
@@ -28,6 +33,8 @@ class Reading(NamedTuple):
 
     name: str
     match: Match
+    writings: tuple[str, ...] = ()
+    """If it may be one place or a list: how to write it as one place, and how as a list."""
 
 
 def excludes(text: str) -> str | None:
@@ -57,17 +64,21 @@ def read_columns(index: Index, columns: Sequence[str]) -> list[Reading]:
     front = _once(" ".join(above))
     whole = _once(f"{front} {last}")
     if (match := read_place(index, whole)).places:
-        return [Reading(whole, match)]
+        return [_or_list(index, Reading(whole, match))]
     inner = _parts(last) if front else []
     if len(inner) <= 1:
         return read_cell(index, whole)
-    texts = [f"{front} {part}" for part in inner]
-    return [Reading(text, read_place(index, text)) for text in texts]
+    return [read_name(index, f"{front} {part}") for part in inner]
 
 
 def _once(text: str) -> str:
     """*text* with each word once: a column may repeat the one before it."""
     return " ".join(dict.fromkeys(text.split()))
+
+
+def read_name(index: Index, text: str) -> Reading:
+    """The places that *text* means as one name, and those of a list if it may be one."""
+    return _or_list(index, Reading(text, read_place(index, text)))
 
 
 def read_place(index: Index, text: str) -> Match:
@@ -102,22 +113,53 @@ def _without_brackets(text: str) -> str | None:
 
 
 def _read_line(index: Index, front: str, text: str) -> list[Reading]:
-    parts = _parts(text)
-    text, whole = _carried(index, front, text)
-    if not whole.places:
-        return list(_read_list(index, front, parts))
-    if len(parts) > 1 and _is_a_list_too(index, whole, parts):
-        others = [i for part in parts for i in read_place(index, part).places]
-        whole = Match(tuple(dict.fromkeys([*whole.places, *others])))
-    return [Reading(text, whole)]
+    one = Reading(*_carried(index, front, text))
+    if one.match.places:
+        return [_or_list(index, one)]
+    return list(_read_list(index, front, _parts(text)))
 
 
-def _is_a_list_too(index: Index, whole: Match, parts: Sequence[str]) -> bool:
-    """경기/광주 is 경기도 광주시, or two provinces."""
-    matches = [read_place(index, part) for part in parts]
-    return whole.grade >= DISTRICT_STEM and all(
-        match.grade == EXACT and len(match.places) == 1 for match in matches
+def _or_list(index: Index, one: Reading) -> Reading:
+    """*one* place, and all that it is if it may be a list too: it is not guessed."""
+    text = normalised(one.name)
+    parts = _split(_EITHER, text)
+    parts = parts if len(parts) > 1 else _split(_DOTS, text)
+    if len(parts) < 2 or not one.match.places or _are_levels(index, one.match, parts):
+        return one
+    several = list(_read_list(index, "", parts))
+    matches = [reading.match for reading in several]
+    if not all(match.places for match in matches) or not _is_any_larger(index, matches, one.match):
+        return one
+    listed = [i for match in matches for i in match.places]
+    places = tuple(dict.fromkeys([*one.match.places, *listed]))
+    ways = (" ".join(parts), " ".join(reversed(parts)))
+    path = next((way for way in ways if read_place(index, way).places), ways[0])
+    writings = (path, "; ".join(reading.name for reading in several))
+    return Reading(one.name, one.match._replace(places=places, together=False), writings)
+
+
+def _is_any_larger(index: Index, matches: Iterable[Match], one: Match) -> bool:
+    """Whether *one* lies in one of *matches*, a province or district: 교현·안림동 is one name."""
+    around = {index.paths[i][:depth] for i in one.places for depth in (1, 2)}
+    return any(
+        {*match.places} != {*one.places} and any(index.paths[i] in around for i in match.places)
+        for match in matches
     )
+
+
+def _are_levels(index: Index, whole: Match, parts: Sequence[str]) -> bool:
+    """Whether a province alone, which *whole* lies in, is the first or the last of *parts*."""
+    provinces = {index.paths[i][:1] for i in whole.places}
+    ends = [read_place(index, part).places for part in (parts[0], parts[-1])]
+    return any(index.paths[i] in provinces for places in ends for i in places) and not (
+        whole.grade >= DISTRICT_STEM and _are_places(index, parts)
+    )
+
+
+def _are_places(index: Index, parts: Sequence[str]) -> bool:
+    """Whether each is a place's own name. 경기/광주 is 경기도 광주시, or two provinces."""
+    matches = [read_place(index, part) for part in parts]
+    return all(match.grade == EXACT and len(match.places) == 1 for match in matches)
 
 
 def _read_list(index: Index, front: str, parts: Sequence[str]) -> Iterator[Reading]:
@@ -130,7 +172,7 @@ def _read_list(index: Index, front: str, parts: Sequence[str]) -> Iterator[Readi
             yield from inner
             match = last.match
         else:
-            yield Reading(name, match)
+            yield _or_list(index, Reading(name, match))
         front = match.front if match.places else front
 
 

@@ -7,10 +7,11 @@ from typing import Generic, TypeVar
 from .. import _validate
 from .._text import normalised
 from ..errors import AmbiguousLocationError, InvalidArgumentError, LocationNotFoundError
-from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_place
+from ._cells import Reading, excludes, is_list, read_cell, read_columns, read_name
 from ._matching import Index, Match, Named
 from ._names import key
 from ._near import NearNames
+from ._reasons import BLANK, Reason, excluding, reason
 from .resolution import Resolution, Resolved, ResolveStatus
 
 P = TypeVar("P", bound=Named)
@@ -42,7 +43,7 @@ class Finder(Generic[P]):
 
     def find(self, name: str) -> tuple[P, ...]:
         """The places that *name* means: none, one, or several."""
-        return self._of(read_place(self.index, _validate.string("name", name)).places)
+        return self._of(self._named(name).match.places)
 
     def search(self, text: str) -> tuple[P, ...]:
         """The places whose full names contain each word of *text*."""
@@ -55,21 +56,25 @@ class Finder(Generic[P]):
         if _validate.string("name", name) in self._codes:
             return self.places[self._codes[name]]
         _refuse_excluding(name)
-        found = self.find(name)
+        reading = self._named(name)
+        found = self._of(reading.match.places)
         if not found and is_list(self.index, name):
             rule = f"must be one place; {name!r} is a list, which select and resolve read"
             raise InvalidArgumentError("name", rule)
         if len(found) == 1:
             return found[0]
-        raise self._error(name, found)
+        raise self._error(name, found, reading.writings)
+
+    def _named(self, name: str) -> Reading:
+        return read_name(self.index, _validate.string("name", name))
 
     def resolve(self, lines: Iterable[str | Columns] | str) -> Resolution[P]:
         """An outcome for each name in *lines*."""
-        cells: Iterable[str | Columns] = lines
+        cells: Iterable[tuple[int, str | Columns]] = enumerate(lines, 1)
         if isinstance(lines, str):
-            cells = (line for line in lines.splitlines() if line.strip())
-        found = (one for at, cell in enumerate(cells) for one in self.resolved(at, cell))
-        return Resolution(found)
+            text = enumerate(lines.splitlines(), 1)
+            cells = ((line, cell) for line, cell in text if cell.strip())
+        return Resolution(one for line, cell in cells for one in self.resolved(line, cell))
 
     def resolved(self, line: int, cell: str | Columns) -> Iterator[Resolved[P]]:
         """The outcome of each name in one cell."""
@@ -77,7 +82,7 @@ class Finder(Generic[P]):
         text = " ".join(columns)
         refused = _refusal(text)
         if refused:
-            yield Resolved(line, text, text, ResolveStatus.REFUSED, message=refused)
+            yield Resolved(line, text, text, ResolveStatus.REFUSED, reason=refused)
             return
         for reading in self._read(text, columns if isinstance(cell, tuple) else ()):
             yield self._outcome(line, text, reading)
@@ -93,30 +98,32 @@ class Finder(Generic[P]):
         :raises InvalidArgumentError: A name is ambiguous, unknown, blank, or excludes places.
         """
         _refuse_excluding(" ".join(_columns(cell)))
-        outcomes = list(self.resolved(0, cell))
+        outcomes = list(self.resolved(1, cell))
         for outcome in outcomes:
             if outcome.status != ResolveStatus.FOUND:
                 ambiguous = outcome.status == ResolveStatus.AMBIGUOUS
-                raise self._error(outcome.name, outcome.candidates if ambiguous else ())
+                candidates = outcome.candidates if ambiguous else ()
+                raise self._error(outcome.name, candidates, outcome.readings)
         return tuple(place for outcome in outcomes for place in outcome.places)
 
     def _outcome(self, line: int, cell: str, reading: Reading) -> Resolved[P]:
-        name, match = reading
+        name, match, writings = reading
         places = self._of(match.places)
         if len(places) == 1 or match.together:
             return Resolved(line, cell, name, ResolveStatus.FOUND, places)
-        error = self._error(name, places)
+        error = self._error(name, places, writings)
         if isinstance(error, AmbiguousLocationError):
             status, candidates = ResolveStatus.AMBIGUOUS, places
         else:
             status, candidates = ResolveStatus.NOT_FOUND, (*error.successors, *error.near)
-        return Resolved(line, cell, name, status, (), candidates, _told(error))
+        return Resolved(line, cell, name, status, (), candidates, writings, reason(error))
 
     def _error(
-        self, name: str, found: tuple[P, ...]
+        self, name: str, found: tuple[P, ...], readings: tuple[str, ...]
     ) -> AmbiguousLocationError | LocationNotFoundError:
         if found:
-            return AmbiguousLocationError(name, found, [self._writing(place) for place in found])
+            writings = [self._writing(place) for place in found]
+            return AmbiguousLocationError(name, found, writings, readings)
         instead = self.index.instead(normalised(name))
         successors = self._of(i for one in instead for i in one.places)
         near = () if successors else self._of(self._near.near(normalised(name)))
@@ -141,27 +148,14 @@ def _columns(cell: str | Columns) -> tuple[str, ...]:
     return tuple(_validate.string("lines", one) for one in kept)
 
 
-def _refusal(text: str) -> str:
+def _refusal(text: str) -> Reason | None:
     """Why *text* is not read at all."""
     if not normalised(text):
-        return "it is blank"
+        return BLANK
     word = excludes(text)
-    return f"it excludes places ({word}): name those that you want" if word else ""
+    return excluding(word) if word else None
 
 
 def _refuse_excluding(text: str) -> None:
     if why := _refusal(text):
-        raise InvalidArgumentError("name", f"must name places; of {text!r}: {why}")
-
-
-def _told(error: AmbiguousLocationError | LocationNotFoundError) -> str:
-    """The error in a table's cell."""
-    if isinstance(error, AmbiguousLocationError):
-        return _some("write one of:", error.writings)
-    if error.successors:
-        return _some(f"changed {error.since}, see:", error.successors)
-    return _some("near names:", error.near) if error.near else "no such place"
-
-
-def _some(label: str, places: tuple[object, ...]) -> str:
-    return f"{label} {', '.join(map(str, places[:5]))}" + ", …" * (len(places) > 5)
+        raise InvalidArgumentError("name", f"must name places; of {text!r}: {why.text}")

@@ -15,6 +15,7 @@ import attrs
 from .._text import aligned
 from ..errors import InvalidArgumentError
 from ._matching import Named
+from ._reasons import Reason
 
 __all__ = ["Resolution", "ResolveStatus", "Resolved"]
 
@@ -30,7 +31,7 @@ class ResolveStatus(StrEnum):
     FOUND = "found"
     """It is one place, or places that are together one city or one legal dong of one district."""
     AMBIGUOUS = "ambiguous"
-    """Several places have it: ``candidates``."""
+    """Several places have it: ``candidates``. Or it may be one place or a list: ``readings``."""
     NOT_FOUND = "not found"
     """No place has it. ``candidates`` are its successors and near names."""
     REFUSED = "refused"
@@ -42,7 +43,7 @@ class Resolved(Generic[P]):
     """What became of one name of a cell."""
 
     line: int
-    """The position of the cell in what was given, from 0."""
+    """Which cell it is of what was given, or which line of the text, from 1."""
     cell: str
     """The cell as given; separate columns are joined by blanks."""
     name: str
@@ -52,8 +53,20 @@ class Resolved(Generic[P]):
     """The places, if it was found."""
     candidates: tuple[P, ...] = ()
     """The places that it may mean, if it was not."""
-    message: str = ""
-    """Why it was not found, and what to write instead."""
+    readings: tuple[str, ...] = ()
+    """If it may be one place or a list: how to write it as one place, and how as a list."""
+    reason: Reason | None = attrs.field(default=None, repr=False)
+    """Why it was not found, with nothing cut. :attr:`message` is the same as one text."""
+
+    @property
+    def message(self) -> str:
+        """Why it was not found, and what to write instead. Empty if it was found."""
+        return self.reason.told() if self.reason else ""
+
+    @property
+    def message_ko(self) -> str:
+        """The message in Korean."""
+        return self.reason.told_ko() if self.reason else ""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.status}{self._told()}"

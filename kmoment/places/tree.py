@@ -193,7 +193,7 @@ class LocationTree:
             print(tree.one("강남구(서울)"), tree.one("I1000"))
 
         :raises AmbiguousLocationError: Several places have the name: ``candidates``, and how to
-            write each (``writings``).
+            write each (``writings``); or it may be one place or a list: ``readings``.
         :raises LocationNotFoundError: No place has it: ``near`` names, and ``successors`` of a
             place that was merged, divided or moved.
         :raises InvalidArgumentError: It is blank, a list, or it excludes places (제외).
@@ -211,7 +211,8 @@ class LocationTree:
         district, 전국 and 수도권 stand for all that they consist of.
 
         :param nothing: Allow that no place is given: the draft then has none.
-        :raises AmbiguousLocationError: A name is shared by several places.
+        :raises AmbiguousLocationError: A name is shared by several places, or a cell may be one
+            place or a list: ``readings``.
         :raises LocationNotFoundError: No place has the name.
         :raises InvalidArgumentError: A name is blank or excludes places; no name is given.
         :warns UserWarning: A place lies in another one. Kakao does not say how it counts that.

@@ -36,7 +36,9 @@ first three must be there. English headings may have ``_`` for a blank.
 An empty cell says nothing: a new audience then has all ages, genders and places. 전체 says all of
 them: ``age_type`` and so on are ``ALL``. Several values in a cell stand on lines of their own, or
 are separated by ``,`` or ``;``. A name may have these in it, if its line can be read in one way
-only. A custom audience is left out of the target with ``(제외)`` or ``(exclude)`` after its name.
+only. Of places, 서울, 강남구 is one, and 강남구, 역삼동 may be one or two: write 강남구 역삼동, or
+강남구; 역삼동. A custom audience is left out of the target with ``(제외)`` or ``(exclude)`` after
+its name.
 
 Nothing is guessed. These are faults, each with its sheet, row and column, in Korean and in English:
 formulas, errors such as #N/A, dates where a word belongs, numbers with a decimal point or with more

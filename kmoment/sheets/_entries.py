@@ -140,10 +140,10 @@ def _named(key: str, name: str, index: NameIndex) -> Any:
     try:
         row = index.one(own)
     except NameNotFoundError as error:
-        return Wrong("must be an id or a name that is there", "없는 이름입니다", error.near_names)
+        return Wrong("nothing has this id or name", "없는 이름입니다", error.near_names)
     except AmbiguousNameError as error:
         return Wrong(
-            "must name one: write the id",
+            "several have this name: write the id",
             "같은 이름이 여러 개 있습니다. ID를 적으세요",
             error.ids,
         )

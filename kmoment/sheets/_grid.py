@@ -21,7 +21,7 @@ class Wrong(NamedTuple):
         """The same of one *name* in a *cell*, which is told if the cell has more than that."""
         if name == cell:
             return self
-        return Wrong(f"{name!r} {self.rule}", f"{name!r}: {self.rule_ko}", self.near)
+        return Wrong(f"{name!r}: {self.rule}", f"{name!r}: {self.rule_ko}", self.near)
 
 
 FORMULA: Final = Wrong(

@@ -1,5 +1,6 @@
 """Makes drafts of a sheet with the look-ups that it needs, each once."""
 
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -25,10 +26,25 @@ _LOOK_UPS: Final[Mapping[str, Callable[[Dispatcher, Any], Awaitable[list[Any]]]]
 """What answers the names of a column."""
 
 
+Drafts = dict[int, list[AudienceDraft]]
+"""The drafts of each account."""
+
+
+def warned(found: tuple[Drafts, list[str]]) -> Drafts:
+    """The drafts, after the warnings. Called by a client's method, it points at that one's caller.
+
+    A blocking client's job runs on a thread of its own, where no caller is seen.
+    """
+    drafts, overlaps = found
+    for overlap in overlaps:
+        warnings.warn(overlap, stacklevel=3)
+    return drafts
+
+
 async def drafts_of(
     calls: Dispatcher, sheet: Sheet, tree: LocationTree | None
-) -> dict[int, list[AudienceDraft]]:
-    """The drafts of each account, or all faults of the sheet as one error."""
+) -> tuple[Drafts, list[str]]:
+    """The drafts of each account, and what to warn of; or all faults of the sheet as one error."""
 
     async def answer(question: Question) -> list[Any]:
         account, key = question
@@ -42,4 +58,4 @@ async def drafts_of(
     drafts = resolver.drafts(sheet._rows)
     if faults := [*sheet.faults, *resolver.faults]:
         raise SheetError(sheet._in_order(faults))
-    return drafts
+    return drafts, resolver.overlaps

@@ -1,14 +1,14 @@
 """Makes drafts of a sheet and the answers of look-ups. Pure."""
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .._text import MOST_NEAR, normalised
+from .._text import normalised
 from ..errors import CellFault, Violation
 from ..models import AudienceDraft, LocationType
 from ..places import LocationTree
+from ..places._reasons import UNKNOWN
 from ..places.resolution import Resolved, ResolveStatus
 from ..places.tree import LEVELS, Place as TreePlace
 from ._entries import BY_NAME, CATEGORIES, ENTRIES, CellNames, Found, is_written, read_entries
@@ -27,7 +27,7 @@ _CODES: Final[Mapping[str, str | None]] = {
 """Columns of places, and of their codes."""
 _PLACE_COLUMNS: Final = (*_CODES, *filter(None, _CODES.values()))
 _EVERYWHERE: Final = ("전체", "all")
-_NO_CODE: Final = Wrong("must be codes of places that are there", "없는 장소 코드입니다")
+_NO_CODE: Final = Wrong("no place has one of these codes", "없는 장소 코드입니다")
 _DIFFER: Final = Wrong(
     "must be the same places as the codes beside it: clear the codes if the names are right",
     "옆의 코드와 다른 장소입니다. 이름이 맞으면 코드를 지우세요",
@@ -64,6 +64,8 @@ class Resolver:
         self._entries: dict[tuple[Any, ...], Found] = {}
         self._places: dict[str, tuple[tuple[TreePlace, ...], tuple[Wrong, ...]]] = {}
         self.faults: list[CellFault] = []
+        self.overlaps: list[str] = []
+        """A sentence for each place that lies in another one of its row."""
 
     def drafts(self, rows: Iterable[Row]) -> dict[int, list[AudienceDraft]]:
         """The drafts of each account. Of a row that cannot be read there is none."""
@@ -112,14 +114,18 @@ class Resolver:
     # -- Places -------------------------------------------------------------------------
 
     def _located(self, row: Row) -> dict[str, Any]:
-        """What all columns of places say, as members of a draft. Warns of places within others."""
+        """What all columns of places say, as members of a draft."""
         places: dict[str, TreePlace] = {}
+        columns: list[str] = []
         for key, codes in _CODES.items():
             cell, code_cell = row.cells.get(key), row.cells.get(codes or "")
             found = self._placed(cell or row.blank.get(key), code_cell)
             places |= {place.value: place for place in found}
-        for overlap in self._tree.overlaps(places.values()) if self._tree else ():
-            warnings.warn(f"{row.at.sheet}, row {row.at.row}: {overlap}", stacklevel=2)
+            if found and (at := cell or code_cell):
+                columns.append(at.column)
+        overlaps = self._tree.overlaps(places.values()) if self._tree else ()
+        where = f"{row.at.sheet}, row {row.at.row}, column{'s' * (len(columns) > 1)}"
+        self.overlaps += (f"{where} {' and '.join(columns)}: {it}" for it in overlaps)
         levels: dict[str, Any] = {
             level: chosen
             for level, kind in LEVELS.items()
@@ -155,7 +161,7 @@ class Resolver:
         if cell.text not in self._places:
             outcomes = list(self._tree.resolve([cell.text]))
             open_ = [it for it in outcomes if it.status != ResolveStatus.FOUND]
-            wrongs = tuple(map(_unsettled, open_)) if outcomes else (_NO_PLACE,)
+            wrongs = tuple(map(_unsettled, open_)) if outcomes else (Wrong(*UNKNOWN[:2]),)
             found = tuple(place for it in outcomes for place in it.places)
             self._places[cell.text] = found, wrongs
         found, wrongs = self._places[cell.text]
@@ -167,20 +173,9 @@ def _is_everywhere(cell: Place | None) -> bool:
     return cell is not None and normalised(cell.text).casefold() in _EVERYWHERE
 
 
-_NO_PLACE: Final = Wrong("must be a place that is there", "없는 장소 이름입니다")
-_UNSETTLED: Final[Mapping[ResolveStatus, Wrong]] = {
-    ResolveStatus.AMBIGUOUS: Wrong("must name one place", "같은 이름의 장소가 여러 곳입니다"),
-    ResolveStatus.NOT_FOUND: _NO_PLACE,
-    ResolveStatus.REFUSED: Wrong(
-        "must name the places that are wanted, without an exclusion",
-        "제외하는 말 없이 원하는 장소만 적어야 합니다",
-    ),
-}
-
-
 def _unsettled(one: Resolved[TreePlace]) -> Wrong:
-    near = tuple(map(str, one.candidates[:MOST_NEAR]))
-    return _UNSETTLED[one.status]._replace(near=near).of(one.name, one.cell)
+    text, text_ko, names, *_ = one.reason or UNKNOWN
+    return Wrong(text, text_ko, names).of(one.name, one.cell)
 
 
 # -- Rules of drafts --------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ..journal.journal import Journal
 from ..limits import LimitStatus
 from ..models import Audience, AudienceDraft
 from ..places import LocationTree
-from ..sheets._job import drafts_of
+from ..sheets._job import drafts_of, warned
 from ..sheets.sheet import Sheet
 from ._sender import Sender, ThreadOwner
 from .batch import Batch
@@ -312,7 +312,7 @@ class Client(Viewable):
         _validate.instance("sheet", sheet, Sheet)
         if tree is not None:
             _validate.instance("tree", tree, LocationTree)
-        return self._sender.run(drafts_of, sheet, tree)
+        return warned(self._sender.run(drafts_of, sheet, tree))
 
     def request(
         self,
