@@ -556,6 +556,76 @@ def test_an_unknown_outcome_among_many_is_5(
     assert {row["change"] for row in rows(done.out)} == {"unknown", "created"}
 
 
+# -- Ensure for many accounts -------------------------------------------------------------
+
+MIXED = HEAD + "1234,mine,DISPLAY\n99999,not mine,DISPLAY\n5678,also mine,MESSAGE\n"
+"""Accounts of which the middle one is somebody else's."""
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox with two ad accounts."""
+    with Sandbox(accounts=(1234, 5678), quota=False) as sandbox:
+        for name, value in env_of(sandbox, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def mixed(two: Sandbox, tmp_path: Path) -> str:
+    """The sheet of three accounts, of which the sandbox has two."""
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text(MIXED)
+    return str(sheet)
+
+
+def test_an_account_that_is_refused_does_not_stop_the_others(mixed: str) -> None:
+    """Each row has its outcome, those of a refused account its error, and the exit code is 3."""
+    dry = run("audiences", "ensure", mixed, "--dry-run")
+    done = run("audiences", "ensure", mixed, "--yes")
+    for told in (dry, done):
+        assert told.code == 3, told.err
+        assert [(row["ad_account_id"], row["change"]) for row in rows(told.out)] == [
+            ("1234", "created"),
+            ("99999", "failed"),
+            ("5678", "created"),
+        ]
+        assert "HTTP 403" in rows(told.out)[1]["error"]
+
+
+@pytest.mark.parametrize("column", ["customer_file", "cohort"])
+def test_a_look_up_that_is_refused_does_not_stop_the_others(mixed: str, column: str) -> None:
+    """Nor does an account whose names cannot be looked up: its rows are failed."""
+    lines = MIXED.splitlines()
+    text = [f"{lines[0]},{column}", f"{lines[1]},", f"{lines[2]},a name", f"{lines[3]},"]
+    Path(mixed).write_text("\n".join(text) + "\n")
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert done.code == 3, done.err
+    found = {row["ad_account_id"]: row for row in rows(done.out)}
+    assert {key: row["change"] for key, row in found.items()} == {
+        "1234": "created",
+        "99999": "failed",
+        "5678": "created",
+    }
+    assert (found["99999"]["name"], found["99999"]["type"]) == ("not mine", "DISPLAY")
+
+
+def test_ctrl_c_in_the_second_account_tells_what_the_first_has(
+    two: Sandbox, tmp_path: Path
+) -> None:
+    """What was written before Ctrl-C is in the table, and the rest is told in words."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + "1234,one,DISPLAY\n5678,two,DISPLAY\n")
+    two.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
+    words = ("audiences", "ensure", str(sheet), "--yes")
+    with at_terminal(*words, env=env_of(two, tmp_path)) as terminal:
+        wait_for_request(two, "audiences.create", 2)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+    assert re.search(r"created +DISPLAY +one", terminal.shown)
+    assert "stopped: 0 of 1 audiences of account 5678 are settled" in terminal.shown
+
+
 # -- The rest ---------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..errors import APIError, JournalError, KmomentError
 from ._confirm import confirm, require_answer
 from ._errors import USAGE, Stop, told
 from ._options import Command
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..outcomes import Progress
 
     Drafts = Mapping[int, list[AudienceDraft]]
-    Found = Mapping[int, EnsureOutcomes]
+    Found = dict[int, EnsureOutcomes]
 
 _COLUMNS: Final = ("ad_account_id", "change", "type", "name", "audience_id", "differences", "error")
 
@@ -45,16 +46,28 @@ def ensure(session: Session, sheet: str, journal: str | None, run: str | None) -
     """
     require_answer(session)
     record = _journal(journal, run)
-    drafts = _drafts(session, sheet)
+    drafts, refused = _drafts(session, sheet)
     plan = f"ensure {plural(sum(map(len, drafts.values())), 'audience')}"
     if session.dry_run or not session.yes:
-        planned = _ensured(session, drafts, record, dry_run=True)
+        planned = dict(refused)
+        _ensure(session, drafts, record, planned, dry_run=True)
         if session.dry_run or not _to_do(planned):
             session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
             return _print(session, planned)
-        plan = "\n".join(map(str, planned.values()))
-    confirm(session, plan, tuple(drafts))
-    return _print(session, _ensured(session, drafts, record, dry_run=False))
+        plan = "\n".join(f"account {account}\n{own}" for account, own in planned.items())
+    if drafts:
+        confirm(session, plan, tuple(drafts))
+    return _written(session, drafts, record, refused)
+
+
+def _written(session: Session, drafts: Drafts, journal: Journal | None, found: Found) -> int:
+    """Ensure *drafts*, and print what became of all, also after Ctrl-C."""
+    try:
+        _ensure(session, drafts, journal, found, dry_run=False)
+    except KeyboardInterrupt:
+        _print(session, found)
+        raise
+    return _print(session, found)
 
 
 def _journal(where: str | None, run: str | None) -> Journal | None:
@@ -67,28 +80,57 @@ def _journal(where: str | None, run: str | None) -> Journal | None:
     return Journal(place("--journal", where), run=run)
 
 
-def _drafts(session: Session, sheet: str) -> Drafts:
-    """The sheet's drafts. Places come from the tree that was kept, if there is one."""
+def _drafts(session: Session, sheet: str) -> tuple[Drafts, Found]:
+    """The sheet's drafts, and the outcomes of accounts whose look-ups failed.
+
+    Places come from the tree that was kept, if there is one.
+    """
     from .. import sheets
     from ._places import tree_of
 
     read = sheets.read(sheet, ad_account_id=session.known_account)
     file = session.tree_file()
     tree = tree_of(session) if file is not None and file.exists() else None
-    return session.client.drafts(read, tree=tree)
+    refused: Found = {}
+    while True:
+        try:
+            return session.client.drafts(read, tree=tree), refused
+        except APIError as error:
+            account = error.ad_account_id
+            if account is None or account not in read.accounts:
+                raise
+            read, own = read._without(account)
+            refused[account] = _failed(own, error)
 
 
-def _ensured(
-    session: Session, drafts: Drafts, journal: Journal | None, *, dry_run: bool
-) -> dict[int, EnsureOutcomes]:
-    found = {}
+def _ensure(
+    session: Session, drafts: Drafts, journal: Journal | None, found: Found, *, dry_run: bool
+) -> None:
+    """Ensure the drafts of each account. One that fails as a whole does not stop the others."""
     with progress(session, "compared" if dry_run else "ensured") as bar:
         for account, own in drafts.items():
             listener = bar if dry_run else _listener(session, account, len(own), bar)
-            found[account] = session.client.account(account).audiences.ensure_many(
-                own, dry_run=dry_run, on_progress=listener, journal=journal
-            )
-    return found
+            audiences = session.client.account(account).audiences
+            try:
+                found[account] = audiences.ensure_many(
+                    own, dry_run=dry_run, on_progress=listener, journal=journal
+                )
+            except KmomentError as error:
+                found[account] = _failed(own, error)
+
+
+def _failed(drafts: Iterable[AudienceDraft], error: KmomentError) -> EnsureOutcomes:
+    """The outcomes of an account that has failed as a whole."""
+    from ..models import EnsureOutcomes
+    from ..outcomes import Outcome, OutcomeStatus
+
+    # A journal may break after a write. Of all else, ensure_many says that nothing was written.
+    unknown = isinstance(error, JournalError)
+    status = OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED
+    return EnsureOutcomes(
+        Outcome(index=index, input=draft, status=status, error=error)
+        for index, draft in enumerate(drafts)
+    )
 
 
 def _listener(session: Session, account: int, total: int, bar: OnProgress | None) -> OnProgress:

@@ -74,7 +74,7 @@ def report(error: BaseException) -> None:
     """Say what went wrong, and what to do. A traceback only if ``KMOMENT_DEBUG`` is set."""
     if os.environ.get("KMOMENT_DEBUG"):
         print(_hidden("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-    tell(f"error: {_message(error)}")
+    tell(f"error: {message(error)}")
     hint, hint_ko = _hints(error)
     if hint:
         tell(f"hint: {hint}")
@@ -86,7 +86,7 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
     """Say which of many have failed. The exit code: 5 if the outcome of one is unknown, 3 if some
     have failed, that of the error if all have."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    for error in {_message(error): error for error in errors}.values():  # each once
+    for error in {message(error): error for error in errors}.values():  # each once
         report(error)
     if any(outcome.status == "unknown" for outcome in outcomes):
         return OUTCOME_UNKNOWN
@@ -96,7 +96,8 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
     return codes.pop() if len(codes) == 1 else FAILED
 
 
-def _message(error: BaseException) -> str:
+def message(error: BaseException) -> str:
+    """What went wrong, without what to do."""
     if isinstance(error, click.ClickException):
         return _hidden(error.format_message())
     if isinstance(error, ModuleNotFoundError):
