@@ -626,6 +626,41 @@ def test_ctrl_c_in_the_second_account_tells_what_the_first_has(
     assert "stopped: 0 of 1 audiences of account 5678 are settled" in terminal.shown
 
 
+def test_the_table_of_many_accounts_names_them(two: Sandbox, mixed: str, tmp_path: Path) -> None:
+    """At a terminal each row begins with its account, no line is too wide, and an error is told
+    once, by its row."""
+    with at_terminal("audiences", "ensure", mixed, "--yes", env=env_of(two, tmp_path)) as terminal:
+        assert terminal.end() == 3
+    lines = terminal.shown[terminal.shown.index("ad_account_id") :].splitlines()[1:-2]
+    assert max(map(len, lines)) <= 80
+    for account, change in ((1234, "created"), (99999, "failed"), (5678, "created")):
+        assert re.search(rf"^{account} +{change} ", terminal.shown, re.MULTILINE)
+    assert terminal.shown.count("detailCode") == 1
+    assert terminal.shown.count("hint: Check the app's Kakao Moment permission") == 1
+    assert "1 of 3 did not succeed" in terminal.shown
+
+
+def test_an_error_in_the_rows_is_not_told_again(mixed: str) -> None:
+    """Where the rows have a column of errors, stderr has only their number."""
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert done.err.splitlines()[-1] == "error: 1 of 3 did not succeed: their rows say why"
+    assert "HTTP 403" not in done.err
+    less = run("audiences", "ensure", mixed, "--yes", "--columns", "name,change")
+    assert less.err.count("HTTP 403") == 1
+
+
+def test_a_dry_run_says_what_would_be(world: Sandbox, tmp_path: Path) -> None:
+    """Its table says "would create" and "would update"; other formats have Kakao's plain word."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD.strip() + ",ages\n1234,one,DISPLAY,\n1234,first_audience,DISPLAY,20-24\n")
+    words = ("audiences", "ensure", str(sheet), "--dry-run", "--format")
+    shown = run(*words, "table").out
+    assert re.search("would create +DISPLAY +one", shown)
+    assert re.search("would update +DISPLAY +first_audience", shown)
+    assert "created" not in shown
+    assert [it["change"] for it in json.loads(run(*words, "json").out)] == ["created", "updated"]
+
+
 # -- The rest ---------------------------------------------------------------------------
 
 

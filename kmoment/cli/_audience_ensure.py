@@ -9,7 +9,7 @@ import click
 
 from ..errors import APIError, JournalError, KmomentError
 from ._confirm import confirm, require_answer
-from ._errors import USAGE, Stop, told
+from ._errors import USAGE, Stop, message, told
 from ._options import Command
 from ._progress import progress
 from ._redis import place
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Found = dict[int, EnsureOutcomes]
 
 _COLUMNS: Final = ("ad_account_id", "change", "type", "name", "audience_id", "differences", "error")
+_WOULD: Final = {"created": "would create", "updated": "would update"}
 
 
 @click.command("ensure", cls=Command)
@@ -160,12 +161,16 @@ def _to_do(planned: Found) -> bool:
 def _print(session: Session, found: Found) -> int:
     """Print what became of each, and return the exit code."""
     from ..outcomes import Outcomes
-    from ._output import print_rows
+    from ._output import form_of, print_rows
 
-    rows = [_row(account, it) for account, own in found.items() for it in own]
-    print_rows(session, rows, _COLUMNS, "change type name audience_id differences")
+    table = form_of(session) == "table"
+    row = _short if table else _row
+    rows = [row(account, it) for account, own in found.items() for it in own]
+    head = "ad_account_id change type name" if len(found) > 1 else "change type name audience_id"
+    print_rows(session, rows, _COLUMNS, f"{head} differences")
     every: Iterable[Any] = (it for own in found.values() for it in own)
-    return told(Outcomes(every))
+    shown = "error" in (session.columns or "error")
+    return told(Outcomes(every), shown=shown, hints=table)
 
 
 def _row(account: int, outcome: Any) -> dict[str, Any]:
@@ -179,6 +184,17 @@ def _row(account: int, outcome: Any) -> dict[str, Any]:
         own["error"] = str(outcome.error)
     row = {"ad_account_id": account, **own}
     return {name: row.get(name) for name in _COLUMNS}
+
+
+def _short(account: int, outcome: Any) -> dict[str, Any]:
+    """A row for a terminal: a dry run's words, and an error where it has room."""
+    row = _row(account, outcome)
+    if not outcome.ok:
+        text = message(outcome.error)
+        return {**row, "differences": text, "error": text}
+    if outcome.value.dry_run and not outcome.value.recorded:
+        row["change"] = _WOULD.get(row["change"], row["change"])
+    return row
 
 
 COMMANDS: Final = (ensure,)

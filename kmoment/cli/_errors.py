@@ -75,25 +75,43 @@ def report(error: BaseException) -> None:
     if os.environ.get("KMOMENT_DEBUG"):
         print(_hidden("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     tell(f"error: {message(error)}")
-    hint, hint_ko = _hints(error)
-    if hint:
-        tell(f"hint: {hint}")
-    if hint_ko and reads_korean():
-        tell(f"도움말: {hint_ko}")
+    _tell_hints(*_hints(error))
 
 
-def told(outcomes: Outcomes[Any, Any]) -> int:
+def told(outcomes: Outcomes[Any, Any], *, shown: bool = False, hints: bool = True) -> int:
     """Say which of many have failed. The exit code: 5 if the outcome of one is unknown, 3 if some
-    have failed, that of the error if all have."""
+    have failed, that of the error if all have.
+
+    :param shown: The output has the errors already.
+    :param hints: Then say what to do all the same.
+    """
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    for error in {message(error): error for error in errors}.values():  # each once
-        report(error)
+    (_tell_count if shown else _tell_each)(errors, len(outcomes), hints)
     if any(outcome.status == "unknown" for outcome in outcomes):
         return OUTCOME_UNKNOWN
     if not errors or outcomes.values():
         return SOME_FAILED if errors else DONE
     codes = {exit_code(error) for error in errors}
     return codes.pop() if len(codes) == 1 else FAILED
+
+
+def _tell_each(errors: list[Exception], *_: object) -> None:
+    for error in {message(error): error for error in errors}.values():  # each once
+        report(error)
+
+
+def _tell_count(errors: list[Exception], total: int, hints: bool) -> None:
+    if errors:
+        tell(f"error: {len(errors):,} of {total:,} did not succeed: their rows say why")
+    for pair in dict.fromkeys(map(_hints, errors if hints else ())):
+        _tell_hints(*pair)
+
+
+def _tell_hints(hint: str, hint_ko: str) -> None:
+    if hint:
+        tell(f"hint: {hint}")
+    if hint_ko and reads_korean():
+        tell(f"도움말: {hint_ko}")
 
 
 def message(error: BaseException) -> str:
