@@ -420,19 +420,50 @@ def test_an_audience_in_use_is_deleted_only_with_unlink(world: Sandbox) -> None:
     refused = run("audiences", "delete", "1", "--yes")
     assert refused.code == 1
     assert "in use by ad groups 1, 2, 3" in refused.err
+    assert "hint: --unlink " in refused.err
     assert writes(world) == []
     assert run("audiences", "delete", "1", "--unlink", "--yes").code == 0
     assert writes(world) == ["PUT", "PUT", "PUT", "DELETE"]
 
 
 def test_wait_is_3_if_some_fail(world: Sandbox) -> None:
-    """One that is ready and one that cannot become so: 3; only the latter: 1; all ready: 0."""
+    """One that cannot become ready is 3, alone too; all ready: 0; one that is not there: 1."""
     assert run("audiences", "wait", "1").code == 0
     some = run("audiences", "wait", "1", "3")
     assert (some.code, len(rows(some.out))) == (3, 1)
-    assert "audience 3 is SEED_NOT_ENOUGH" in some.err
-    assert run("audiences", "wait", "3").code == 1
-    assert run("audiences", "wait", "3", "99").code == 1
+    assert run("audiences", "wait", "3").code == 3
+    assert run("audiences", "wait", "3", "99").code == 3
+    assert run("audiences", "wait", "99").code == 1
+
+
+def test_wait_says_what_a_status_means(world: Sandbox) -> None:
+    """A status that ends the wait has Kakao's words for it and a next step; a table of nothing
+    is not printed."""
+    done = run("audiences", "wait", "3", "--format", "table")
+    assert "audience 3 is SEED_NOT_ENOUGH: insufficient target population" in done.err
+    assert "hint: target more people with `kmoment audiences update`" in done.err
+    assert done.out == ""
+    assert run("audiences", "wait", "3").out.startswith("ad_account_id\tid")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("accounts", "list", "--account", "abc"), "'abc' is not a whole number from 1 on"),
+        (("audiences", "delete", "0"), "'0' is not a whole number from 1 on"),
+        (("audiences", "wait", "1.5"), "'1.5' is not a whole number from 1 on"),
+        (
+            ("targeting", "pixel-events", "1", "--term", "181"),
+            "'181' is not a whole number from 1 to 180",
+        ),
+    ],
+)
+def test_a_number_that_is_none_is_told_its_rule(words: tuple[str, ...], said: str) -> None:
+    """An id or a number that breaks its rule is shown with it, and no word of click's."""
+    done = run(*words)
+    assert done.code == 2
+    assert said in done.err
+    assert "range" not in done.err
 
 
 def test_a_lost_create_is_5(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

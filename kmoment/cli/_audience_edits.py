@@ -9,7 +9,7 @@ import click
 
 from ._confirm import confirm, require_answer
 from ._errors import USAGE, Stop
-from ._options import Command
+from ._options import Command, Whole
 from ._session import Session, pass_session
 from ._words import visible
 
@@ -68,7 +68,7 @@ def _creating(name: str) -> str:
 
 
 @click.command("update", cls=Command)
-@click.argument("audience_id", type=click.IntRange(1))
+@click.argument("audience_id", type=Whole(1))
 @click.option("--name", help="Its new name.")
 @_described
 @pass_session
@@ -95,9 +95,9 @@ def update(session: Session, audience_id: int, name: str | None, **given: Any) -
 
 
 @click.command("link", cls=Command)
-@click.argument("audience_id", type=click.IntRange(1))
-@click.argument("ad_group_id", type=click.IntRange(1))
-@click.option("--like", type=click.IntRange(1), help="An ad group to learn from.")
+@click.argument("audience_id", type=Whole(1))
+@click.argument("ad_group_id", type=Whole(1))
+@click.option("--like", type=Whole(1), help="An ad group to learn from.")
 @click.option("--at", help="Chooses among several places, as the error names them.")
 @pass_session
 def link(

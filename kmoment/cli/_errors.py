@@ -30,6 +30,15 @@ _LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설
 _CONSENT: Final = "Run `kmoment auth login --allow create,delete`."
 _CONSENT_KO: Final = "`kmoment auth login --allow create,delete`를 실행하세요."
 
+_UNLINK: Final = (
+    "--unlink unlinks these ad groups first",
+    "--unlink를 지정하면 광고그룹과의 연결을 먼저 해제합니다.",
+)
+_MORE_PEOPLE: Final = (
+    "target more people with `kmoment audiences update`, then wait again",
+    "`kmoment audiences update`로 모수를 늘린 뒤 다시 기다리세요.",
+)
+
 _PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]*@")
 
 # By the names of classes, so that nothing is imported for them. The nearest ancestor decides.
@@ -139,6 +148,10 @@ def _hints(error: BaseException) -> tuple[str, str]:
     """What to do, in English and in Korean."""
     if isinstance(error, click.UsageError):
         return (f"see `{error.ctx.command_path} --help`" if error.ctx else ""), ""
+    if type(error).__name__ == "AudienceInUseError":
+        return _UNLINK
+    if getattr(error, "audience_status", None) == "SEED_NOT_ENOUGH":
+        return _MORE_PEOPLE
     hint, hint_ko = getattr(error, "hint", ""), getattr(error, "hint_ko", "")
     if exit_code(error) == LOGIN_NEEDED:
         consent = type(error).__name__ == "ConsentRequiredError"
