@@ -238,6 +238,16 @@ def test_what_kakao_refuses_has_its_exit_code(
     assert "\x1b" not in done.err
 
 
+def test_what_only_a_long_program_needs_is_not_told(world: Sandbox) -> None:
+    """A refused token is one error: that further calls would be held back is no news to a command
+    that makes one."""
+    world.add_fault(Fault("*", "status", status=401, body={"code": -401, "msg": "no"}))
+    done = run("audiences", "list")
+    assert done.code == 4
+    assert "fail at once" not in done.err
+    assert done.err.startswith("error: ")
+
+
 def test_without_a_token_a_login_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No token at all is exit code 4, in both languages where the locale is Korean."""
     monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))

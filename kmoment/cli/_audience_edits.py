@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ._confirm import confirm, require_answer
+from ._confirm import confirm, require_answer, warn_of_consent
 from ._errors import USAGE, Stop
 from ._options import Command, Whole
 from ._session import Session, pass_session
@@ -57,6 +57,7 @@ def create(session: Session, name: str, kind: str, **given: Any) -> None:
     require_answer(session)
     account = session.ad_account
     draft = checked_draft("audience", AudienceDraft(name, kind, **_members(session, given)))
+    warn_of_consent(session, "create")
     if confirm(session, f"create {_shown(draft)}"):
         session.under_way = _creating(name)
         made = account.audiences.create(draft)

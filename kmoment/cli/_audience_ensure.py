@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ..errors import APIError, JournalError, KmomentError
-from ._confirm import confirm, require_answer
+from ._confirm import confirm, require_answer, warn_of_consent
 from ._errors import USAGE, Stop, message, told
 from ._options import Command
 from ._progress import progress
@@ -52,7 +52,9 @@ def ensure(session: Session, sheet: str, journal: str | None, run: str | None) -
     if session.dry_run or not session.yes:
         planned = dict(refused)
         _ensure(session, drafts, record, planned, dry_run=True)
-        if session.dry_run or not _to_do(planned):
+        if "created" in _changes(planned):
+            warn_of_consent(session, "create")
+        if session.dry_run or _changes(planned) <= {"unchanged"}:
             session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
             return _print(session, planned)
         plan = "\n".join(f"account {account}\n{own}" for account, own in planned.items())
@@ -153,9 +155,10 @@ def _left(account: int, done: int, total: int) -> str:
     )
 
 
-def _to_do(planned: Found) -> bool:
+def _changes(planned: Found) -> set[str]:
+    """What would be done now."""
     ok = [it.value for own in planned.values() for it in own if it.ok]
-    return any(it.change != "unchanged" and not it.recorded for it in ok)
+    return {it.change.value for it in ok if not it.recorded}
 
 
 def _print(session: Session, found: Found) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..errors import AudienceInUseError
-from ._confirm import confirm, confirm_count, require_answer
+from ._confirm import confirm, confirm_count, require_answer, warn_of_consent
 from ._errors import DONE, told
 from ._options import Command, Whole
 from ._session import Session, pass_session
@@ -35,6 +35,7 @@ def delete(session: Session, audience_ids: tuple[int, ...], unlink: bool) -> int
         groups = [group for row in plan.in_use for group in row.ad_groups]
         raise AudienceInUseError([row.audience.id for row in plan.in_use], groups)
     lines = "\n".join(_line(row, unlink=unlink) for row in plan.rows)
+    warn_of_consent(session, "delete")
     if not confirm_count(session, lines, len(plan.rows)):
         return DONE
     session.under_way = "some may be deleted: look with `kmoment audiences list`"
