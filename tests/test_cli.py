@@ -682,12 +682,26 @@ def test_the_table_of_many_accounts_names_them(two: Sandbox, mixed: str, tmp_pat
 
 
 def test_an_error_in_the_rows_is_not_told_again(mixed: str) -> None:
-    """Where the rows have a column of errors, stderr has only their number."""
+    """Where the rows have a column of errors, stderr has only their number and what to do."""
     done = run("audiences", "ensure", mixed, "--yes")
-    assert done.err.splitlines()[-1] == "error: 1 of 3 did not succeed: their rows say why"
+    assert done.err.splitlines()[-2:] == [
+        "error: 1 of 3 did not succeed: their rows say why",
+        f"hint: {kmoment.PermissionDeniedError.hint}",
+    ]
     assert "HTTP 403" not in done.err
+    assert kmoment.PermissionDeniedError.hint not in done.out
     less = run("audiences", "ensure", mixed, "--yes", "--columns", "name,change")
     assert less.err.count("HTTP 403") == 1
+
+
+def test_nothing_is_asked_where_the_rest_is_done(two: Sandbox, mixed: str, tmp_path: Path) -> None:
+    """Where all that can be done is done, the refused account is told, with 3, and no question."""
+    assert run("audiences", "ensure", mixed, "--yes").code == 3
+    with at_terminal("audiences", "ensure", mixed, env=env_of(two, tmp_path)) as terminal:
+        assert terminal.end() == 3
+    assert "nothing was written" in terminal.shown
+    assert "nothing to change" not in terminal.shown
+    assert writes(two) == ["POST", "POST"]
 
 
 def test_a_dry_run_says_what_would_be(world: Sandbox, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def ensure(session: Session, sheet: str, journal: str | None, run: str | None) -
         if "created" in _changes(planned):
             warn_of_consent(session, "create")
         if session.dry_run or _changes(planned) <= {"unchanged"}:
-            session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
+            session.note(_nothing(session, planned))
             return _print(session, planned)
         plan = "\n".join(f"account {account}\n{own}" for account, own in planned.items())
     if drafts:
@@ -155,6 +155,13 @@ def _left(account: int, done: int, total: int) -> str:
     )
 
 
+def _nothing(session: Session, planned: Found) -> str:
+    if session.dry_run:
+        return "dry run: nothing was written"
+    failed = any(own.failures() for own in planned.values())
+    return "nothing was written" if failed else "nothing to change"
+
+
 def _changes(planned: Found) -> set[str]:
     """What would be done now."""
     ok = [it.value for own in planned.values() for it in own if it.ok]
@@ -172,8 +179,7 @@ def _print(session: Session, found: Found) -> int:
     head = "ad_account_id change type name" if len(found) > 1 else "change type name audience_id"
     print_rows(session, rows, _COLUMNS, f"{head} differences")
     every: Iterable[Any] = (it for own in found.values() for it in own)
-    shown = "error" in (session.columns or "error")
-    return told(Outcomes(every), shown=shown, hints=table)
+    return told(Outcomes(every), shown="error" in (session.columns or "error"))
 
 
 def _row(account: int, outcome: Any) -> dict[str, Any]:
@@ -184,7 +190,7 @@ def _row(account: int, outcome: Any) -> dict[str, Any]:
     else:
         draft = outcome.input
         own = {"name": draft.name, "type": str(draft.type), "change": outcome.status.value}
-        own["error"] = str(outcome.error)
+        own["error"] = message(outcome.error)
     row = {"ad_account_id": account, **own}
     return {name: row.get(name) for name in _COLUMNS}
 
@@ -193,8 +199,7 @@ def _short(account: int, outcome: Any) -> dict[str, Any]:
     """A row for a terminal: a dry run's words, and an error where it has room."""
     row = _row(account, outcome)
     if not outcome.ok:
-        text = message(outcome.error)
-        return {**row, "differences": text, "error": text}
+        return {**row, "differences": row["error"]}
     if outcome.value.dry_run and not outcome.value.recorded:
         row["change"] = _WOULD.get(row["change"], row["change"])
     return row

@@ -87,15 +87,17 @@ def report(error: BaseException) -> None:
     _tell_hints(*_hints(error))
 
 
-def told(outcomes: Outcomes[Any, Any], *, shown: bool = False, hints: bool = True) -> int:
+def told(outcomes: Outcomes[Any, Any], *, shown: bool = False) -> int:
     """Say which of many have failed. The exit code: 5 if the outcome of one is unknown, 3 if some
     have failed, that of the error if all have.
 
-    :param shown: The output has the errors already.
-    :param hints: Then say what to do all the same.
+    :param shown: The output has the errors. Then only their number is said, and what to do.
     """
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    (_tell_count if shown else _tell_each)(errors, len(outcomes), hints)
+    if shown:
+        _tell_count(errors, len(outcomes))
+    else:
+        _tell_each(errors)
     if any(outcome.status == "unknown" for outcome in outcomes):
         return OUTCOME_UNKNOWN
     if not errors or outcomes.values():
@@ -104,15 +106,15 @@ def told(outcomes: Outcomes[Any, Any], *, shown: bool = False, hints: bool = Tru
     return codes.pop() if len(codes) == 1 else FAILED
 
 
-def _tell_each(errors: list[Exception], *_: object) -> None:
+def _tell_each(errors: list[Exception]) -> None:
     for error in {message(error): error for error in errors}.values():  # each once
         report(error)
 
 
-def _tell_count(errors: list[Exception], total: int, hints: bool) -> None:
+def _tell_count(errors: list[Exception], total: int) -> None:
     if errors:
         tell(f"error: {len(errors):,} of {total:,} did not succeed: their rows say why")
-    for pair in dict.fromkeys(map(_hints, errors if hints else ())):
+    for pair in dict.fromkeys(map(_hints, errors)):
         _tell_hints(*pair)
 
 
