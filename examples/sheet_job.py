@@ -2,8 +2,8 @@
 
     KMOMENT_TOKEN=… python examples/sheet_job.py audiences.xlsx
 
-What is missing is created, what differs is updated, and a second run changes nothing. Without a
-token it shows itself against a sandbox.
+What is missing is created, what differs is updated, and a second run changes nothing. Exit code 1
+if some failed. Without a sheet and a token it shows itself against a sandbox.
 """
 
 import os
@@ -21,23 +21,35 @@ ROWS = """광고계정,이름,유형,나이,성별,지역
 """
 
 
-def run(moment: kmoment.Client, path: Path, *, dry_run: bool = False) -> None:
+def run(moment: kmoment.Client, path: Path, *, dry_run: bool = False) -> bool:
+    """Whether all is as the sheet says. An account that fails does not stop the others."""
     drafts = moment.drafts(kmoment.sheets.read(path))  # SheetError names every faulty cell
-    for ad_account_id, own in drafts.items():
-        audiences = moment.account(ad_account_id).audiences
-        print(ad_account_id, audiences.ensure_many(own, dry_run=dry_run), sep="\n", end="\n\n")
+    outcomes = moment.each_account(
+        drafts, lambda it: it.audiences.ensure_many(drafts[it.ad_account_id], dry_run=dry_run)
+    ).collect()
+    for one in outcomes:
+        names = [draft.name for draft in drafts[one.input]]
+        print(one.input, one.value if one.ok else f"failed {names}: {one.error}", "", sep="\n")
+    return all(one.ok and not one.value.failures() for one in outcomes)
+
+
+def demo() -> None:
+    accounts = (1234, 5678, 9012)
+    with Sandbox(accounts=accounts) as sandbox, tempfile.TemporaryDirectory() as folder:
+        (path := Path(folder, "audiences.csv")).write_text(ROWS, encoding="utf-8")
+        with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
+            for dry_run in (True, False, False):
+                run(moment, path, dry_run=dry_run)
 
 
 if __name__ == "__main__":
-    if "KMOMENT_TOKEN" in os.environ:
-        with kmoment.Client() as moment:
-            run(moment, Path(sys.argv[1]))
+    if len(sys.argv) > 1:
+        try:
+            with kmoment.Client() as client:
+                sys.exit(not run(client, Path(sys.argv[1])))
+        except (kmoment.KmomentError, OSError) as error:
+            sys.exit(str(error))
+    elif "KMOMENT_TOKEN" in os.environ:
+        sys.exit("name the sheet: python examples/sheet_job.py audiences.xlsx")
     else:
-        with (
-            Sandbox(accounts=(1234, 5678, 9012)) as sandbox,
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            (path := Path(folder, "audiences.csv")).write_text(ROWS, encoding="utf-8")
-            with kmoment.Client(sandbox.token, base_url=sandbox.url) as moment:
-                for dry_run in (True, False, False):
-                    run(moment, path, dry_run=dry_run)
+        demo()

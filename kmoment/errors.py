@@ -343,7 +343,13 @@ class AudienceNotUsableError(KmomentError):
         self.audience_status = audience.audience_status
 
     def __str__(self) -> str:
-        return f"audience {self.audience.id} is {self.audience_status}"
+        meaning = _ENDED.get(self.audience_status)
+        told = f"audience {self.audience.id} is {self.audience_status}"
+        return f"{told}: {meaning}" if meaning else told
+
+
+_ENDED = {"SEED_NOT_ENOUGH": "insufficient target population", "ERROR": "unavailable"}
+"""Kakao's words for states that an audience ends in."""
 
 
 class JournalError(KmomentError):

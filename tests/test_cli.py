@@ -238,6 +238,16 @@ def test_what_kakao_refuses_has_its_exit_code(
     assert "\x1b" not in done.err
 
 
+def test_what_only_a_long_program_needs_is_not_told(world: Sandbox) -> None:
+    """A refused token is one error: that further calls would be held back is no news to a command
+    that makes one."""
+    world.add_fault(Fault("*", "status", status=401, body={"code": -401, "msg": "no"}))
+    done = run("audiences", "list")
+    assert done.code == 4
+    assert "fail at once" not in done.err
+    assert done.err.startswith("error: ")
+
+
 def test_without_a_token_a_login_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No token at all is exit code 4, in both languages where the locale is Korean."""
     monkeypatch.setenv("KMOMENT_HOME", str(tmp_path))
@@ -420,19 +430,50 @@ def test_an_audience_in_use_is_deleted_only_with_unlink(world: Sandbox) -> None:
     refused = run("audiences", "delete", "1", "--yes")
     assert refused.code == 1
     assert "in use by ad groups 1, 2, 3" in refused.err
+    assert "hint: --unlink " in refused.err
     assert writes(world) == []
     assert run("audiences", "delete", "1", "--unlink", "--yes").code == 0
     assert writes(world) == ["PUT", "PUT", "PUT", "DELETE"]
 
 
 def test_wait_is_3_if_some_fail(world: Sandbox) -> None:
-    """One that is ready and one that cannot become so: 3; only the latter: 1; all ready: 0."""
+    """One that cannot become ready is 3, alone too; all ready: 0; one that is not there: 1."""
     assert run("audiences", "wait", "1").code == 0
     some = run("audiences", "wait", "1", "3")
     assert (some.code, len(rows(some.out))) == (3, 1)
-    assert "audience 3 is SEED_NOT_ENOUGH" in some.err
-    assert run("audiences", "wait", "3").code == 1
-    assert run("audiences", "wait", "3", "99").code == 1
+    assert run("audiences", "wait", "3").code == 3
+    assert run("audiences", "wait", "3", "99").code == 3
+    assert run("audiences", "wait", "99").code == 1
+
+
+def test_wait_says_what_a_status_means(world: Sandbox) -> None:
+    """A status that ends the wait has Kakao's words for it and a next step; a table of nothing
+    is not printed."""
+    done = run("audiences", "wait", "3", "--format", "table")
+    assert "audience 3 is SEED_NOT_ENOUGH: insufficient target population" in done.err
+    assert "hint: target more people with `kmoment audiences update`" in done.err
+    assert done.out == ""
+    assert run("audiences", "wait", "3").out.startswith("ad_account_id\tid")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("accounts", "list", "--account", "abc"), "'abc' is not a whole number from 1 on"),
+        (("audiences", "delete", "0"), "'0' is not a whole number from 1 on"),
+        (("audiences", "wait", "1.5"), "'1.5' is not a whole number from 1 on"),
+        (
+            ("targeting", "pixel-events", "1", "--term", "181"),
+            "'181' is not a whole number from 1 to 180",
+        ),
+    ],
+)
+def test_a_number_that_is_none_is_told_its_rule(words: tuple[str, ...], said: str) -> None:
+    """An id or a number that breaks its rule is shown with it, and no word of click's."""
+    done = run(*words)
+    assert done.code == 2
+    assert said in done.err
+    assert "range" not in done.err
 
 
 def test_a_lost_create_is_5(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -554,6 +595,125 @@ def test_an_unknown_outcome_among_many_is_5(
     done = run("audiences", "ensure", str(sheet), "--yes")
     assert done.code == 5
     assert {row["change"] for row in rows(done.out)} == {"unknown", "created"}
+
+
+# -- Ensure for many accounts -------------------------------------------------------------
+
+MIXED = HEAD + "1234,mine,DISPLAY\n99999,not mine,DISPLAY\n5678,also mine,MESSAGE\n"
+"""Accounts of which the middle one is somebody else's."""
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox with two ad accounts."""
+    with Sandbox(accounts=(1234, 5678), quota=False) as sandbox:
+        for name, value in env_of(sandbox, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def mixed(two: Sandbox, tmp_path: Path) -> str:
+    """The sheet of three accounts, of which the sandbox has two."""
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text(MIXED)
+    return str(sheet)
+
+
+def test_an_account_that_is_refused_does_not_stop_the_others(mixed: str) -> None:
+    """Each row has its outcome, those of a refused account its error, and the exit code is 3."""
+    dry = run("audiences", "ensure", mixed, "--dry-run")
+    done = run("audiences", "ensure", mixed, "--yes")
+    for told in (dry, done):
+        assert told.code == 3, told.err
+        assert [(row["ad_account_id"], row["change"]) for row in rows(told.out)] == [
+            ("1234", "created"),
+            ("99999", "failed"),
+            ("5678", "created"),
+        ]
+        assert "HTTP 403" in rows(told.out)[1]["error"]
+
+
+@pytest.mark.parametrize("column", ["customer_file", "cohort"])
+def test_a_look_up_that_is_refused_does_not_stop_the_others(mixed: str, column: str) -> None:
+    """Nor does an account whose names cannot be looked up: its rows are failed."""
+    lines = MIXED.splitlines()
+    text = [f"{lines[0]},{column}", f"{lines[1]},", f"{lines[2]},a name", f"{lines[3]},"]
+    Path(mixed).write_text("\n".join(text) + "\n")
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert done.code == 3, done.err
+    found = {row["ad_account_id"]: row for row in rows(done.out)}
+    assert {key: row["change"] for key, row in found.items()} == {
+        "1234": "created",
+        "99999": "failed",
+        "5678": "created",
+    }
+    assert (found["99999"]["name"], found["99999"]["type"]) == ("not mine", "DISPLAY")
+
+
+def test_ctrl_c_in_the_second_account_tells_what_the_first_has(
+    two: Sandbox, tmp_path: Path
+) -> None:
+    """What was written before Ctrl-C is in the table, and the rest is told in words."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD + "1234,one,DISPLAY\n5678,two,DISPLAY\n")
+    two.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
+    words = ("audiences", "ensure", str(sheet), "--yes")
+    with at_terminal(*words, env=env_of(two, tmp_path)) as terminal:
+        wait_for_request(two, "audiences.create", 2)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+    assert re.search(r"created +DISPLAY +one", terminal.shown)
+    assert "stopped: 0 of 1 audiences of account 5678 are settled" in terminal.shown
+
+
+def test_the_table_of_many_accounts_names_them(two: Sandbox, mixed: str, tmp_path: Path) -> None:
+    """At a terminal each row begins with its account, no line is too wide, and an error is told
+    once, by its row."""
+    with at_terminal("audiences", "ensure", mixed, "--yes", env=env_of(two, tmp_path)) as terminal:
+        assert terminal.end() == 3
+    lines = terminal.shown[terminal.shown.index("ad_account_id") :].splitlines()[1:-2]
+    assert max(map(len, lines)) <= 80
+    for account, change in ((1234, "created"), (99999, "failed"), (5678, "created")):
+        assert re.search(rf"^{account} +{change} ", terminal.shown, re.MULTILINE)
+    assert terminal.shown.count("detailCode") == 1
+    assert terminal.shown.count("hint: Check the app's Kakao Moment permission") == 1
+    assert "1 of 3 did not succeed" in terminal.shown
+
+
+def test_an_error_in_the_rows_is_not_told_again(mixed: str) -> None:
+    """Where the rows have a column of errors, stderr has only their number and what to do."""
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert done.err.splitlines()[-2:] == [
+        "error: 1 of 3 did not succeed: their rows say why",
+        f"hint: {kmoment.PermissionDeniedError.hint}",
+    ]
+    assert "HTTP 403" not in done.err
+    assert kmoment.PermissionDeniedError.hint not in done.out
+    less = run("audiences", "ensure", mixed, "--yes", "--columns", "name,change")
+    assert less.err.count("HTTP 403") == 1
+
+
+def test_nothing_is_asked_where_the_rest_is_done(two: Sandbox, mixed: str, tmp_path: Path) -> None:
+    """Where all that can be done is done, the refused account is told, with 3, and no question."""
+    assert run("audiences", "ensure", mixed, "--yes").code == 3
+    with at_terminal("audiences", "ensure", mixed, env=env_of(two, tmp_path)) as terminal:
+        assert terminal.end() == 3
+    assert "nothing was written" in terminal.shown
+    assert "nothing to change" not in terminal.shown
+    assert writes(two) == ["POST", "POST"]
+
+
+def test_a_dry_run_says_what_would_be(world: Sandbox, tmp_path: Path) -> None:
+    """Its table says "would create" and "would update"; other formats have Kakao's plain word."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(HEAD.strip() + ",ages\n1234,one,DISPLAY,\n1234,first_audience,DISPLAY,20-24\n")
+    words = ("audiences", "ensure", str(sheet), "--dry-run", "--format")
+    shown = run(*words, "table").out
+    assert re.search("would create +DISPLAY +one", shown)
+    assert re.search("would update +DISPLAY +first_audience", shown)
+    assert "created" not in shown
+    assert [it["change"] for it in json.loads(run(*words, "json").out)] == ["created", "updated"]
 
 
 # -- The rest ---------------------------------------------------------------------------

@@ -302,3 +302,43 @@ def test_no_secret_is_in_a_file_that_others_can_read(world: Sandbox) -> None:
     having = [it for it in auth.folder().rglob("*") if it.is_file() and token in it.read_text()]
     assert [it.name for it in having] == ["credentials.json"]
     assert json.loads(having[0].read_text())
+
+
+# -- Consents that a write needs ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking", "allow"),
+    [
+        (("ensure", "SHEET", "--dry-run"), "moment_create", "create"),
+        (("create", "x", "--dry-run"), "moment_create", "create"),
+        (("delete", "2", "--dry-run"), "moment_delete", "delete"),
+    ],
+)
+def test_a_missing_consent_is_told_before_the_write(
+    world: Sandbox, tmp_path: Path, words: tuple[str, ...], lacking: str, allow: str
+) -> None:
+    """A plan of a profile without the consent says once what is missing and how to get it."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("account,name,type\n1234,one,DISPLAY\n1234,two,DISPLAY\n")
+    asked = [str(sheet) if word == "SHEET" else word for word in words]
+    for name, scopes, count in (
+        ("plain", ["moment_management"], 1),
+        ("full", ["moment_management", lacking], 0),
+    ):
+        token = world.issue_token(scopes)
+        auth.login_with_token(name, token, base_url=world.url)
+        done = run("audiences", *asked, "--profile", name, "--account", "1234")
+        assert done.code == 0, done.err
+        assert done.err.count(f"profile {name} has no consent {lacking}") == count
+        assert done.err.count(f"`kmoment auth login --profile {name} --allow {allow}`") == count
+
+
+def test_no_consent_is_missed_where_none_is_needed(world: Sandbox, tmp_path: Path) -> None:
+    """A sheet that creates nothing needs no consent to create."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("account,name,type\n1234,first_audience,DISPLAY\n")
+    token = world.issue_token(["moment_management"])
+    auth.login_with_token("plain", token, base_url=world.url)
+    done = run("audiences", "ensure", str(sheet), "--dry-run", "--profile", "plain")
+    assert "no consent" not in done.err

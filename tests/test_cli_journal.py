@@ -82,7 +82,7 @@ def test_a_journal_is_shown(where: str) -> None:
     assert json.loads(found["a"]["value"]) == {"id": 7}
     assert found["b"]["error"] == "ValueError"
     assert found["a"]["at"].endswith("+00:00")
-    assert shown.err == "1 ok, 1 failed, 1 unknown, 1 pending\n"
+    assert shown.err.splitlines()[0] == "1 ok, 1 failed, 1 unknown, 1 pending"
     assert run("journal", "show", where, "--run", RUN, "--quiet").err == ""
 
 
@@ -116,6 +116,69 @@ def test_what_is_left_is_listed(where: str) -> None:
         journal.resolve(key, "ok")
     done = run("journal", "resume-list", where, "--run", RUN)
     assert (done.code, done.out) == (0, "key\tstatus\terror\n")
+
+
+@pytest.mark.parametrize("command", ["show", "resume-list"])
+def test_the_run_may_stand_behind_the_file(where: str, command: str) -> None:
+    """FILE RUN is FILE --run RUN; both at once, or none where one is needed, is 2."""
+    filled(where)
+    assert run("journal", command, where, RUN) == run("journal", command, where, "--run", RUN)
+    both = run("journal", command, where, RUN, "--run", RUN)
+    assert (both.code, both.out) == (2, "")
+    assert "RUN and --run RUN" in both.err
+    assert run("journal", "resume-list", where).code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "resume-list"])
+def test_what_is_unknown_has_a_next_step(where: str, command: str) -> None:
+    """While a key is unknown the note says what to look at and what to run; else it does not."""
+    journal = filled(where)
+    told = run("journal", command, where, RUN).err
+    assert f"kmoment journal resolve {where} c done --run {RUN}" in told
+    assert "not-done" in told
+    journal.resolve("c", "ok")
+    assert "resolve" not in run("journal", command, where, RUN).err
+
+
+def test_a_key_is_resolved(where: str) -> None:
+    """done makes a key ok, not-done makes it one for the next run; nothing else is changed."""
+    journal = filled(where)
+    before = {it.key: it.status for it in journal.entries()}
+    for answer, status in (("done", "ok"), ("not-done", "failed")):
+        told = run("journal", "resolve", where, "c", answer, "--run", RUN)
+        assert (told.code, told.out) == (0, "")
+        now = {it.key: it.status for it in journal.entries()}
+        assert now == {**before, "c": status}
+
+
+def test_what_cannot_be_resolved(where: str) -> None:
+    """A key or a run that is not there, an answer that is none, and a dry run change nothing."""
+    journal = filled(where)
+    before = journal.entries()
+    for words, code, said in (
+        (("none", "done", "--run", RUN), 2, "none"),
+        (("c", "done", "--run", "monday"), 1, "no run 'monday'"),
+        (("c", "maybe", "--run", RUN), 2, "not-done"),
+        (("c", "done"), 2, "--run"),
+        (("c", "c", "done", "--run", RUN), 2, "one FILE"),
+        (("c", "done", "--run", RUN, "--dry-run"), 2, "no dry run"),
+    ):
+        told = run("journal", "resolve", where, *words)
+        assert (told.code, told.out) == (code, "")
+        assert said in told.err
+    assert journal.entries() == before
+
+
+def test_a_key_of_the_environments_redis_is_resolved(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a file it is the Redis of KMOMENT_REDIS_URL, whose URL may hold a password."""
+    redis.ask("FLUSHALL")
+    journal = filled(redis.url)
+    monkeypatch.setenv("KMOMENT_REDIS_URL", redis.url)
+    assert f"journal resolve c done --run {RUN}" in run("journal", "resume-list", "--run", RUN).err
+    assert run("journal", "resolve", "c", "done", "--run", RUN).code == 0
+    assert journal.summary()["ok"] == 2  # type: ignore[index]
 
 
 def test_a_process_that_has_died(where: str) -> None:

@@ -91,7 +91,7 @@ def test_from_nothing_to_a_linked_audience(tmp_path: Path, monkeypatch: pytest.M
         sheet = str(tmp_path / "audiences.csv")
         Path(sheet).write_text(SHEET, encoding="utf-8")
         plan = done(env, "audiences", "ensure", sheet, "--dry-run")
-        assert plan.count("created") == 2
+        assert plan.count("would create") == 2
         first = done(env, "audiences", "ensure", sheet, answer=("[y/N]: ", "y"))
         assert "account 1234 'sandbox_account_1234'" in first
         second = done(env, "audiences", "ensure", sheet)

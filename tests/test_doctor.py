@@ -503,6 +503,31 @@ def test_an_account_of_the_environment_that_is_no_id(
     assert check(account=1234).ok
 
 
+def test_doctor_and_the_commands_agree_on_the_account(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no account is named the check says what commands need, and that these checks take
+    the first."""
+    monkeypatch.delenv("KMOMENT_ACCOUNT", raising=False)
+    report = check()
+    assert found(report, "account").why == (
+        "none is named: commands need --account ID, KMOMENT_ACCOUNT or the profile's"
+    )
+    assert found(report, "ad accounts").why == f"2; {ACCOUNT} is used in these checks: the first"
+
+
+def test_doctor_says_who_has_chosen_the_profile(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token's line says in words why it is this profile."""
+    auth.login_with_token("one", world.token, base_url=world.url)
+    assert found(check("one"), "token").why.startswith("of profile 'one', which was named")
+    monkeypatch.delenv("KMOMENT_TOKEN")
+    assert found(check(), "token").why == "of profile 'one', the default profile"
+    monkeypatch.setenv("KMOMENT_PROFILE", "one")
+    assert found(check(), "token").why == "of profile 'one', which KMOMENT_PROFILE names"
+
+
 def test_an_empty_account_of_the_environment_is_none(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -770,7 +795,7 @@ def test_the_command_at_a_terminal(world: Sandbox, tmp_path: Path) -> None:
     assert "fail    token info" in terminal.shown
     lines = terminal.shown.partition("shapes without values")[0].splitlines()
     assert max(map(len, lines)) <= 80
-    assert "warning: Kakao refused the call: calls fail at once" in lines[0]
+    assert "calls fail at once" not in terminal.shown
     assert "        -> run `kmoment auth login" in terminal.shown
     assert "를 실행하세요" in terminal.shown
     assert "shapes without values are in" in terminal.shown

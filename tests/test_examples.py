@@ -70,6 +70,70 @@ def test_the_report_has_every_account(example: Any, tmp_path: Path) -> None:
     assert [row[0] for row in errors[1:]] == [3]
 
 
+def ran(name: str, *words: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[str]":
+    """An example that was run in *folder*, with an environment that has no token of its own."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("KMOMENT")}
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *words],
+        env={**clean, "PYTHONIOENCODING": "utf-8", **env},
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("example")
+def test_the_sheet_job_goes_on_after_a_refused_account(tmp_path: Path) -> None:
+    """An account that is refused is printed with its rows, the others are done, and the code is
+    1; a second run changes nothing."""
+    path = tmp_path / "a.csv"
+    path.write_text("account,name,type\n1,one,DISPLAY\n9,nine,DISPLAY\n2,two,DISPLAY\n")
+    with Sandbox(accounts=(1, 2)) as sandbox:
+        env = {"KMOMENT_TOKEN": sandbox.token, "KMOMENT_BASE_URL": sandbox.url}
+        done = ran("sheet_job", str(path), folder=tmp_path, **env)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.count("1 created") == 2
+        assert "failed ['nine']: audiences.list (account 9)" in done.stdout
+        again = ran("sheet_job", str(path), folder=tmp_path, **env)
+        assert again.stdout.count("1 unchanged") == 2
+        path.write_text("account,name,type\n1,one,DISPLAY\n")
+        assert ran("sheet_job", str(path), folder=tmp_path, **env).returncode == 0
+
+
+@pytest.mark.usefixtures("example")
+def test_the_sheet_job_says_what_is_wrong(tmp_path: Path) -> None:
+    """Faults of the sheet, a missing sheet and a missing token are words, and no traceback."""
+    path = tmp_path / "a.csv"
+    path.write_text("account,name,type\n1,one,NONSENSE\n")
+    token = {"KMOMENT_TOKEN": "x"}
+    for words, env, said in [
+        ([str(path)], token, "NONSENSE"),
+        (["none.csv"], token, "none.csv"),
+        ([], token, "name the sheet"),
+        ([str(path)], {}, "KMOMENT_TOKEN"),
+    ]:
+        done = ran("sheet_job", *words, folder=tmp_path, **env)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert ran("sheet_job", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.usefixtures("example")
+def test_the_report_is_kept_only_if_it_is_real(tmp_path: Path) -> None:
+    """The demo leaves no file and names none; a real run leaves the workbook that it names."""
+    shown = ran("nightly_report", folder=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "rows: {'오디언스': 147, '오류': 1}" in shown.stdout
+    assert ".xlsx" not in shown.stdout
+    assert list(tmp_path.iterdir()) == []
+    with Sandbox(accounts=(1,)) as sandbox:
+        env = {"KMOMENT_TOKEN": sandbox.token, "KMOMENT_BASE_URL": sandbox.url}
+        real = ran("nightly_report", "1", folder=tmp_path, **env)
+    assert (tmp_path / real.stdout.split()[-1]).is_file()
+
+
 def test_a_service_loads_nothing_for_tests(example: Any) -> None:
     """What runs for users imports neither the sandbox nor a client for tests."""
     run = [sys.executable, "-c", "import sys, web_service; print(*sys.modules)"]

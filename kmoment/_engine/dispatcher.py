@@ -258,7 +258,8 @@ class Dispatcher:
         if await self._token_is_renewed(context, error):
             return Action.RETRY
         if seconds := state.breakers.note(error, state.clock(), context.token):
-            _log.warning("%s: calls fail at once for %.0f s", error.reason, seconds)
+            text = "%s: calls fail at once for %.0f s"
+            _log.warning(text, error.reason, seconds, extra={"kmoment_later_calls": True})
         return Action.RAISE if decision.action in _AGAIN else decision.action
 
     def _note_health(self, context: CallContext[Any], error: APIError) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ._options import Group
+from ._options import Group, Whole
 from ._session import Session, pass_session
 
 
@@ -26,7 +26,7 @@ def list_(session: Session, config: str | None) -> None:
 
 
 @commands.command("show")
-@click.argument("account_id", type=click.IntRange(1), required=False)
+@click.argument("account_id", type=Whole(1), required=False)
 @pass_session
 def show(session: Session, account_id: int | None) -> None:
     """Show one ad account: the one named, or that of --account."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ._confirm import confirm, require_answer
+from ._confirm import confirm, require_answer, warn_of_consent
 from ._errors import USAGE, Stop
-from ._options import Command
+from ._options import Command, Whole
 from ._session import Session, pass_session
 from ._words import visible
 
@@ -57,6 +57,7 @@ def create(session: Session, name: str, kind: str, **given: Any) -> None:
     require_answer(session)
     account = session.ad_account
     draft = checked_draft("audience", AudienceDraft(name, kind, **_members(session, given)))
+    warn_of_consent(session, "create")
     if confirm(session, f"create {_shown(draft)}"):
         session.under_way = _creating(name)
         made = account.audiences.create(draft)
@@ -68,7 +69,7 @@ def _creating(name: str) -> str:
 
 
 @click.command("update", cls=Command)
-@click.argument("audience_id", type=click.IntRange(1))
+@click.argument("audience_id", type=Whole(1))
 @click.option("--name", help="Its new name.")
 @_described
 @pass_session
@@ -95,9 +96,9 @@ def update(session: Session, audience_id: int, name: str | None, **given: Any) -
 
 
 @click.command("link", cls=Command)
-@click.argument("audience_id", type=click.IntRange(1))
-@click.argument("ad_group_id", type=click.IntRange(1))
-@click.option("--like", type=click.IntRange(1), help="An ad group to learn from.")
+@click.argument("audience_id", type=Whole(1))
+@click.argument("ad_group_id", type=Whole(1))
+@click.option("--like", type=Whole(1), help="An ad group to learn from.")
 @click.option("--at", help="Chooses among several places, as the error names them.")
 @pass_session
 def link(

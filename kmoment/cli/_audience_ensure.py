@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ._confirm import confirm, require_answer
-from ._errors import USAGE, Stop, told
+from ..errors import APIError, JournalError, KmomentError
+from ._confirm import confirm, require_answer, warn_of_consent
+from ._errors import USAGE, Stop, message, told
 from ._options import Command
 from ._progress import progress
 from ._redis import place
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from ..outcomes import Progress
 
     Drafts = Mapping[int, list[AudienceDraft]]
-    Found = Mapping[int, EnsureOutcomes]
+    Found = dict[int, EnsureOutcomes]
 
 _COLUMNS: Final = ("ad_account_id", "change", "type", "name", "audience_id", "differences", "error")
+_WOULD: Final = {"created": "would create", "updated": "would update"}
 
 
 @click.command("ensure", cls=Command)
@@ -45,16 +47,30 @@ def ensure(session: Session, sheet: str, journal: str | None, run: str | None) -
     """
     require_answer(session)
     record = _journal(journal, run)
-    drafts = _drafts(session, sheet)
+    drafts, refused = _drafts(session, sheet)
     plan = f"ensure {plural(sum(map(len, drafts.values())), 'audience')}"
     if session.dry_run or not session.yes:
-        planned = _ensured(session, drafts, record, dry_run=True)
-        if session.dry_run or not _to_do(planned):
-            session.note("dry run: nothing was written" if session.dry_run else "nothing to change")
+        planned = dict(refused)
+        _ensure(session, drafts, record, planned, dry_run=True)
+        if "created" in _changes(planned):
+            warn_of_consent(session, "create")
+        if session.dry_run or _changes(planned) <= {"unchanged"}:
+            session.note(_nothing(session, planned))
             return _print(session, planned)
-        plan = "\n".join(map(str, planned.values()))
-    confirm(session, plan, tuple(drafts))
-    return _print(session, _ensured(session, drafts, record, dry_run=False))
+        plan = "\n".join(f"account {account}\n{own}" for account, own in planned.items())
+    if drafts:
+        confirm(session, plan, tuple(drafts))
+    return _written(session, drafts, record, refused)
+
+
+def _written(session: Session, drafts: Drafts, journal: Journal | None, found: Found) -> int:
+    """Ensure *drafts*, and print what became of all, also after Ctrl-C."""
+    try:
+        _ensure(session, drafts, journal, found, dry_run=False)
+    except KeyboardInterrupt:
+        _print(session, found)
+        raise
+    return _print(session, found)
 
 
 def _journal(where: str | None, run: str | None) -> Journal | None:
@@ -67,28 +83,57 @@ def _journal(where: str | None, run: str | None) -> Journal | None:
     return Journal(place("--journal", where), run=run)
 
 
-def _drafts(session: Session, sheet: str) -> Drafts:
-    """The sheet's drafts. Places come from the tree that was kept, if there is one."""
+def _drafts(session: Session, sheet: str) -> tuple[Drafts, Found]:
+    """The sheet's drafts, and the outcomes of accounts whose look-ups failed.
+
+    Places come from the tree that was kept, if there is one.
+    """
     from .. import sheets
     from ._places import tree_of
 
     read = sheets.read(sheet, ad_account_id=session.known_account)
     file = session.tree_file()
     tree = tree_of(session) if file is not None and file.exists() else None
-    return session.client.drafts(read, tree=tree)
+    refused: Found = {}
+    while True:
+        try:
+            return session.client.drafts(read, tree=tree), refused
+        except APIError as error:
+            account = error.ad_account_id
+            if account is None or account not in read.accounts:
+                raise
+            read, own = read._without(account)
+            refused[account] = _failed(own, error)
 
 
-def _ensured(
-    session: Session, drafts: Drafts, journal: Journal | None, *, dry_run: bool
-) -> dict[int, EnsureOutcomes]:
-    found = {}
+def _ensure(
+    session: Session, drafts: Drafts, journal: Journal | None, found: Found, *, dry_run: bool
+) -> None:
+    """Ensure the drafts of each account. One that fails as a whole does not stop the others."""
     with progress(session, "compared" if dry_run else "ensured") as bar:
         for account, own in drafts.items():
             listener = bar if dry_run else _listener(session, account, len(own), bar)
-            found[account] = session.client.account(account).audiences.ensure_many(
-                own, dry_run=dry_run, on_progress=listener, journal=journal
-            )
-    return found
+            audiences = session.client.account(account).audiences
+            try:
+                found[account] = audiences.ensure_many(
+                    own, dry_run=dry_run, on_progress=listener, journal=journal
+                )
+            except KmomentError as error:
+                found[account] = _failed(own, error)
+
+
+def _failed(drafts: Iterable[AudienceDraft], error: KmomentError) -> EnsureOutcomes:
+    """The outcomes of an account that has failed as a whole."""
+    from ..models import EnsureOutcomes
+    from ..outcomes import Outcome, OutcomeStatus
+
+    # A journal may break after a write. Of all else, ensure_many says that nothing was written.
+    unknown = isinstance(error, JournalError)
+    status = OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED
+    return EnsureOutcomes(
+        Outcome(index=index, input=draft, status=status, error=error)
+        for index, draft in enumerate(drafts)
+    )
 
 
 def _listener(session: Session, account: int, total: int, bar: OnProgress | None) -> OnProgress:
@@ -110,20 +155,31 @@ def _left(account: int, done: int, total: int) -> str:
     )
 
 
-def _to_do(planned: Found) -> bool:
+def _nothing(session: Session, planned: Found) -> str:
+    if session.dry_run:
+        return "dry run: nothing was written"
+    failed = any(own.failures() for own in planned.values())
+    return "nothing was written" if failed else "nothing to change"
+
+
+def _changes(planned: Found) -> set[str]:
+    """What would be done now."""
     ok = [it.value for own in planned.values() for it in own if it.ok]
-    return any(it.change != "unchanged" and not it.recorded for it in ok)
+    return {it.change.value for it in ok if not it.recorded}
 
 
 def _print(session: Session, found: Found) -> int:
     """Print what became of each, and return the exit code."""
     from ..outcomes import Outcomes
-    from ._output import print_rows
+    from ._output import form_of, print_rows
 
-    rows = [_row(account, it) for account, own in found.items() for it in own]
-    print_rows(session, rows, _COLUMNS, "change type name audience_id differences")
+    table = form_of(session) == "table"
+    row = _short if table else _row
+    rows = [row(account, it) for account, own in found.items() for it in own]
+    head = "ad_account_id change type name" if len(found) > 1 else "change type name audience_id"
+    print_rows(session, rows, _COLUMNS, f"{head} differences")
     every: Iterable[Any] = (it for own in found.values() for it in own)
-    return told(Outcomes(every))
+    return told(Outcomes(every), shown="error" in (session.columns or "error"))
 
 
 def _row(account: int, outcome: Any) -> dict[str, Any]:
@@ -134,9 +190,19 @@ def _row(account: int, outcome: Any) -> dict[str, Any]:
     else:
         draft = outcome.input
         own = {"name": draft.name, "type": str(draft.type), "change": outcome.status.value}
-        own["error"] = str(outcome.error)
+        own["error"] = message(outcome.error)
     row = {"ad_account_id": account, **own}
     return {name: row.get(name) for name in _COLUMNS}
+
+
+def _short(account: int, outcome: Any) -> dict[str, Any]:
+    """A row for a terminal: a dry run's words, and an error where it has room."""
+    row = _row(account, outcome)
+    if not outcome.ok:
+        return {**row, "differences": row["error"]}
+    if outcome.value.dry_run and not outcome.value.recorded:
+        row["change"] = _WOULD.get(row["change"], row["change"])
+    return row
 
 
 COMMANDS: Final = (ensure,)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..errors import AudienceInUseError
-from ._confirm import confirm, confirm_count, require_answer
+from ._confirm import confirm, confirm_count, require_answer, warn_of_consent
 from ._errors import DONE, told
-from ._options import Command
+from ._options import Command, Whole
 from ._session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("delete", cls=Command)
-@click.argument("audience_ids", type=click.IntRange(1), nargs=-1, required=True)
+@click.argument("audience_ids", type=Whole(1), nargs=-1, required=True)
 @click.option("--unlink", is_flag=True, help="First unlink the ad groups that use them.")
 @pass_session
 def delete(session: Session, audience_ids: tuple[int, ...], unlink: bool) -> int:
@@ -35,6 +35,7 @@ def delete(session: Session, audience_ids: tuple[int, ...], unlink: bool) -> int
         groups = [group for row in plan.in_use for group in row.ad_groups]
         raise AudienceInUseError([row.audience.id for row in plan.in_use], groups)
     lines = "\n".join(_line(row, unlink=unlink) for row in plan.rows)
+    warn_of_consent(session, "delete")
     if not confirm_count(session, lines, len(plan.rows)):
         return DONE
     session.under_way = "some may be deleted: look with `kmoment audiences list`"
@@ -55,8 +56,8 @@ def _line(row: DeletePlanRow, *, unlink: bool) -> str:
 
 
 @click.command("unlink", cls=Command)
-@click.argument("audience_id", type=click.IntRange(1))
-@click.argument("ad_group_id", type=click.IntRange(1))
+@click.argument("audience_id", type=Whole(1))
+@click.argument("ad_group_id", type=Whole(1))
 @pass_session
 def unlink(session: Session, audience_id: int, ad_group_id: int) -> None:
     """Make an ad group stop using an audience."""

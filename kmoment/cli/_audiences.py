@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from ..errors import AudienceNotUsableError, DeadlineExceededError
 from . import _audience_edits, _audience_ensure, _audience_removals
-from ._errors import told
-from ._options import Group
+from ._errors import FAILED, SOME_FAILED, told
+from ._options import Group, Whole
 from ._session import Session, pass_session
 
+_NOT_READY = (AudienceNotUsableError, DeadlineExceededError)
 _LISTED = "id name type audience_status last_modified_date"
 
 
@@ -42,7 +44,7 @@ def show(session: Session, audience: str) -> None:
 
 
 @commands.command("ad-groups")
-@click.argument("audience_id", type=click.IntRange(1))
+@click.argument("audience_id", type=Whole(1))
 @pass_session
 def ad_groups(session: Session, audience_id: int) -> None:
     """List the ad groups that use an audience."""
@@ -60,7 +62,7 @@ def ad_groups(session: Session, audience_id: int) -> None:
 
 
 @commands.command("wait")
-@click.argument("audience_ids", type=click.IntRange(1), nargs=-1, required=True)
+@click.argument("audience_ids", type=Whole(1), nargs=-1, required=True)
 @click.option("--until", default="AVAILABLE", show_default=True, help="The status to wait for.")
 @click.option("--timeout", default=3600.0, show_default=True, help="Seconds in all.")
 @pass_session
@@ -70,19 +72,17 @@ def wait(session: Session, audience_ids: tuple[int, ...], until: str, timeout: f
     Exit code 3 if some cannot become so, or not in time.
     """
     from ..models import AudienceSummary
-    from ._output import print_rows
+    from ._output import form_of, print_rows
 
     account = session.ad_account
     session.note(f"waiting for {until}, at most {timeout:g} s; Ctrl-C changes nothing")
     outcomes = account.audiences.wait_each(*audience_ids, until=until, timeout=timeout)
-    print_rows(
-        session,
-        outcomes.values(),
-        AudienceSummary,
-        _LISTED,
-        ad_account_id=account.ad_account_id,
-    )
-    return told(outcomes)
+    ready = outcomes.values()
+    if ready or form_of(session) != "table":
+        print_rows(session, ready, AudienceSummary, _LISTED, ad_account_id=account.ad_account_id)
+    code = told(outcomes)
+    ended = any(isinstance(it.error, _NOT_READY) for it in outcomes)
+    return SOME_FAILED if ended and code == FAILED else code
 
 
 for added in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Final, Literal
 
 import click
 
@@ -14,6 +15,8 @@ from ._session import Session, is_terminal
 from ._words import plural, tell
 
 _NO_ONE_TO_ASK = "there is no terminal to ask on: give --yes, or --dry-run to see the plan"
+
+_CONSENTS: Final = {"create": "moment_create", "delete": "moment_delete"}
 
 
 def require_answer(session: Session) -> None:
@@ -26,6 +29,20 @@ def refuse_dry_run(session: Session) -> None:
     """Refuse ``--dry-run`` where nothing can be shown before it is done."""
     if session.dry_run:
         raise Stop("this command has no dry run", USAGE)
+
+
+def warn_of_consent(session: Session, allow: Literal["create", "delete"]) -> None:
+    """Say that the token has no consent to create, or to delete. Kakao is asked only if the profile
+    does not ask for it."""
+    from ..auth import status
+
+    profile, consent = session.choice.profile, _CONSENTS[allow]
+    if profile is None or consent in profile.scopes:
+        return
+    info = status(profile.name).info
+    if info is not None and consent not in info.scopes:
+        tell(f"warning: profile {profile.name} has no consent {consent}: a {allow} may be refused")
+        tell(f"hint: `kmoment auth login --profile {profile.name} --allow {allow}`")
 
 
 def confirm(session: Session, plan: str, accounts: Sequence[int] = ()) -> bool:

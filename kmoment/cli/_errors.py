@@ -30,6 +30,15 @@ _LOGIN_KO: Final = "`kmoment auth login`을 실행하거나 KMOMENT_TOKEN을 설
 _CONSENT: Final = "Run `kmoment auth login --allow create,delete`."
 _CONSENT_KO: Final = "`kmoment auth login --allow create,delete`를 실행하세요."
 
+_UNLINK: Final = (
+    "--unlink unlinks these ad groups first",
+    "--unlink를 지정하면 광고그룹과의 연결을 먼저 해제합니다.",
+)
+_MORE_PEOPLE: Final = (
+    "target more people with `kmoment audiences update`, then wait again",
+    "`kmoment audiences update`로 모수를 늘린 뒤 다시 기다리세요.",
+)
+
 _PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]*@")
 
 # By the names of classes, so that nothing is imported for them. The nearest ancestor decides.
@@ -74,20 +83,21 @@ def report(error: BaseException) -> None:
     """Say what went wrong, and what to do. A traceback only if ``KMOMENT_DEBUG`` is set."""
     if os.environ.get("KMOMENT_DEBUG"):
         print(_hidden("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-    tell(f"error: {_message(error)}")
-    hint, hint_ko = _hints(error)
-    if hint:
-        tell(f"hint: {hint}")
-    if hint_ko and reads_korean():
-        tell(f"도움말: {hint_ko}")
+    tell(f"error: {message(error)}")
+    _tell_hints(*_hints(error))
 
 
-def told(outcomes: Outcomes[Any, Any]) -> int:
+def told(outcomes: Outcomes[Any, Any], *, shown: bool = False) -> int:
     """Say which of many have failed. The exit code: 5 if the outcome of one is unknown, 3 if some
-    have failed, that of the error if all have."""
+    have failed, that of the error if all have.
+
+    :param shown: The output has the errors. Then only their number is said, and what to do.
+    """
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    for error in {_message(error): error for error in errors}.values():  # each once
-        report(error)
+    if shown:
+        _tell_count(errors, len(outcomes))
+    else:
+        _tell_each(errors)
     if any(outcome.status == "unknown" for outcome in outcomes):
         return OUTCOME_UNKNOWN
     if not errors or outcomes.values():
@@ -96,7 +106,27 @@ def told(outcomes: Outcomes[Any, Any]) -> int:
     return codes.pop() if len(codes) == 1 else FAILED
 
 
-def _message(error: BaseException) -> str:
+def _tell_each(errors: list[Exception]) -> None:
+    for error in {message(error): error for error in errors}.values():  # each once
+        report(error)
+
+
+def _tell_count(errors: list[Exception], total: int) -> None:
+    if errors:
+        tell(f"error: {len(errors):,} of {total:,} did not succeed: their rows say why")
+    for pair in dict.fromkeys(map(_hints, errors)):
+        _tell_hints(*pair)
+
+
+def _tell_hints(hint: str, hint_ko: str) -> None:
+    if hint:
+        tell(f"hint: {hint}")
+    if hint_ko and reads_korean():
+        tell(f"도움말: {hint_ko}")
+
+
+def message(error: BaseException) -> str:
+    """What went wrong, without what to do."""
     if isinstance(error, click.ClickException):
         return _hidden(error.format_message())
     if isinstance(error, ModuleNotFoundError):
@@ -120,6 +150,10 @@ def _hints(error: BaseException) -> tuple[str, str]:
     """What to do, in English and in Korean."""
     if isinstance(error, click.UsageError):
         return (f"see `{error.ctx.command_path} --help`" if error.ctx else ""), ""
+    if type(error).__name__ == "AudienceInUseError":
+        return _UNLINK
+    if getattr(error, "audience_status", None) == "SEED_NOT_ENOUGH":
+        return _MORE_PEOPLE
     hint, hint_ko = getattr(error, "hint", ""), getattr(error, "hint_ko", "")
     if exit_code(error) == LOGIN_NEEDED:
         consent = type(error).__name__ == "ConsentRequiredError"

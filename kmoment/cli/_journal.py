@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 import click
 
-from ._errors import DONE, FAILED, OUTCOME_UNKNOWN, Stop
+from ._confirm import refuse_dry_run
+from ._errors import DONE, FAILED, OUTCOME_UNKNOWN, USAGE, Stop
 from ._options import Group
 from ._redis import place
 from ._session import Session, pass_session
 
 if TYPE_CHECKING:
-    from ..journal import JournalEntry
+    from ..journal import Journal, JournalEntry
 
 _WHERE: Final = "FILE|URL"
 _COLUMNS: Final = ("key", "status", "at", "value", "fence", "by", "error")
 _LEFT: Final = ("key", "status", "error")
+_ANSWERS: Final[dict[str, Literal["ok", "failed"]]] = {"done": "ok", "not-done": "failed"}
 
 
 @click.group(cls=Group, help="What a journal says of a job: which keys are done, which are left.")
@@ -30,9 +33,10 @@ def commands() -> None:
 
 @commands.command("show")
 @click.argument("where", metavar=f"[{_WHERE}]", required=False)
-@click.option("--run", metavar="RUN", help="Show its entries. Default: the journal's runs.")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--run", "named", metavar="RUN", help="Show its entries. Default: all runs.")
 @pass_session
-def show(session: Session, where: str | None, run: str | None) -> None:
+def show(session: Session, where: str | None, run: str | None, named: str | None) -> None:
     """Show the runs of a journal, or the entries of one run.
 
     A journal is a FILE, or the URL of a Redis. Default: KMOMENT_REDIS_URL. It only reads. Times
@@ -42,45 +46,89 @@ def show(session: Session, where: str | None, run: str | None) -> None:
     from ._output import print_rows
 
     found = place(_WHERE, where)
-    if run is None:
+    chosen = _run(run, named)
+    if chosen is None:
         rows = [attrs.asdict(it) for it in runs(found)]
         print_rows(session, rows, ("run", "job"), "run job")
         return
-    entries = _entries(found, run)
+    entries = _journal(found, chosen).entries()
     print_rows(session, map(_row, entries), _COLUMNS, "key status at value error")
     counts = Counter(it.status.value for it in entries)
     told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
     session.note(told or "no entries")
+    _note_unknown(session, entries, where, chosen)
 
 
 @commands.command("resume-list")
 @click.argument("where", metavar=f"[{_WHERE}]", required=False)
-@click.option("--run", metavar="RUN", required=True, help="One run of the journal.")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--run", "named", metavar="RUN", help="One run of the journal.")
 @pass_session
-def resume_list(session: Session, where: str | None, run: str) -> int:
+def resume_list(session: Session, where: str | None, run: str | None, named: str | None) -> int:
     """List the keys that are not done, one a line, with their status.
 
     The next run does what is pending or failed. What is begun is done by a process that lives.
     What is unknown may have been done: look at the account, then tell the journal what you found
-    (`journal.resolve` in Python). A key that was never begun is not in the journal. Exit code 5
-    if any is unknown.
+    (`journal resolve`). A key that was never begun is not in the journal. Exit code 5 if any is
+    unknown.
     """
     from ._output import print_rows
 
-    left = [it for it in _entries(place(_WHERE, where), run) if it.status.value != "ok"]
+    chosen = _run(run, named)
+    if chosen is None:
+        raise Stop("--run RUN is missing: `kmoment journal show` lists the runs", USAGE)
+    entries = _journal(place(_WHERE, where), chosen).entries()
+    left = [it for it in entries if it.status.value != "ok"]
     rows = [{name: row[name] for name in _LEFT} for row in map(_row, left)]
     print_rows(session, rows, _LEFT, " ".join(_LEFT))
-    return OUTCOME_UNKNOWN if any(it.status.value == "unknown" for it in left) else DONE
+    return OUTCOME_UNKNOWN if _note_unknown(session, left, where, chosen) else DONE
 
 
-def _entries(where: str, run: str) -> Iterable[JournalEntry]:
+@commands.command("resolve")
+@click.argument("where", metavar=f"[{_WHERE}]", nargs=-1)
+@click.argument("key", metavar="KEY")
+@click.argument("answer", metavar="done|not-done", type=click.Choice(list(_ANSWERS)))
+@click.option("--run", metavar="RUN", required=True, help="The run that the key is of.")
+@pass_session
+def resolve(session: Session, where: tuple[str, ...], key: str, answer: str, run: str) -> None:
+    """Tell a journal what you have found out of a KEY whose outcome is unknown.
+
+    Look at the ad account first. done: the next run leaves it. not-done: the next run does it.
+    """
+    refuse_dry_run(session)
+    if len(where) > 1:
+        raise Stop(f"give one {_WHERE}, one KEY, and done or not-done", USAGE)
+    _journal(place(_WHERE, *(where or (None,))), run).resolve(key, _ANSWERS[answer])
+    session.note(f"{key} is {answer}")
+
+
+def _run(run: str | None, named: str | None) -> str | None:
+    if run is not None and named is not None:
+        raise Stop("give RUN or --run RUN, not RUN and --run RUN", USAGE)
+    return run or named
+
+
+def _note_unknown(
+    session: Session, entries: Iterable[JournalEntry], where: str | None, run: str
+) -> bool:
+    """Say what to do with keys that are unknown. Whether there is one."""
+    key = next((it.key for it in entries if it.status.value == "unknown"), None)
+    if key is not None:
+        words = ["kmoment", "journal", "resolve", *filter(None, [where]), key, "done", "--run", run]
+        session.note("unknown may have been done: look at the account, then tell what you found:")
+        session.note(f"  {shlex.join(words)}    # or not-done; in Python journal.resolve")
+    return key is not None
+
+
+def _journal(where: str, run: str) -> Journal:
+    """The journal of a run that is there."""
     from ..journal import Journal, runs
 
     journal = Journal(where, run=run)
     known = [it.run for it in runs(where)]
     if journal.run not in known:
         raise Stop(f"the journal has no run {run!r}; it has {', '.join(known) or 'none'}", FAILED)
-    return journal.entries()
+    return journal
 
 
 def _row(entry: JournalEntry) -> dict[str, Any]:

@@ -18,8 +18,9 @@ class LogLines(logging.Handler):
         _LOGGER.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell one warning."""
-        self._tell(f"warning: {record.getMessage()}")
+        """Tell one warning, unless it is of later calls: to this run their own errors say more."""
+        if not hasattr(record, "kmoment_later_calls"):
+            self._tell(f"warning: {record.getMessage()}")
 
     def close(self) -> None:
         """Stop listening."""

@@ -8,6 +8,18 @@ from click.core import ParameterSource
 FORMATS: Final = ("table", "tsv", "csv", "json", "jsonl")
 
 
+class Whole(click.IntRange):
+    """A whole number within bounds. Its error names the rule."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number that was given."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            end = "on" if self.max is None else f"to {self.max}"
+            self.fail(f"{value!r} is not a whole number from {self.min} {end}", param, ctx)
+
+
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Hand an option that was given to the session."""
     source = context.get_parameter_source(str(parameter.name))
@@ -29,7 +41,7 @@ def shared(*, hidden: bool) -> list[click.Option]:
         option("--profile", metavar="NAME", help="Whose stored token. Beats KMOMENT_TOKEN."),
         option(
             "--account",
-            type=click.IntRange(1),
+            type=Whole(1),
             metavar="ID",
             help="The ad account. Else KMOMENT_ACCOUNT, else the profile's.",
         ),

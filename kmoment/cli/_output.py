@@ -38,14 +38,14 @@ def print_rows(
     """
     rows = tables.rows(list(items), ad_account_id=ad_account_id)
     names = list(rows[0]) if rows else _names(kind, ad_account_id)
-    form = session.format or ("table" if is_terminal(sys.stdout) else "tsv")
+    form = form_of(session)
     chosen = _chosen(session.columns, names, table.split() if form == "table" else names)
     _PRINTERS[form](session, [{name: row[name] for name in chosen} for row in rows], chosen)
 
 
 def print_one(session: Session, item: Model, *, ad_account_id: int | None = None) -> None:
     """Print one thing: on a terminal a line for each member, as JSON with its inner objects."""
-    form = session.format or ("table" if is_terminal(sys.stdout) else "tsv")
+    form = form_of(session)
     if form == "table" and not session.columns:
         (row,) = tables.rows([item], ad_account_id=ad_account_id)
         pairs = [{"": name, " ": value} for name, value in row.items() if value is not None]
@@ -54,6 +54,11 @@ def print_one(session: Session, item: Model, *, ad_account_id: int | None = None
         _put(json.dumps(item.to_dict(), ensure_ascii=False, indent=_indent(form)) + "\n")
     else:
         print_rows(session, [item], type(item), "", ad_account_id=ad_account_id)
+
+
+def form_of(session: Session) -> str:
+    """The format that was asked for, else that of stdout."""
+    return session.format or ("table" if is_terminal(sys.stdout) else "tsv")
 
 
 def print_text(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ._options import Command, Group
+from ._options import Command, Group, Whole
 from ._session import Session, pass_session
 
 
@@ -53,9 +53,7 @@ _lookup(
     "Events of one Pixel or SDK.",
     lambda session, track_id, term: session.ad_account.targeting.pixel_events(track_id, term=term),
     click.Argument(["track_id"]),
-    click.Option(
-        ["--term"], type=click.IntRange(1, 180), default=30, show_default=True, help="Days."
-    ),
+    click.Option(["--term"], type=Whole(1, 180), default=30, show_default=True, help="Days."),
 )
 _lookup(
     "customer-files",

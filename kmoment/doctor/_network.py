@@ -170,6 +170,7 @@ def _accounts(scene: Scene) -> Check:
     scene.accounts = tuple(row.id for row in listed)
     chosen = scene.account_id
     told = f"{len(listed)}; {chosen} is used" if chosen else f"{len(listed)}"
+    told += " in these checks: the first" * (chosen is not None and not scene.named_account)
     if chosen is not None and chosen not in scene.accounts:
         todo = ("`kmoment accounts list` shows yours", "`kmoment accounts list`로 확인하세요.")
         return Check(State.FAIL, "ad accounts", f"{told}, which is not among them", *todo)

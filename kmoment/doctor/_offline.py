@@ -113,9 +113,16 @@ def _token(scene: Scene) -> Check:
         return Check(State.FAIL, "token", str(error), "correct the file", "파일을 고치세요.")
     if choice.profile is None:
         return Check(State.OK, "token", "from KMOMENT_TOKEN")
-    told = f"of profile {choice.profile.name!r}, because of {choice.because}"
+    told = f"of profile {choice.profile.name!r}, {_BECAUSE[choice.because]}"
     over = "; KMOMENT_TOKEN is set and not used" if choice.over_environment else ""
     return Check(State.OK, "token", told + over)
+
+
+_BECAUSE: Final = {
+    "argument": "which was named",
+    "KMOMENT_PROFILE": "which KMOMENT_PROFILE names",
+    "default": "the default profile",
+}
 
 
 def _account(scene: Scene) -> Check:
@@ -125,10 +132,11 @@ def _account(scene: Scene) -> Check:
         scene.named_account = scene.named_account or default_account(profile)
     except InvalidArgumentError as error:
         return Check(State.FAIL, "account", str(error), *_ACCOUNT)
-    told = f"{scene.named_account} is named" if scene.named_account else "none is named"
+    told = f"{scene.named_account} is named" if scene.named_account else _NOT_NAMED
     return Check(State.OK, "account", told)
 
 
+_NOT_NAMED: Final = "none is named: commands need --account ID, KMOMENT_ACCOUNT or the profile's"
 _ACCOUNT: Final = (
     "correct it, or unset it: the profile's is used, or the first",
     "값을 고치거나 지우세요. 지우면 프로필의 광고계정이나 첫 번째 광고계정을 씁니다.",

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from ..errors import CellFault
+from ..models import AudienceDraft
 from ._grid import Place
 
 __all__ = ["Sheet"]
@@ -53,6 +54,16 @@ class Sheet:
         """The ad accounts, in the order in which they come."""
         found = (row.account for row in self._rows if row.account is not None)
         return tuple(dict.fromkeys(found))
+
+    def _without(self, account: int) -> "tuple[Sheet, list[AudienceDraft]]":
+        """The sheet without an account, and that one's audiences, by name and type alone."""
+        kept = [row for row in self._rows if row.account != account]
+        named = [
+            AudienceDraft(row.fields.get("name", ""), row.fields.get("type", ""))
+            for row in self._rows
+            if row.account == account
+        ]
+        return Sheet(self.path, self._titles, kept, self.faults, self.examples), named
 
     def _in_order(self, faults: Iterable[CellFault]) -> tuple[CellFault, ...]:
         """*faults* from the first sheet to the last, row by row, column by column."""
