@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from yarl import URL
 
+from ._plain import Serializable
 from ._secret import Secret
 from ._text import normalised
 from .errors import InvalidArgumentError
@@ -266,11 +267,7 @@ def _not_json(value: Any, path: str, depth: int) -> str | None:
         return f"{path}, which lies {depth} levels deep,"
     if isinstance(value, float):
         return None if isfinite(value) else path
-    if (
-        value is None
-        or isinstance(value, str | int | datetime)
-        or hasattr(value, "__attrs_attrs__")
-    ):
+    if value is None or isinstance(value, str | int | datetime | Serializable):
         return None
     if isinstance(value, Mapping):
         names = [name for name in value if not isinstance(name, str)]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self, TypedDict, TypeVar
 
 from .. import _file
+from .._plain import plain
 from .._protocol.converter import SEOUL, StructureError, read, write
 from ..errors import InvalidArgumentError
 from ..models import Depth2Location, Depth3Location, Location
@@ -39,6 +40,10 @@ class Missing(NamedTuple):
     """The full name of a place, or the keyword that was asked for."""
     why: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has."""
+        return dict(plain(self))
+
 
 class TreeChanges(NamedTuple):
     """How one tree differs from an older one, by code."""
@@ -52,6 +57,10 @@ class TreeChanges(NamedTuple):
     """What only the newer tree may lack."""
     no_longer_missing: tuple[Missing, ...] = ()
     """What only the older tree may lack."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has."""
+        return dict(plain(self))
 
     def __bool__(self) -> bool:
         return any(map(bool, tuple(self)))
