@@ -64,7 +64,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation
+from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation, process_named
 
 # fmt: off
 __all__ = [
@@ -364,7 +364,7 @@ class EntryBusyError(JournalError):
         self.key, self.by = key, by
 
     def __str__(self) -> str:
-        return f"{self.key!r} is under way: {self.by} has begun it"
+        return f"{self.key!r} is under way: {process_named(self.by)} has begun it"
 
 
 class EntryUnknownError(JournalError):
@@ -381,7 +381,12 @@ class EntryUnknownError(JournalError):
         self.key, self.why = key, why
 
     def __str__(self) -> str:
-        return f"{self.key!r} may have been done: {self.why}"
+        key = repr(self.key)
+        return (
+            f"{key} may have been done: {self.why}; look at the account, then say "
+            f"journal.resolve({key}, 'ok'), or 'failed', or journal.forget({key}); "
+            "a job that may be done twice can have repeatable=True"
+        )
 
 
 class JournalStoreError(JournalError):
