@@ -569,8 +569,8 @@ class MaintenanceError(ServerError):
 class APIConnectionError(APIError):
     """No answer came: refused, DNS, TLS, reset, cut off or silent. See ``request_sent``."""
 
-    hint = "Check the network. After a write that was sent, check first whether it was done."
-    hint_ko = "네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
+    hint = "Check the address and the network. After a write that was sent, check if it was done."
+    hint_ko = "주소와 네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
     can_retry = True
 
 
