@@ -1,5 +1,6 @@
 """Checks of arguments, before anything is sent. Each error names the argument and the rule."""
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -186,10 +187,23 @@ def number(argument: str, value: Any) -> int:
     return value
 
 
-def instance(argument: str, value: Any, kind: type[Any]) -> None:
-    """A value of one of our classes."""
+def instance(argument: str, value: Any, kind: type[Any], source: str) -> None:
+    """A value of one of our classes, which *source* gives, such as ``kmoment.sheets.read``."""
     if not isinstance(value, kind):
-        refuse(argument, f"a {kind.__name__}", value)
+        call = f"{source}({shown(value)})" if isinstance(value, str) else source
+        refuse(argument, f"a {kind.__name__}, as {call} gives it", value)
+
+
+def work(argument: str, value: Any) -> None:
+    """A function that is run for each input."""
+    if not callable(value):
+        refuse(argument, "callable", value)
+
+
+def file(argument: str, value: Any) -> None:
+    """The path of a file. Whether there is one is not looked at."""
+    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+        refuse(argument, "the path of a file", value)
 
 
 def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
@@ -287,7 +301,8 @@ def _url(argument: str, value: Any) -> URL:
     except (TypeError, ValueError):
         url = URL()
     if not url.host:
-        refuse(argument, "an absolute URL", value)
+        rule = 'an absolute URL, which begins with "https://" or "http://"'
+        refuse(argument, rule, value, secret="@" in str(value))
     return url
 
 
