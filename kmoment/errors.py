@@ -1,6 +1,7 @@
-"""Every error kmoment raises, and what is promised about retries and writes.
+"""The errors of kmoment, and what is promised about retries and writes.
 
-(Those of logins and stored tokens are in ``kmoment.auth``.)
+(Those of logins and stored tokens are in ``kmoment.auth``. An argument that a method does not have,
+such as a misspelt one, is Python's own ``TypeError``.)
 
 The class says who has to act. Facts are attributes: `operation`, `ad_account_id`, `status`, `code`,
 `detail_code`, `detail_message` (Kakao's words), `hint` and `hint_ko` (ours), `can_retry`, and
