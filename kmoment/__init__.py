@@ -22,7 +22,7 @@ Clients
 
 Modules, each with its rules in its help
     kmoment.models          what Kakao answers, and AudienceDraft, which it is sent
-    kmoment.errors          every error; what is promised about retries and writes
+    kmoment.errors          the errors; what is promised about retries and writes
     kmoment.batch           many inputs at once: Batch, AsyncBatch, Outcome, Outcomes
     kmoment.journal         Journal: a job that died goes on where it stopped
     kmoment.places          all places of Korea as one LocationTree; reading names as people write

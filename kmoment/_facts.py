@@ -133,4 +133,10 @@ class Facts(TypedDict, total=False):
     created_after: datetime | None
 
 
+def process_named(by: str) -> str:
+    """A journal's writer for a reader: its process number. The whole name has its machine too."""
+    parts = by.rsplit("/", 2)
+    return f"process {parts[1]}" if len(parts) == 3 else by
+
+
 FACTS: Final = frozenset(Facts.__annotations__)

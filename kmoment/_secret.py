@@ -8,6 +8,9 @@ from typing import Any, Final, NoReturn
 from .errors import InvalidArgumentError
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+_SCHEME: Final = re.compile(r"\s*bearer\s", re.IGNORECASE)
+_BLANK: Final = re.compile(r"\s+")
+_BREAK: Final = re.compile(r"[\r\n]")
 _KEY: Final = os.urandom(16)
 """16 random bytes: fingerprints of two processes do not match."""
 
@@ -51,7 +54,20 @@ def checked_token(token: Secret) -> Secret:
         kind = type(token.reveal()).__name__
         raise InvalidArgumentError("token", f"must be text or a callable, not {kind}")
     if not _TOKEN.fullmatch(token.reveal()):
-        raise InvalidArgumentError(
-            "token", "must be printable ASCII without blanks or control characters, and not empty"
-        )
+        raise InvalidArgumentError("token", _fault(token))
     return token
+
+
+def _fault(token: Secret) -> str:
+    """Why a text cannot be a token. Nothing of it is told."""
+    if not token.reveal().strip():
+        return "is empty"
+    if _SCHEME.match(token.reveal()):
+        return "must be without 'Bearer ' before it, which is added"
+    if (blank := _BLANK.search(token.reveal())) is None:
+        return "must be printable ASCII"
+    start, end, size = *blank.span(), len(token.reveal())
+    del blank  # it holds the token, and a traceback shows the local variables of every frame
+    where = "before it" if start == 0 else "at its end" if end == size else "in it"
+    what = "line break" if _BREAK.search(token.reveal(), start, end) else "blank"
+    return f"has a {what} {where}"

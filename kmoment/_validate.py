@@ -1,5 +1,6 @@
 """Checks of arguments, before anything is sent. Each error names the argument and the rule."""
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from yarl import URL
 
+from ._plain import Serializable
 from ._secret import Secret
 from ._text import normalised
 from .errors import InvalidArgumentError
@@ -185,10 +187,23 @@ def number(argument: str, value: Any) -> int:
     return value
 
 
-def instance(argument: str, value: Any, kind: type[Any]) -> None:
-    """A value of one of our classes."""
+def instance(argument: str, value: Any, kind: type[Any], source: str) -> None:
+    """A value of one of our classes, which *source* gives, such as ``kmoment.sheets.read``."""
     if not isinstance(value, kind):
-        refuse(argument, f"a {kind.__name__}", value)
+        call = f"{source}({shown(value)})" if isinstance(value, str) else source
+        refuse(argument, f"a {kind.__name__}, as {call} gives it", value)
+
+
+def work(argument: str, value: Any) -> None:
+    """A function that is run for each input."""
+    if not callable(value):
+        refuse(argument, "callable", value)
+
+
+def file(argument: str, value: Any) -> None:
+    """The path of a file. Whether there is one is not looked at."""
+    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+        refuse(argument, "the path of a file", value)
 
 
 def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
@@ -266,11 +281,7 @@ def _not_json(value: Any, path: str, depth: int) -> str | None:
         return f"{path}, which lies {depth} levels deep,"
     if isinstance(value, float):
         return None if isfinite(value) else path
-    if (
-        value is None
-        or isinstance(value, str | int | datetime)
-        or hasattr(value, "__attrs_attrs__")
-    ):
+    if value is None or isinstance(value, str | int | datetime | Serializable):
         return None
     if isinstance(value, Mapping):
         names = [name for name in value if not isinstance(name, str)]
@@ -290,7 +301,8 @@ def _url(argument: str, value: Any) -> URL:
     except (TypeError, ValueError):
         url = URL()
     if not url.host:
-        refuse(argument, "an absolute URL", value)
+        rule = 'an absolute URL, which begins with "https://" or "http://"'
+        refuse(argument, rule, value, secret="@" in str(value))
     return url
 
 

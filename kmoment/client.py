@@ -243,6 +243,7 @@ class AsyncClient(Viewable):
         :param repeatable: For a journal: do an input also where an earlier job may have done it.
         :raises InvalidArgumentError: An argument breaks its rule.
         """
+        _validate.work("method", method)
         return AsyncBatch(
             self._dispatcher,
             method,
@@ -278,6 +279,7 @@ class AsyncClient(Viewable):
 
         See :meth:`each` for the parameters. In a journal an account's key is its id.
         """
+        _validate.work("job", job)
         return self.each(
             lambda ad_account_id: job(self.account(ad_account_id)),
             ad_account_ids,
@@ -312,9 +314,9 @@ class AsyncClient(Viewable):
         :raises APIError: A look-up failed. It only reads, so it may be repeated.
         :warns UserWarning: A place lies in another one of its row.
         """
-        _validate.instance("sheet", sheet, Sheet)
+        _validate.instance("sheet", sheet, Sheet, "kmoment.sheets.read")
         if tree is not None:
-            _validate.instance("tree", tree, LocationTree)
+            _validate.instance("tree", tree, LocationTree, "kmoment.LocationTree.load")
         return warned(await self._dispatcher.run(drafts_of, sheet, tree))
 
     async def request(

@@ -1,6 +1,7 @@
-"""Every error kmoment raises, and what is promised about retries and writes.
+"""The errors of kmoment, and what is promised about retries and writes.
 
-(Those of logins and stored tokens are in ``kmoment.auth``.)
+(Those of logins and stored tokens are in ``kmoment.auth``. An argument that a method does not have,
+such as a misspelt one, is Python's own ``TypeError``.)
 
 The class says who has to act. Facts are attributes: `operation`, `ad_account_id`, `status`, `code`,
 `detail_code`, `detail_message` (Kakao's words), `hint` and `hint_ko` (ours), `can_retry`, and
@@ -64,7 +65,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation, some
+from ._facts import FACTS, AttemptRecord, CellFault, Facts, Problem, Violation, process_named, some
 
 # fmt: off
 __all__ = [
@@ -383,7 +384,7 @@ class EntryBusyError(JournalError):
         self.key, self.by = key, by
 
     def __str__(self) -> str:
-        return f"{self.key!r} is under way: {self.by} has begun it"
+        return f"{self.key!r} is under way: {process_named(self.by)} has begun it"
 
 
 class EntryUnknownError(JournalError):
@@ -400,7 +401,12 @@ class EntryUnknownError(JournalError):
         self.key, self.why = key, why
 
     def __str__(self) -> str:
-        return f"{self.key!r} may have been done: {self.why}"
+        key = repr(self.key)
+        return (
+            f"{key} may have been done: {self.why}; look at the account, then say "
+            f"journal.resolve({key}, 'ok'), or 'failed', or journal.forget({key}); "
+            "a job that may be done twice can have repeatable=True"
+        )
 
 
 class JournalStoreError(JournalError):
@@ -578,8 +584,8 @@ class MaintenanceError(ServerError):
 class APIConnectionError(APIError):
     """No answer came: refused, DNS, TLS, reset, cut off or silent. See ``request_sent``."""
 
-    hint = "Check the network. After a write that was sent, check first whether it was done."
-    hint_ko = "네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
+    hint = "Check the address and the network. After a write that was sent, check if it was done."
+    hint_ko = "주소와 네트워크를 확인하세요. 전송된 쓰기 요청은 먼저 반영 여부를 확인하세요."
     can_retry = True
 
 

@@ -32,11 +32,13 @@ down, or a create is looked for; and one line at INFO when that is over.
 
 import attrs
 
+from ._plain import Serializable
+
 __all__ = ["LimitStatus"]
 
 
 @attrs.frozen(kw_only=True)
-class LimitStatus:
+class LimitStatus(Serializable):
     """What is known of one limit. ``client.limits()`` lists them."""
 
     quota: str

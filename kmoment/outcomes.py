@@ -5,6 +5,7 @@ from typing import Any, Final, Generic, Self, SupportsIndex, TypeVar, cast, over
 
 import attrs
 
+from ._plain import Serializable
 from .errors import AuthenticationError, QuotaExceededError
 
 I = TypeVar("I")  # noqa: E741 - input
@@ -26,7 +27,7 @@ class OutcomeStatus(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Outcome(Generic[I, V]):
+class Outcome(Serializable, Generic[I, V]):
     """What became of one input."""
 
     index: int
@@ -96,7 +97,7 @@ class Outcomes(list[Outcome[I, V]]):
 
 
 @attrs.frozen
-class Progress:
+class Progress(Serializable):
     """How far a batch has come."""
 
     done: int

@@ -17,7 +17,7 @@ ROOT = Path(kmoment.__file__).parent
 # From the ground up: a room imports only rooms of earlier lines. `apart` imports none of ours but
 # the data.
 FLOORS = """
-_facts _file _text
+_facts _file _plain _text
 errors
 _secret
 _validate

@@ -43,6 +43,21 @@ def writes(sandbox: Sandbox) -> list[str]:
 # -- find -------------------------------------------------------------------------------
 
 
+def test_a_name_that_is_not_found_is_told_near_ones() -> None:
+    """What was not found is a name and not an id: the message and the hints speak of names."""
+    rows = [
+        {"id": n, "name": name, "type": "DISPLAY"} for n, name in enumerate(["첫 오디언스", "x"], 1)
+    ]
+    with testing.Script(then=testing.answer({"content": rows})).client() as moment:
+        with pytest.raises(kmoment.NotFoundError) as caught:
+            moment.account(1).audiences.find("첫")
+        assert caught.value.reason == "no audience is named '첫'; near names: '첫 오디언스'"
+        assert "Check the name" in caught.value.hint
+        assert "이름" in caught.value.hint_ko
+        with pytest.raises(kmoment.NotFoundError, match="no MESSAGE audience is named 'x'"):
+            moment.account(1).audiences.find("x", "MESSAGE")
+
+
 def test_find_takes_the_one_of_that_name() -> None:
     """A name finds its audience however its Hangul was typed; none and several are errors."""
     rows = [

@@ -146,15 +146,21 @@ def test_a_service_loads_nothing_for_tests(example: Any) -> None:
 
 
 def test_the_web_service_answers(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Places come as JSON; a keyword that cannot be asked for is a 422, and a failure a 503."""
+    """Names have outcomes; audiences come as JSON; a wrong id is a 422, and a failure a 503."""
     testclient = pytest.importorskip("fastapi.testclient")
     with Sandbox() as sandbox:
         monkeypatch.setenv("KMOMENT_TOKEN", sandbox.token)
         monkeypatch.setenv("KMOMENT_BASE_URL", sandbox.url)
         with testclient.TestClient(example("web_service").app) as browser:
-            answer = browser.get("/places/역삼")
-            assert answer.status_code == 200
-            assert {row["depth2_name"] for row in answer.json()} == {"강남구"}
-            assert browser.get("/places/%20").status_code == 422
-            sandbox.add_fault(Fault("locations.depth3", "status"))
-            assert browser.get("/places/논현").status_code == 503
+            (found,) = browser.get("/places/송파구").json()
+            assert (found["status"], found["places"][0]["depth2_name"]) == ("found", "송파구")
+            (dong,) = browser.get("/places/역삼동").json()
+            assert {row["depth2_name"] for row in dong["places"]} == {"강남구"}
+            (several,) = browser.get("/places/고성군").json()
+            assert several["status"] == "ambiguous"
+            assert {row["depth1_name"] for row in several["candidates"]} >= {"경상남도"}
+            assert browser.get("/places/%20").json()[0]["status"] == "refused"
+            assert browser.get("/audiences/1234").json()[0]["name"] == "first_audience"
+            assert browser.get("/audiences/-1").status_code == 422
+            sandbox.add_fault(Fault("audiences.list", "status"))
+            assert browser.get("/audiences/1234").status_code == 503

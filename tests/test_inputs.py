@@ -1,6 +1,6 @@
 """What callers pass: taken where its meaning is plain, else refused with one clear error."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from numbers import Integral
 from typing import Any
@@ -277,3 +277,55 @@ async def test_a_period_for_request_holds_for_all_ids_of_its_path() -> None:
     await client.request("GET", "/openapi/v4/adGroups/1")
     with pytest.raises(kmoment.DeadlineExceededError, match=r"its turn comes in about [45]"):
         await client.request("GET", "/openapi/v4/adGroups/2")
+
+
+@pytest.mark.parametrize("client", [kmoment.Client, kmoment.AsyncClient])
+def test_work_that_cannot_be_called_is_refused_at_once(client: Any) -> None:
+    """``each`` and ``each_account`` refuse what is no function before a batch is made."""
+    moment = client(TOKEN)
+    with pytest.raises(kmoment.InvalidArgumentError, match="method must be callable"):
+        moment.each("list", [1])
+    with pytest.raises(kmoment.InvalidArgumentError, match="job must be callable"):
+        moment.each_account([1], "list")
+
+
+TREE = kmoment.LocationTree(locations=[], depth2_locations=[], depth3_locations=[])
+FILES: list[tuple[str, Callable[[Any], object]]] = [
+    ("file", TREE.save),
+    ("file", kmoment.LocationTree.load),
+    ("file", lambda file: kmoment.Client(TOKEN).locations.tree(file=file)),
+    ("path", lambda path: kmoment.write([], path)),
+    ("path", kmoment.sheets.read),
+    ("path", kmoment.sheets.template),
+]
+
+
+@pytest.mark.parametrize("file", [3, b"x", "", " "], ids=repr)
+@pytest.mark.parametrize(("argument", "call"), FILES)
+def test_a_file_that_has_no_name_is_refused(
+    argument: str, call: Callable[[Any], object], file: Any
+) -> None:
+    """The error names the argument, wherever a file is taken."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        call(file)
+    assert str(caught.value) == f"{argument} must be the path of a file, not {file!r}"
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost:8080", "kakao.com"])
+def test_an_address_without_a_scheme_is_told_what_it_lacks(url: str) -> None:
+    """The error names ``https://`` and ``http://``."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.Client(TOKEN, base_url=url)
+    rule = 'must be an absolute URL, which begins with "https://" or "http://"'
+    assert str(caught.value) == f"base_url {rule}, not {url!r}"
+    with pytest.raises(kmoment.InvalidArgumentError, match="not this str"):
+        kmoment.Client(TOKEN, base_url=f"user:{TOKEN}@{url}")
+
+
+def test_a_sheet_that_was_not_read_is_told_how() -> None:
+    """A path in place of a sheet, or of a tree, names the function that reads it."""
+    moment: Any = kmoment.Client(TOKEN)
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        moment.drafts("good.xlsx")
+    told = "sheet must be a Sheet, as kmoment.sheets.read('good.xlsx') gives it"
+    assert str(caught.value) == f"{told}, not 'good.xlsx'"

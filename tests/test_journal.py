@@ -33,8 +33,8 @@ from kmoment.journal.entries import Begun, JournalEntry
 pytestmark = pytest.mark.anyio
 posix = pytest.mark.skipif(sys.platform == "win32", reason="has no fork, SIGKILL or modes")
 
-ODD = kmoment.Outcome[int, int](index=0, input=1, status=kmoment.OutcomeStatus.OK)
-"""A value of attrs that is no model."""
+ODD = kmoment.Outcome[int, int](index=0, input=1, status=kmoment.OutcomeStatus.OK, value=object())  # type: ignore[arg-type]
+"""A value of ours with a member that JSON does not have."""
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +256,15 @@ def test_a_model_is_kept_as_its_dict(journal: kmoment.Journal) -> None:
     assert journal.entries()[0].value == [row.to_dict()]
 
 
+def test_a_process_is_named_by_its_number(journal: kmoment.Journal) -> None:
+    """Who is busy is told in a form that ``ps`` knows; ``by`` has all of it."""
+    with journal.begin(1), pytest.raises(kmoment.EntryBusyError) as caught:
+        journal.begin(1).__enter__()
+    assert str(caught.value) == f"'1' is under way: process {os.getpid()} has begun it"
+    assert caught.value.by == journal.entries()[0].by
+    assert str(kmoment.EntryBusyError("k", "me")) == "'k' is under way: me has begun it"
+
+
 def test_errors_can_be_pickled() -> None:
     """A process pool carries the journal's errors to its parent."""
     errors = [
@@ -404,8 +413,14 @@ def test_a_process_that_was_killed(where: str) -> None:
     while EntryStatus.BEGUN in {entry.status for entry in journal.entries()}:
         pass  # its lease in Redis ends by itself
     assert statuses(journal) == {"1": "unknown", "2": "unknown"}
-    with pytest.raises(kmoment.EntryUnknownError, match="has begun it, and is gone"):
+    with pytest.raises(kmoment.EntryUnknownError) as caught:
         journal.begin(1).__enter__()
+    pid = journal.entries()[0].by.split("/")[-2]
+    assert str(caught.value) == (
+        f"'1' may have been done: process {pid} has begun it, and is gone; look at the account, "
+        "then say journal.resolve('1', 'ok'), or 'failed', or journal.forget('1'); "
+        "a job that may be done twice can have repeatable=True"
+    )
     with journal.begin(2, repeatable=True):
         pass
     assert statuses(journal) == {"1": "unknown", "2": "ok"}

@@ -593,3 +593,16 @@ def test_two_processes_at_once(place: Sandbox, moment: kmoment.Client, tmp_path:
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ) for _ in "ab"]
     assert [process.wait(50) for process in both] == [0, 0]
     assert set(made(moment).values()) == {1}
+
+
+def test_what_ensure_returns_is_kept(moment: kmoment.Client, journal: kmoment.Journal) -> None:
+    """A job that returns what ``ensure`` did gets it back as a dict in the next run."""
+    draft = kmoment.AudienceDraft.display("kept")
+
+    def job(account: kmoment.Account) -> kmoment.Ensured:
+        return account.audiences.ensure(draft)
+
+    (first,) = moment.each_account([1234], job, journal=journal).collect()
+    (again,) = moment.each_account([1234], job, journal=journal).collect()
+    assert again.value == first.value.to_dict()  # type: ignore[comparison-overlap]
+    assert first.value.to_dict()["change"] == "created"

@@ -172,7 +172,10 @@ VIOLATIONS = {
         {"gender_type": "NOT_ALL"},
         ["gender_type: NOT_ALL needs genders"],
     ),
-    "wrong gender": ({"genders": ["X"]}, ['genders[0]: must be one of "M", "F", not \'X\'']),
+    "wrong gender": (
+        {"genders": ["X"]},
+        ['genders[0]: must be one of "M", "F", not \'X\'; see kmoment.words.genders'],
+    ),
     "area without a location": (
         {"location_type": "AREA"},
         ["location_type: AREA needs locations or depth2_locations or depth3_locations"],
@@ -243,6 +246,19 @@ VIOLATIONS = {
         ["talk_channel_group_targetings: must not be given for a DISPLAY audience"],
     ),
 }
+
+
+@pytest.mark.parametrize(("name", "text"), [("ages", "20대"), ("genders", "여")])
+def test_words_are_told_where_they_are_read(name: str, text: str) -> None:
+    """Text in place of codes is refused, and the error names the function that reads it."""
+    members: Any = {name: text}
+    for make in (kmoment.AudienceDraft.display, kmoment.AudienceDraft.display("x").replace):
+        with pytest.raises(kmoment.InvalidArgumentError) as caught:
+            make(**{"name": "x", **members})
+        told = f"{name} must be a collection of codes, as kmoment.words.{name}('{text}') gives it"
+        assert str(caught.value) == f"{told}, not '{text}'"
+    (violation,) = kmoment.AudienceDraft.display("x", **{name: (text,)}).violations()  # type: ignore[arg-type]
+    assert violation.rule.endswith(f"not '{text}'; see kmoment.words.{name}")
 
 
 @pytest.mark.parametrize(("members", "violations"), VIOLATIONS.values(), ids=VIOLATIONS)

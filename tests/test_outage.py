@@ -448,3 +448,30 @@ async def test_a_probe_that_is_cancelled_frees_the_probe() -> None:
     with pytest.raises(asyncio.CancelledError):
         await probing
     assert gate.health.next_probe is not None
+
+
+REFUSED = "the connection to 127.0.0.1:1 was refused"
+
+
+def test_a_deadline_tells_why_the_host_is_waited_for() -> None:
+    """A call that tried tells its last failure, and one that only waited that of the host."""
+
+    async def main() -> None:
+        client = kmoment.AsyncClient(TOKEN, deadline=2, outage_patience=60)
+        scripted(client, TransportError(REFUSED))
+        waiting = "at the end it was waiting for the host"
+        for moment, told in [
+            (client, f"{waiting}; the last failure: {REFUSED}"),
+            (
+                client.with_options(deadline=0.01),
+                f"{waiting}, which has been down for 2 s ({REFUSED})",
+            ),
+        ]:
+            with pytest.raises(kmoment.DeadlineExceededError) as caught:
+                await moment.locations.depth1()
+            assert caught.value.reason.endswith(told)
+            assert caught.value.hint == kmoment.APIConnectionError.hint
+            assert caught.value.hint_ko == kmoment.APIConnectionError.hint_ko
+        await client.aclose()
+
+    run(main())

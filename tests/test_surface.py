@@ -40,7 +40,7 @@ NAMES = {
     "batch": "close collect collected progress rest",
 }
 VALUES = {
-    "outcome": "error index input ok result status value",
+    "outcome": "error index input ok result status to_dict value",
     "error": ERROR,
     "throttled": ERROR,
     "in doubt": f"{ERROR} candidates created_after draft known_ids",

@@ -315,8 +315,8 @@ def test_a_file_that_was_there_stays_if_writing_fails(tmp_path: Path) -> None:
     """A write that fails midway leaves the old file, and no half one."""
     path = tmp_path / "a.jsonl"
     path.write_text("old")
-    with pytest.raises(ValueError, match="JSON"):
-        kmoment.write([{"x": float("nan")}], path)
+    with pytest.raises(ValueError, match="surrogates"):
+        kmoment.write([{"x": 1}, {"x": "\ud800"}], path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -426,3 +426,13 @@ def test_dates_that_cells_cannot_hold_are_text(tmp_path: Path) -> None:
     head, *lines = book_of(tmp_path / "a.xlsx")["kmoment"]
     column = head.index("created_date")
     assert [line[column] for line in lines] == ["1899-01-02T00:00:00+09:00", "soon"]
+
+
+@pytest.mark.parametrize("end", [".csv", ".tsv", ".jsonl", ".xlsx"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")], ids=repr)
+def test_a_number_that_files_do_not_have_is_named(tmp_path: Path, end: str, number: float) -> None:
+    """NaN and infinity are refused with their row and column, before anything is written."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.write([{"a": 1.5}, {"a": number}], tmp_path / f"x{end}")
+    assert str(caught.value) == f"items[1].a must be a finite number, not {number!r}"
+    assert not list(tmp_path.iterdir())

@@ -29,6 +29,32 @@ def per_account(asked: list[int | None]) -> Callable[[int | None], str]:
     return token
 
 
+@pytest.mark.parametrize(
+    ("token", "rule"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        (f"Bearer {TOKEN}", "must be without 'Bearer ' before it, which is added"),
+        (f"bearer  {TOKEN}\n", "must be without 'Bearer ' before it, which is added"),
+        (f"{TOKEN}\n", "has a line break at its end"),
+        (f"{TOKEN}\r\n{TOKEN}", "has a line break in it"),
+        (f" {TOKEN}", "has a blank before it"),
+        (f"{TOKEN}\t{TOKEN}", "has a blank in it"),
+        (f"{TOKEN}\u00a0", "has a blank at its end"),
+        (f"{TOKEN}가", "must be printable ASCII"),
+        (f"{TOKEN}\0", "must be printable ASCII"),
+    ],
+)
+async def test_a_token_that_cannot_be_one_is_told_why(token: str, rule: str) -> None:
+    """Each mistake has its own text, also of a callable's token, and none shows the token."""
+    with pytest.raises(kmoment.InvalidArgumentError) as caught:
+        kmoment.Client(token)
+    assert str(caught.value) == f"token {rule}"
+    with pytest.raises(kmoment.InvalidArgumentError, match=rule):
+        async with kmoment.AsyncClient(lambda: token, base_url="http://127.0.0.1:9") as client:
+            await client.locations.depth1()
+
+
 async def test_each_account_has_its_own_token() -> None:
     """A callable with one parameter is asked once for each account, and for calls without one."""
     asked: list[int | None] = []

@@ -4,7 +4,8 @@ import copy
 import json
 import pickle
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -12,9 +13,15 @@ from hypothesis import given, strategies as st
 
 import kmoment
 from helpers.strategies import MODELS, models_of
-from kmoment import OutcomeStatus
+from kmoment import OutcomeStatus, models, outcomes
 from kmoment._protocol.converter import SEOUL
-from kmoment.models._base import SHOWN
+from kmoment._protocol.link_edit import LinkEdit
+from kmoment.journal.entries import json_value
+from kmoment.limits import LimitStatus
+from kmoment.models._base import SHOWN, Model
+from kmoment.places import Missing, korea
+
+PLACE = kmoment.Location(value="I", description="서울", depth1_name="서울특별시")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda it: it.__name__)
@@ -29,6 +36,62 @@ def test_every_model_is_copied_pickled_and_turned_into_json(
     assert json.loads(json.dumps(plain)) == plain
     assert set(plain) == {field.name for field in attrs.fields(model)}
     assert plain["extra"] is None or isinstance(plain["extra"], str)
+
+
+ENSURED = kmoment.Ensured(
+    draft=kmoment.AudienceDraft.display("x", ages=("20",)),
+    audience=kmoment.Audience(id=1, name="x", type=kmoment.AudienceType.DISPLAY),
+    change=kmoment.Change.UPDATED,
+    differences=(kmoment.Difference("ages", (kmoment.Age.AGE_20,), None),),
+)
+OUTCOME: Any = kmoment.Outcome(index=0, input=1, status=OutcomeStatus.OK, value=ENSURED)
+RESULTS: list[Any] = [
+    ENSURED,
+    OUTCOME,
+    kmoment.Outcome(
+        index=0, input=1, status=OutcomeStatus.FAILED, error=kmoment.NotFoundError("it is gone")
+    ),
+    kmoment.Outcomes([OUTCOME]),
+    kmoment.EnsureOutcomes([attrs.evolve(OUTCOME, input=ENSURED.draft)]),
+    kmoment.BulkDeleteResult(
+        outcomes=kmoment.Outcomes([attrs.evolve(OUTCOME, value=kmoment.DeleteStatus.DELETED)])
+    ),
+    kmoment.Progress(1, 0, None, 0.5),
+    PLANNED := kmoment.DeletePlanRow(kmoment.AudienceSummary(id=1, name="x"), ()),
+    kmoment.DeletePlan(cast("Any", None), 1, (PLANNED,)),
+    kmoment.AsyncDeletePlan(cast("Any", None), 1, (PLANNED,)),
+    *(
+        plan(cast("Any", None), LinkEdit(account=1, audience_id=2, ad_group_id=3, before={}))
+        for plan in (kmoment.LinkPlan, kmoment.AsyncLinkPlan)
+    ),
+    kmoment.LinkResult(1, 2, True),
+    kmoment.TreeChanges((PLACE,), (), ((PLACE, PLACE),), (Missing("x", "y"),)),
+    korea().one("강남구 논현1동"),
+    korea().resolve(["고성군", "강남구"]),
+    korea().resolve(["고성군"])[0],
+    LimitStatus(
+        quota="x", ad_account_id=1, rate=None, waiting=0, last_rejection=None, state="free"
+    ),
+]
+"""What methods return that is no model."""
+
+
+@pytest.mark.parametrize("made", RESULTS, ids=lambda it: type(it).__name__)
+def test_a_journal_keeps_what_methods_return(made: Any) -> None:
+    """What a method returns has a ``to_dict``, or is a list of such, and a journal keeps it."""
+    kept = json_value("value", made)
+    told = [one.to_dict() for one in made] if isinstance(made, list) else made.to_dict()
+    assert kept == told == json.loads(json.dumps(told))
+
+
+def test_every_result_is_among_them() -> None:
+    """No public value is forgotten: each is a model, an enum, or among those above."""
+    classes = [getattr(models, name) for name in models.__all__]
+    classes += [getattr(outcomes, name) for name in outcomes.__all__]
+    assert {it for it in classes if not issubclass(it, Model | Enum)} <= {
+        *map(type, RESULTS),
+        kmoment.Difference,
+    }
 
 
 def test_a_pickle_of_an_older_version_loads_with_defaults() -> None:

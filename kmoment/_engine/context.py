@@ -23,6 +23,7 @@ from ..errors import (
     APIError,
     AttemptRecord,
     DeadlineExceededError,
+    Facts,
     FleetUnavailableError,
     OutcomeUnknownError,
     ProtocolError,
@@ -39,6 +40,7 @@ _DONE: Final = Effect.DONE
 _RESENDABLE: Final = (Replay.SAFE, Replay.IDEMPOTENT)
 
 WAITING_FOR_A_TURN: Final = "waiting for a turn"
+WAITING_FOR_THE_HOST: Final = "waiting for the host"
 _RECORDS: Final = 50
 """Attempts that are remembered: a call may meet thousands of 429s."""
 
@@ -252,7 +254,7 @@ class CallContext(Generic[T]):
         :param waiting: Says what most calls wait for.
         """
         if self.timeout.past is TimeoutKind.DEADLINE:
-            return self.deadline_passed()
+            return self.deadline_passed(waiting)
         if self.timeout.past is TimeoutKind.WAIT:
             return self.waited_too_long(waiting() or "the queue is gone")
         return None
@@ -318,17 +320,33 @@ class CallContext(Generic[T]):
         facts["request_sent"] = False
         return APIConnectionError(f"not sent: {down} ({reason})", facts)
 
-    def deadline_passed(self) -> APIError:
+    def deadline_passed(self, waiting: Callable[[], str | None]) -> APIError:
         """The error of a call that its deadline has ended."""
         attempt = self.attempt
         facts = facts_of(self.call)
         facts["request_sent"], facts["phase"] = attempt.sent, attempt.phase
         facts["attempts"] = self.records + self._stopped()
-        reason = f"no answer within {self.options.deadline:g} s; at the end it was {attempt.phase}"
-        error = DeadlineExceededError(reason, facts)
+        doing = self._doing(waiting)
+        reason = f"no answer within {self.options.deadline:g} s; at the end it was {doing}"
         if self.only_reads or not (attempt.sent or self.in_doubt):
-            return error
-        return self.outcome_unknown(error)
+            return DeadlineExceededError(reason, facts | self._hints())
+        return self.outcome_unknown(DeadlineExceededError(reason, facts))
+
+    def _doing(self, waiting: Callable[[], str | None]) -> str:
+        """What it did when its deadline ended, and the failure that led to it."""
+        phase = self.attempt.phase
+        if self.last_error is not None:
+            return f"{phase}; the last failure: {self.last_error.reason}"
+        if phase == WAITING_FOR_THE_HOST:
+            return f"waiting for {waiting() or 'the host'}"
+        return phase
+
+    def _hints(self) -> Facts:
+        """What to do about the last failure, or the host: more time would change nothing."""
+        if self.attempting and self.attempt.phase != WAITING_FOR_THE_HOST:
+            return {}
+        last = self.last_error or APIConnectionError
+        return {"hint": last.hint, "hint_ko": last.hint_ko}
 
     def _stopped(self) -> tuple[AttemptRecord, ...]:
         """The record of an attempt that the deadline has stopped."""

@@ -9,7 +9,7 @@ from .._protocol.http import Response, TransportError
 from .._secret import Secret
 from ..errors import APIError, FleetUnavailableError
 from .admission import FIRST, LimitKey, QueueClosedError, QueueTooLongError, Turn
-from .context import WAITING_FOR_A_TURN, CallContext
+from .context import WAITING_FOR_A_TURN, WAITING_FOR_THE_HOST, CallContext
 from .notify import finish
 from .settings import ClientSettings, Sends
 from .state import ClientState
@@ -57,7 +57,7 @@ async def send_request(
 
 async def _wait_for_host(engine: Engine, context: CallContext[Any]) -> None:
     gate, began = engine.state.gate, context.clock()
-    context.attempt.phase = "waiting for the host"
+    context.attempt.phase = WAITING_FOR_THE_HOST
     answer = await gate.wait(patience(context))
     if context.trace is not None:
         context.trace.add_wait("host", context.clock() - began)

@@ -135,7 +135,8 @@ class ClientState:
         if self.transport is None:
             return None
         if self.gate.closed:
-            return f"the host, which has been down for {self.gate.seconds:.0f} s"
+            down = f"the host, which has been down for {self.gate.seconds:.0f} s"
+            return f"{down} ({self.gate.health.reason})"
         queues = [status for status in self.limits() if status.waiting]
         if not queues:
             return None

@@ -40,8 +40,8 @@ refused on Linux, since its locks cannot be trusted. A ``redis://`` URL is for s
 as dead, and a run is kept for 30 days. What Redis has lost, the journal has lost: let it write to
 disk (``appendfsync always``), and set no eviction policy.
 
-Values are kept as JSON. A model is kept as what its ``to_dict()`` gives, and comes back as that
-dict.
+Values are kept as JSON. A model, a plan, an outcome, and what ``ensure`` returns are kept as what
+their ``to_dict()`` gives, and come back as that dict.
 """
 
 from .entries import EntryStatus, JournalEntry, JournalRun

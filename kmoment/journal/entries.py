@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import attrs
 
 from .. import _validate
+from .._facts import process_named
+from .._plain import plain
 from ..errors import (
     AlreadyDoneError,
     EntryBusyError,
@@ -16,7 +18,6 @@ from ..errors import (
     InvalidArgumentError,
     JournalError,
 )
-from ..models._base import plain
 from ..outcomes import OutcomeStatus
 
 __all__ = ["EntryStatus", "JournalEntry", "JournalRun"]
@@ -137,7 +138,7 @@ def _refusal(last: JournalEntry, repeatable: bool) -> JournalError | None:
 def _why(last: JournalEntry) -> str:
     if last.error is not None:
         return f"its job has ended with {last.error}"
-    return f"{last.by} has begun it, and is gone"
+    return f"{process_named(last.by)} has begun it, and is gone"
 
 
 # -- End --------------------------------------------------------------------------------
@@ -258,18 +259,11 @@ def key_text(argument: str, key: Any) -> str:
 
 def json_value(argument: str, value: Any) -> Any:
     """*value* as JSON has it: a model as its dict, a tuple as a list."""
+    _validate.json(argument, value)
     try:
-        return json.loads(json.dumps(_plain(_validate.json(argument, value))))
-    except TypeError:  # a value of attrs that is no model
+        return json.loads(json.dumps(plain(value), allow_nan=False))
+    except (TypeError, ValueError):  # a member of a value of ours
         raise InvalidArgumentError(argument, "must be a value that JSON has") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return plain(value)
 
 
 def to_text(entry: JournalEntry) -> str:

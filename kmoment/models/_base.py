@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NoReturn, Self, get_args, get_origin
 
 import attrs
+
+from .._plain import Serializable, plain
 
 
 class OpenEnum(StrEnum):
@@ -61,7 +62,7 @@ def _frozen(extra: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 @attrs.frozen(kw_only=True, repr=False, getstate_setstate=False)
-class Model:
+class Model(Serializable):
     """A frozen value. A member is ``None`` if the answer leaves it out or gives null."""
 
     extra: Mapping[str, Any] = attrs.field(
@@ -75,9 +76,8 @@ class Model:
         Dates are ISO text with Seoul's offset. ``extra`` is JSON text, ``None`` if it is empty, so
         that the column of a table has one type.
         """
-        own = {f.name: plain(getattr(self, f.name)) for f in attrs.fields(type(self))}
         extra = json.dumps(dict(self.extra), ensure_ascii=False) if self.extra else None
-        return {**own, "extra": extra}
+        return {**super().to_dict(), "extra": extra}
 
     def to_row(self) -> dict[str, Any]:
         """All members as one flat row, for a table: text, numbers, true and false, or ``None``.
@@ -178,17 +178,6 @@ def cell(value: Any) -> Any:
 def _joinable(value: Any) -> str:
     found = cell(value)
     return "" if found is None else str(found)
-
-
-def plain(value: Any) -> Any:
-    """*value* as JSON has it."""
-    if isinstance(value, Model):
-        return value.to_dict()
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, StrEnum) else value
 
 
 def sets_have_no_order(_: type, fields: list[Any]) -> list[Any]:

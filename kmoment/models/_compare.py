@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from .._plain import Serializable
 from .._text import normalised
 from ._base import cell
 
@@ -30,7 +31,7 @@ _LONGEST: Final = 100
 
 
 @attrs.frozen
-class Difference:
+class Difference(Serializable):
     """One member in which what is there is not what is wanted."""
 
     field: str

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import attrs
 
+from .._plain import plain
 from ..outcomes import Outcome, Outcomes
 from ._base import Model, sets_have_no_order
 from .draft import AudienceDraft, keeping
@@ -165,6 +166,10 @@ class DeletePlanRow(NamedTuple):
     ad_groups: tuple[AudienceAdGroup, ...]
     """The ad groups that use it."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has."""
+        return dict(plain(self))
+
 
 class LinkResult(NamedTuple):
     """What ``plan_link(...).apply()`` did, as reading both sides back shows it."""
@@ -173,3 +178,7 @@ class LinkResult(NamedTuple):
     ad_group_id: int
     changed: bool
     """False: the ad group had used the audience already, and nothing was written."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has."""
+        return dict(plain(self))

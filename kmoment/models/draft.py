@@ -328,6 +328,9 @@ def _category(value: Any) -> Any:
 
 
 def _words(argument: str, words: type[E], values: Iterable[E | str] | None) -> Any:
+    if isinstance(values, str):
+        codes = f"a collection of codes, as kmoment.words.{argument}({shown(values)}) gives it"
+        refuse(argument, codes, values)
     given = collection(argument, values)
     return given and collection(argument, (_word(words, value) for value in given))
 
@@ -386,7 +389,9 @@ def _ages_and_genders_fit(draft: AudienceDraft) -> Iterator[Violation]:
         for index, value in enumerate(getattr(draft, name) or ()):
             if not isinstance(value, words):
                 allowed = ", ".join(f'"{word}"' for word in words)
-                yield Violation(f"{name}[{index}]", f"must be one of {allowed}, not {value!r}")
+                see = f"; see kmoment.words.{name}" if isinstance(value, str) else ""
+                rule = f"must be one of {allowed}, not {value!r}{see}"
+                yield Violation(f"{name}[{index}]", rule)
 
 
 def _choices_are_made(draft: AudienceDraft) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import attrs
 
+from .._plain import Serializable
 from .._text import aligned
 from ..outcomes import Outcome, Outcomes
 from ._compare import Difference
@@ -23,7 +24,7 @@ class Change(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Ensured:
+class Ensured(Serializable):
     """One audience that is what its draft asks for."""
 
     draft: AudienceDraft = attrs.field(repr=False)

@@ -6,7 +6,7 @@ import warnings
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .. import _file
+from .. import _file, _validate
 from .._protocol.converter import SEOUL
 from ..errors import APIError, InvalidArgumentError
 from .tree import LEVELS, LocationTree
@@ -50,6 +50,7 @@ def kept_tree(file: str | os.PathLike[str] | None, max_age: timedelta) -> KeptTr
     """
     if file is None:
         return KeptTree()
+    _validate.file("file", file)
     tree = _loaded(file)
     if tree is not None and tree.is_whole and _age(tree) <= max_age:
         return KeptTree(file, fresh=tree)

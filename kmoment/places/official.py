@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from .._plain import Serializable
 from ._finder import Columns, Finder
 from .resolution import Resolution
 
@@ -24,7 +25,7 @@ _SOURCE: Final = (
 
 
 @attrs.frozen
-class OfficialPlace:
+class OfficialPlace(Serializable):
     """The official name of a place. It has no code: codes are Kakao's own."""
 
     depth1_name: str

@@ -8,10 +8,11 @@ for outcome in resolution.unsettled:
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
+from .._plain import Serializable, plain
 from .._text import aligned
 from ..errors import InvalidArgumentError
 from ._matching import Named
@@ -39,7 +40,7 @@ class ResolveStatus(StrEnum):
 
 
 @attrs.frozen
-class Resolved(Generic[P]):
+class Resolved(Serializable, Generic[P]):
     """What became of one name of a cell."""
 
     line: int
@@ -75,7 +76,7 @@ class Resolved(Generic[P]):
         return f", {text}" if (text := self.message or _listed(self.places)) else ""
 
 
-class Resolution(Generic[P]):
+class Resolution(Serializable, Generic[P]):
     """Outcomes in the order of the cells. Iterate over it, or print it as a table."""
 
     def __init__(self, outcomes: Iterable[Resolved[P]]) -> None:
@@ -90,6 +91,10 @@ class Resolution(Generic[P]):
 
     def __getitem__(self, position: int) -> Resolved[P]:
         return self.outcomes[position]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All outcomes, as values that JSON has."""
+        return {"outcomes": plain(self.outcomes)}
 
     @property
     def places(self) -> tuple[P, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self, TypedDict, TypeVar
 
-from .. import _file
+from .. import _file, _validate
+from .._plain import plain
 from .._protocol.converter import SEOUL, StructureError, read, write
 from ..errors import InvalidArgumentError
 from ..models import Depth2Location, Depth3Location, Location
@@ -52,6 +53,10 @@ class TreeChanges(NamedTuple):
     """What only the newer tree may lack."""
     no_longer_missing: tuple[Missing, ...] = ()
     """What only the older tree may lack."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All members by their names, as values that JSON has."""
+        return dict(plain(self))
 
     def __bool__(self) -> bool:
         return any(map(bool, tuple(self)))
@@ -273,6 +278,7 @@ class LocationTree:
         :raises OSError: The file cannot be written. Names it as given.
         :raises InvalidArgumentError: The tree is not whole, and the file holds one that is.
         """
+        _validate.file("file", file)
         if not self.is_whole and _holds_a_whole_one(file):
             rule = "holds a whole tree, and this one is not: see its `missing`"
             raise InvalidArgumentError("file", rule)
@@ -287,6 +293,7 @@ class LocationTree:
         :raises OSError: The file cannot be read.
         :raises InvalidArgumentError: The file is not a saved tree.
         """
+        _validate.file("file", file)
         try:
             return cls._made(json.loads(_file.read(file)))
         except (ValueError, KeyError, TypeError, StructureError) as error:

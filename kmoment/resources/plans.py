@@ -1,15 +1,16 @@
 """What would be done, shown before it is done."""
 
-from typing import Any
+from typing import Any, Final
 
 from .._engine.ad_group_link import apply_link
 from .._engine.planned_delete import apply_delete
+from .._plain import Serializable, plain
 from .._protocol.link_edit import LinkEdit, described
 from .._sender import AsyncSender
 from ..models import BulkDeleteResult, DeletePlanRow, LinkResult
 
 
-class AsyncDeletePlan:
+class AsyncDeletePlan(Serializable):
     """Audiences to delete, with the ad groups that use each. Made by ``audiences.plan_delete``.
 
     Print it to see what would be deleted.
@@ -49,6 +50,10 @@ class AsyncDeletePlan:
         """
         return await self._sender.run(apply_delete, self._account, self._rows, unlink)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The account and the rows, as values that JSON has."""
+        return {"ad_account_id": self._account, "rows": plain(self._rows)}
+
     def __str__(self) -> str:
         return "\n".join(map(_line, self._rows)) or "nothing to delete"
 
@@ -57,7 +62,7 @@ class AsyncDeletePlan:
         return f"<{type(self).__name__}: {counts}>"
 
 
-class AsyncLinkPlan:
+class AsyncLinkPlan(Serializable):
     """The edit of an ad group that makes it use an audience. Made by ``audiences.plan_link``.
 
     *Experimental: the field is learnt, and it was never tried on the live API.* Print it to see
@@ -134,6 +139,10 @@ class AsyncLinkPlan:
         """
         return await self._sender.run(apply_link, self._edit)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All that it tells, as values that JSON has."""
+        return {name: plain(getattr(self, name)) for name in _TOLD}
+
     def __str__(self) -> str:
         return described(self._edit)
 
@@ -143,6 +152,12 @@ class AsyncLinkPlan:
             f"<{type(self).__name__}: audience {self.audience_id}, "
             f"ad group {self.ad_group_id}, {state}>"
         )
+
+
+_TOLD: Final = (
+    *("audience_id", "ad_group_id", "already_linked", "like"),
+    *("place", "entry", "evidence", "notes", "left_out"),
+)
 
 
 def _line(row: DeletePlanRow) -> str:

@@ -87,6 +87,7 @@ def read(path: str | os.PathLike[str], *, ad_account_id: int | None = None) -> S
 
 
 def _grids(path: str | os.PathLike[str]) -> list[Grid]:
+    _validate.file("path", path)
     target = _file.path_of(path)
     kind = target.suffix.lower()
     if kind != BOOK and kind not in DELIMITERS:

@@ -61,6 +61,7 @@ def template(path: str | os.PathLike[str], *, labels: Literal["ko", "en"] = "ko"
     :raises OSError: The file cannot be written.
     """
     language = _validate.choice("labels", labels, ("ko", "en"))
+    _validate.file("path", path)
     if _file.path_of(path).suffix.lower() != BOOK:
         _validate.refuse("path", f"a name that ends in {BOOK}", os.fspath(path))
     with _file.replacing(path) as part, workbook(part) as book:

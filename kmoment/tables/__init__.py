@@ -30,7 +30,7 @@ from typing import Any, Final, Literal
 
 from .. import _file, _validate
 from ._excel import check_sizes, check_titles, write_book
-from ._rows import ACCOUNT, ERROR, Row, all_rows
+from ._rows import ACCOUNT, ERROR, Row, all_rows, check_numbers
 from ._styles import BOOK, Style, styled
 from ._text_files import DELIMITERS, delimited, jsonl
 
@@ -90,6 +90,7 @@ def write(
     :raises ModuleNotFoundError: xlsxwriter is missing.
     :raises OSError: The file cannot be written.
     """
+    _validate.file("path", path)
     target = Path(path)
     kind = target.suffix.lower()
     if kind not in (*_TEXT_FILES, BOOK):
@@ -99,6 +100,8 @@ def write(
         title: rows(own, ad_account_id=account, inputs=inputs)
         for title, own, account in _sheets(items, kind, ad_account_id)
     }
+    for table in tables.values():
+        check_numbers(table)
     made = {
         title: styled(table, kind, excel=excel, labels=labels, ids=ids)
         for title, table in tables.items()

@@ -1,6 +1,7 @@
 """Makes rows of answers: models, mappings and outcomes, each with its account."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any, Final, TypeAlias
 
 from .. import _validate
@@ -52,6 +53,14 @@ def _row(item: Any, account: int | None, argument: str) -> Row:
             argument, f"must be a model, a mapping or an outcome, not {_validate.shown(item)}"
         )
     return _headed({str(name): cell(value) for name, value in members.items()}, account)
+
+
+def check_numbers(table: Iterable[Row]) -> None:
+    """Refuse numbers that files do not have: NaN and infinity."""
+    for index, row in enumerate(table):
+        for name, value in row.items():
+            if isinstance(value, float) and not isfinite(value):
+                _validate.refuse(f"items[{index}].{name}", "a finite number", value)
 
 
 def _headed(row: Row, account: int | None) -> Row:
