@@ -746,8 +746,9 @@ async def test_a_limit_that_turns_out_to_be_shared(make: Make) -> None:
             order = mine.order
             rejected += 1
             if rejected == 30:
-                store._detector("audiences", now()).turn(now(), shared=True)
-                store._move("audiences", now())
+                own: Any = store
+                own._detector("audiences", now()).turn(now(), shared=True)
+                own._move("audiences", now())
 
     await asyncio.gather(*(work(number % 8) for number in range(60)))
     assert rejected >= 30
