@@ -651,6 +651,32 @@ def test_a_look_up_that_is_refused_does_not_stop_the_others(mixed: str, column: 
     assert (found["99999"]["name"], found["99999"]["type"]) == ("not mine", "DISPLAY")
 
 
+def test_nothing_is_asked_where_every_account_is_refused(mixed: str) -> None:
+    """Where no account's names can be looked up, all rows are failed and nothing is written."""
+    Path(mixed).write_text(HEAD.strip() + ",customer_file\n99999,not mine,DISPLAY,a name\n")
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert done.code == 1, done.err
+    assert [row["change"] for row in rows(done.out)] == ["failed"]
+
+
+def test_a_look_up_of_no_account_that_fails_ends_all(two: Sandbox, mixed: str) -> None:
+    """The interests are those of all accounts: nothing is written without them."""
+    Path(mixed).write_text(HEAD.strip() + ",interests\n1234,mine,DISPLAY,게임\n")
+    two.add_fault(Fault("categories.list", "maintenance"))
+    done = run("audiences", "ensure", mixed, "--yes")
+    assert "categories" in done.err
+    assert (done.code, done.out, writes(two)) == (1, "", [])
+
+
+def test_a_limit_that_is_met_is_told(world: Sandbox) -> None:
+    """What the library warns of while the command waits is a line for the person."""
+    world.add_fault(Fault("audiences.list", "throttle", times=4))
+    done = run("audiences", "list")
+    assert done.code == 0
+    assert "warning: audiences" in done.err
+    assert "a limit is met (429)" in done.err
+
+
 def test_ctrl_c_in_the_second_account_tells_what_the_first_has(
     two: Sandbox, tmp_path: Path
 ) -> None:
