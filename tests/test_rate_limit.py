@@ -111,6 +111,12 @@ ROWS: dict[str, tuple[Callable[[], Limit], Load, Goal]] = {
     "0.2 s, far away": (lambda: Gap(0.2), Load(latency=0.3), GOAL),
     "10 in each second, Retry-After": (lambda: Window(10, 1.0), Load(retry_after=True), GOAL),
     "100 in each second, jitter": (lambda: Window(100, 1.0), Load(latency=0.1, jitter=0.4), GOAL),
+    # Each tolerated rejection would cost 57 calls.
+    "40 in 0.7 s, Retry-After": (
+        lambda: Window(40, 0.7),
+        Load(latency=0.013, workers=19, retry_after=True),
+        GOAL,
+    ),
     # A rate that was measured by one call is held within 15 %.
     "1 s, Retry-After": (lambda: Gap(1.0), Load(retry_after=True), Goal(0.85)),
     "5/s, burst 30, Retry-After": (

@@ -68,7 +68,8 @@ _CLOSE_CHARGED: Final = 1.15
 _CLOSE_ROUGH: Final = 1.15
 """The same, if the size is one: each further test costs much of the time that it could save."""
 _FAR: Final = 6.0
-"""If the size is one and the bounds are this far apart, steps are large whatever a rejection
+_FEW: Final = 4
+"""If the size is so small and the bounds are this far apart, steps are large whatever a rejection
 costs: the pause was the server's choice and says little."""
 _LEAST_IN_BRACKET: Final = 2
 """Calls that test a rate at least: a window of one call lets one too many pass at first."""
@@ -246,7 +247,7 @@ class RateLimiter:
             self._in_a_row += 1
             if self.limited and self._in_a_row >= 2:
                 self.dry(now)
-            elif self._tolerated() >= 1:
+            elif self._tolerates():
                 self._tolerance -= 1
             else:
                 self._give_way(now)
@@ -259,13 +260,14 @@ class RateLimiter:
         if sent.at > now and abs(sent.at - self.last_used) < _EXACT:  # no turn comes after it
             self._due = sent.at
 
-    def _tolerated(self) -> float:
-        """Rejections that are tolerated now. A free limiter counts what it has earned only here."""
-        if self.mode is _FREE:
-            earned = (self._cycle.accepted - self._credited) / _ACCEPTED_PER_REJECTION
-            self._tolerance = min(_MOST_TOLERATED_FREE, self._tolerance + earned)
-            self._credited = self._cycle.accepted
-        return self._tolerance
+    def _tolerates(self) -> bool:
+        """Whether one rejection changes nothing. A free limiter counts what it has earned here."""
+        if self.mode is not _FREE:
+            return self._tolerance >= 1 and not self._retry_after  # which would cost calls
+        earned = (self._cycle.accepted - self._credited) / _ACCEPTED_PER_REJECTION
+        self._tolerance = min(_MOST_TOLERATED_FREE, self._tolerance + earned)
+        self._credited = self._cycle.accepted
+        return self._tolerance >= 1
 
     def _answered(self, now: float) -> None:
         self._under_way = max(0, self._under_way - 1)
@@ -336,7 +338,8 @@ class RateLimiter:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
         if self._size == 1:
             close = _CLOSE_ROUGH
-            step = _UP if self._high > _FAR * self._low else step
+        if self._size <= _FEW and self._high > _FAR * self._low:
+            step = _UP
         self._high = min(self._high, self._ceiling)
         if self._high <= self._low * close:
             self._set(Mode.HOLD, self._low, now)
