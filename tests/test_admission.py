@@ -622,11 +622,12 @@ async def test_a_limiter_of_all_accounts_that_is_slower_gives_way() -> None:
     store, clock = limiters()
     one, other = ((("audiences", account)) for account in (1, 2))
     detector = store._detectors["audiences"] = SharedLimitDetector()
+    detector.rejected(1, 0.0)
     for _ in range(30):
-        detector.accepted(1, 0.0)
-    detector.turn(0.0, shared=True)
-    store._move("audiences", 0.0)
-    clock.now = 9.0
+        detector.accepted(1, 20.0)
+    detector.turn(20.0, shared=True)
+    store._move("audiences", 20.0)
+    clock.now = 29.0
     probe = store.try_enter(one, 0.0, clock.now)
     assert probe is not None
     assert [it.ad_account_id for it in store.statuses(clock.now)] == [None]

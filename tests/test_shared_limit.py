@@ -167,20 +167,32 @@ def test_a_trial_that_does_not_help_ends() -> None:
     detector = SharedLimitDetector()
     unknown_rejected(detector, 3, 0.0)
     for number in range(40):
-        detector.rejected(number % 5, 3.1 + 0.1 * number)
+        detector.rejected(number % 5, 5.1 + 0.1 * number)
     assert not detector.shared
 
 
 def test_a_slower_trial_ends() -> None:
     """If fewer calls go through than before the trial, it ends after 8 s."""
     detector = SharedLimitDetector()
+    detector.rejected(1, 0.0)
+    for number in range(200):
+        detector.accepted(1, 0.05 * number)
+    unknown_rejected(detector, 3, 10.0)
+    assert detector.shared
+    for number in range(20):
+        detector.accepted(1, 10.0 + 0.5 * number)
+    assert not detector.shared
+
+
+def test_a_trial_at_the_beginning_is_compared_with_nothing() -> None:
+    """What went through before the limit was met, and in the first seconds after, is no measure."""
+    detector = SharedLimitDetector({1: 60})
     for number in range(60):
         detector.accepted(1, 0.05 * number)
     unknown_rejected(detector, 3, 3.0)
-    assert detector.shared
     for number in range(20):
         detector.accepted(1, 3.0 + 0.5 * number)
-    assert not detector.shared
+    assert detector.shared
 
 
 def trial(detector: SharedLimitDetector, now: float) -> bool:
@@ -188,16 +200,16 @@ def trial(detector: SharedLimitDetector, now: float) -> bool:
     unknown_rejected(detector, 3, now)
     began = detector.shared
     for number in range(30 if began else 0):
-        detector.rejected(number, now + 4)
+        detector.rejected(number, now + 6)
     return began
 
 
 def test_each_trial_is_later_than_the_one_before() -> None:
     """After a trial that did not help, the next comes 30 s later, then 60 s, then 120 s."""
     detector = SharedLimitDetector({1: 1})
-    assert [trial(detector, now) for now in (0, 33, 35)] == [True, False, True]
-    assert [trial(detector, now) for now in (98, 100)] == [False, True]
-    assert [trial(detector, now) for now in (223, 225)] == [False, True]
+    assert [trial(detector, now) for now in (0, 35, 37)] == [True, False, True]
+    assert [trial(detector, now) for now in (102, 104)] == [False, True]
+    assert [trial(detector, now) for now in (229, 231)] == [False, True]
     assert not detector.shared
 
 

@@ -27,7 +27,7 @@ _WRONG: Final = 0.3
 """The share of rejections that ends a trial."""
 LATELY: Final = 3.0
 """Seconds in which accepted calls are counted, for the speed and for what each account has had."""
-_LEARNING: Final = 3.0
+_LEARNING: Final = 5.0
 """Seconds that a trial has to learn the limit. What is rejected meanwhile says nothing."""
 _COMPARED_AFTER: Final = 8.0
 """Seconds after which the trial's speed is compared with that before it."""
@@ -55,6 +55,8 @@ class SharedLimitDetector:
         self.shared: bool = False
         """Whether one limiter serves all accounts."""
         self._measured_at = inf
+        self._first = inf
+        """When a call was rejected first."""
         self._answers: deque[_Answer] = deque()
         self._times: deque[float] = deque(maxlen=2000)
         self._accepted: Counter[int | None] = Counter(accepted or {})
@@ -91,6 +93,7 @@ class SharedLimitDetector:
             account been answered that were sent before the limit was used up.
         """
         outdone = probe is not None and self._accepted[account] < self._most_before(probe)
+        self._first = min(self._first, now)
         self._note(_Answer(account, outdone or held or self.shared, outdone))
         if self.shared:
             self._check_trial(now)
@@ -138,7 +141,9 @@ class SharedLimitDetector:
         self.shared, self._began, self._compared = shared, now, False
         self._answers.clear()
         if shared:
-            self._speed = self._accepted_lately(now)
+            # In the first seconds after a limit was met, calls go through at no steady speed.
+            settled = now - self._first > LATELY + _LEARNING
+            self._speed = self._accepted_lately(now) if settled else 0.0
         else:
             self._not_before = now + self._rest
             self._rest *= 2
