@@ -18,8 +18,7 @@ Make a subclass of :class:`Hook` with the methods that you need. Each gets one e
 Events have all that a span needs: ids, times, the server's address. They have no body, no token
 and no query. Later versions may add methods, and members of events. With ``AsyncClient`` the
 methods may be ``async``: the call waits for them. No call waits for what is told of circuit
-breakers. If a method raises, the error is logged, and the
-call goes on.
+breakers. If a method raises, the error is logged, and the call goes on.
 
 The logger ``kmoment`` has the ends of calls at DEBUG, as structured ``extra``.
 """

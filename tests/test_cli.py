@@ -570,18 +570,24 @@ def test_a_sheet_with_faults_writes_nothing(world: Sandbox, tmp_path: Path) -> N
     assert {row["change"] for row in rows(some.out)} == {"failed", "created"}
 
 
+def interrupted_in_the_second_create(sandbox: Sandbox, sheet: Path) -> str:
+    """What a terminal shows of ``ensure`` if Ctrl-C comes while the second create is under way."""
+    sandbox.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
+    words = ("audiences", "ensure", str(sheet), "--yes")
+    with at_terminal(*words, env=env_of(sandbox, sheet.parent)) as terminal:
+        wait_for_request(sandbox, "audiences.create", 2)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+    return terminal.shown
+
+
 def test_ctrl_c_in_ensure_says_how_far_it_has_come(world: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C in a long run tells how many are done, and that it may be run again."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(HEAD + ROWS)
-    world.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
-    words = ("audiences", "ensure", str(sheet), "--yes")
-    with at_terminal(*words, env=env_of(world, tmp_path)) as terminal:
-        wait_for_request(world, "audiences.create", 2)
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.end() == 130
-    assert re.search("stopped: [01] of 2 audiences of account 1234 are settled", terminal.shown)
-    assert "what is there is not created again" in terminal.shown
+    shown = interrupted_in_the_second_create(world, sheet)
+    assert re.search("stopped: [01] of 2 audiences of account 1234 are settled", shown)
+    assert "what is there is not created again" in shown
 
 
 def test_an_unknown_outcome_among_many_is_5(
@@ -683,14 +689,9 @@ def test_ctrl_c_in_the_second_account_tells_what_the_first_has(
     """What was written before Ctrl-C is in the table, and the rest is told in words."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(HEAD + "1234,one,DISPLAY\n5678,two,DISPLAY\n")
-    two.add_fault(Fault("audiences.create", "delay", delay=30, nth=(2,)))
-    words = ("audiences", "ensure", str(sheet), "--yes")
-    with at_terminal(*words, env=env_of(two, tmp_path)) as terminal:
-        wait_for_request(two, "audiences.create", 2)
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.end() == 130
-    assert re.search(r"created +DISPLAY +one", terminal.shown)
-    assert "stopped: 0 of 1 audiences of account 5678 are settled" in terminal.shown
+    shown = interrupted_in_the_second_create(two, sheet)
+    assert re.search(r"created +DISPLAY +one", shown)
+    assert "stopped: 0 of 1 audiences of account 5678 are settled" in shown
 
 
 def test_the_table_of_many_accounts_names_them(two: Sandbox, mixed: str, tmp_path: Path) -> None:

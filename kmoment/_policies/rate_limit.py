@@ -168,8 +168,7 @@ class RateLimiter:
         self._since = 0.0
         self._size = 1
         self._low, self._high = 0.0, inf
-        self._plain = inf
-        """The upper bound if rejected calls are not counted, where that was not yet clear."""
+        self._high_uncounted = inf  # where it is not yet clear if rejected calls are counted
         self._held = self._top = self._former = 0.0
         self._former_tries = self._step = 0
         self._before: tuple[Mode, float] = self.mode, self.rate
@@ -373,8 +372,8 @@ class RateLimiter:
             return
         self._high = min(self._high, self.rate) if self.mode is not Mode.CLIMB else self.rate
         if self.mode is Mode.BRACKET:
-            if self._low < self._plain:  # rejected calls are not counted
-                self._high = min(self._high, self._plain)
+            if self._low < self._high_uncounted:  # rejected calls are not counted
+                self._high = min(self._high, self._high_uncounted)
             self._return(Mode.BACK, self._low, now)
         elif self.mode is Mode.FORMER:
             self._return(Mode.HOLD, self._held, now)
@@ -397,7 +396,7 @@ class RateLimiter:
         low, high = self._bounds(probe)
         self._high = min(high, self._ceiling, rate_before)
         self._low = min(low, self._high)
-        self._plain = inf
+        self._high_uncounted = inf
         counted = self._rate_if_counted(probe)
         self._probing, self._in_a_row = False, 0
         self._cycle = Cycle.after(probe, self._cycle.rejected_at)
@@ -407,7 +406,7 @@ class RateLimiter:
         if before is Mode.AGAIN:
             self._former, self._former_tries, self._held = self._held, 0, 0.0
         if counted > self._high:
-            self._plain, self._high = self._high, counted * PAUSE_GROWTH
+            self._high_uncounted, self._high = self._high, counted * PAUSE_GROWTH
             self._set(Mode.BRACKET, counted, now)
         else:
             self._bracket(now)
