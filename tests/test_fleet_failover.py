@@ -65,10 +65,11 @@ async def calls(*clients: kmoment.AsyncClient, count: int = 10) -> None:
 
 
 async def back(moment: kmoment.AsyncClient) -> None:
-    """Call until Redis is used again."""
-    while link(moment).away:
-        await calls(moment, count=1)
-        await asyncio.sleep(0.01)
+    """Call until Redis is used again. The pauses leave a busy machine the time to connect."""
+    async with asyncio.timeout(30):
+        while link(moment).away:
+            await calls(moment, count=1)
+            await asyncio.sleep(0.05)
 
 
 async def seen(server: RedisServer, pattern: str) -> str:
