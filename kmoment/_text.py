@@ -17,13 +17,13 @@ _BEFORE: Final = str.maketrans(
 )
 _WIDEST: Final = 30
 """Columns of a terminal that a cell takes at most. A Hangul syllable takes two."""
-_PLAIN: Final = re.compile("[가-힣0-9A-Za-z]+(?: [가-힣0-9A-Za-z]+)*")
-"""Text that is normalised as it is: nearly all names of places are, and this saves their time."""
+is_plain: Final = re.compile("[가-힣0-9A-Za-z]+(?: [가-힣0-9A-Za-z]+)*").fullmatch
+"""Finds text that is normalised as it is: nearly all names of places are."""
 
 
 def normalised(text: str) -> str:
     """*text* with one form of each character, without invisible ones, and with single blanks."""
-    if _PLAIN.fullmatch(text):
+    if is_plain(text):
         return text
     composed = unicodedata.normalize("NFKC", text.translate(_BEFORE))
     visible = (char for char in composed if unicodedata.category(char) != "Cf")

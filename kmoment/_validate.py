@@ -15,7 +15,7 @@ from yarl import URL
 
 from ._plain import Serializable
 from ._secret import Secret
-from ._text import normalised
+from ._text import is_plain, normalised
 from .errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -105,14 +105,17 @@ def string(argument: str, value: Any) -> str:
 
 def text(argument: str, value: Any) -> str:
     """Text that is not blank, without the blanks around it."""
-    if not isinstance(value, str) or not value.strip() or not encodable(value):
+    stripped = value.strip() if isinstance(value, str) else ""
+    if not stripped or not encodable(stripped):
         refuse(argument, "text that is not empty", value)
-    return value.strip()
+    return stripped
 
 
 def keyword(argument: str, value: Any) -> str:
     """A keyword as Kakao stores names: normalised (``_text``), and not blank."""
-    return text(argument, normalised(value) if isinstance(value, str) else value)
+    if not isinstance(value, str):
+        return text(argument, value)
+    return value if is_plain(value) else text(argument, normalised(value))
 
 
 def term(argument: str, value: Any) -> int:

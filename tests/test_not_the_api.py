@@ -1,5 +1,6 @@
 """Answers that are not Kakao's: what they prove, and what the error keeps of them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -238,8 +239,36 @@ async def test_a_whole_list_that_counts_itself_is_read() -> None:
     assert [row.id for row in await found.list()] == [1]
 
 
-async def test_a_large_number_does_no_harm() -> None:
-    """Integers beyond 64 bits are read exactly."""
-    found, _ = audiences(ok([{"id": 2**70, "name": "x", "new": 2**90}]))
-    (row,) = await found.list()
-    assert (row.id, row.extra["new"]) == (2**70, 2**90)
+def _loads_as_orjson(body: bytes | str) -> Any:
+    """Read integers that fit into 64 bits exactly, and make floats of larger ones."""
+
+    def number(text: str) -> float:
+        return int(text) if -(2**63) <= int(text) < 2**64 else float(text)
+
+    return json.loads(body, parse_int=number)
+
+
+@pytest.mark.parametrize("loads", [json.loads, _loads_as_orjson])
+@pytest.mark.parametrize("new", [2**90 + 1, -(2**63) - 1, {"deep": [2**64]}, 1e30, 2.5])
+async def test_a_large_number_does_no_harm(
+    new: Any, loads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Integers beyond 64 bits are read exactly by either parser, also in unknown members."""
+    monkeypatch.setattr("kmoment._protocol.answer._loads", loads)
+    row = {"id": 2**70, "name": "x", "new": new}
+    found, _ = audiences(ok([row]), ok({**STORED, "new": new}))
+    (summary,) = await found.list()
+    assert (summary.id, summary.extra["new"]) == (2**70, new)
+    assert isinstance(summary.extra["new"], type(new))
+    assert (await found.get(9)).extra["new"] == new
+
+
+@pytest.mark.parametrize("loads", [json.loads, _loads_as_orjson])
+async def test_a_large_number_of_a_raw_answer_is_exact(
+    loads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an answer is handed out as JSON, its integers beyond 64 bits are exact."""
+    monkeypatch.setattr("kmoment._protocol.answer._loads", loads)
+    client = kmoment.AsyncClient(TOKEN)
+    scripted(client, ok({"id": 2**70 + 1}))
+    assert await client.request("GET", "/openapi/v4/adGroups/1") == {"id": 2**70 + 1}

@@ -13,6 +13,8 @@ _BEGINNING: Final = 64 * 1024
 
 def decompress(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
     """*body* as it was before compression, at most *limit* bytes."""
+    if len(body) > limit:
+        raise too_large(limit)
     encoding = headers.get("content-encoding")
     if encoding is None or not body or encoding.lower() == "identity":
         return body

@@ -50,7 +50,7 @@ Run = Callable[[CallContext[T]], Awaitable[T]]
 _log: Final = logging.getLogger("kmoment")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
-_CREATE = Replay.CREATE
+_CREATE, _SAFE = Replay.CREATE, Replay.SAFE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
 _SETTLED: Final = 5.0
@@ -220,7 +220,7 @@ class Dispatcher:
         """Tell the gate, the job that this call is part of, hooks and the log how it ended."""
         if context.attempt.probe:
             self.state.gate.gave_up()
-        if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
+        if context.call.endpoint.replay is not _SAFE and effect in _MAY_HAVE_WRITTEN:
             report_write()
         if context.trace is None:
             return []
@@ -228,14 +228,30 @@ class Dispatcher:
 
     async def _make(self, context: CallContext[T]) -> T:
         """Make all attempts of a call."""
+        call = context.call
         while True:
+            context.begin_attempt()
             try:
-                return await self._attempt(context)
+                token = context.token = self._known_token(call) or await self._token(context)
+                paths = self.settings.routes.candidates(call.endpoint)
+                if len(paths) == 1:
+                    response = await send_request(self, context, paths[0], token)
+                else:
+                    response = await self._find_route(context, paths, token)
+                answer = self._decoded(context, response, token)
+                break
             except APIError as failed:
                 error = failed
             action = await self._judge(context, error)
             if action not in _AGAIN:
                 return await self._settle(context, error, action)
+        if context.records or not self.state.is_calm:
+            self._note_success(context)
+        if context.trace is not None:
+            context.attempt.request_id = request_id(response.headers)
+            tell = self.settings.notifier.attempt_end
+            await finish(tell(context, context.trace, context.attempt, _OK, None))
+        return answer
 
     async def _judge(self, context: CallContext[Any], error: APIError) -> Action:
         """What to do after a failed attempt. Before another attempt, this pauses."""
@@ -323,31 +339,6 @@ class Dispatcher:
 
     # -- One attempt --------------------------------------------------------------------
 
-    async def _attempt(self, context: CallContext[T]) -> T:
-        """Send the call once, in its turn, and read the answer."""
-        state, call = self.state, context.call
-        context.begin_attempt()
-        token = state.token.known(call)
-        if token is None or state.breakers.tripped:
-            token = await self._token(context)
-        context.token = token
-        paths = self.settings.routes.candidates(call.endpoint)
-        if len(paths) == 1:
-            response = await send_request(self, context, paths[0], token)
-        else:
-            response = await self._find_route(context, paths, token)
-        answer = self._decoded(call, response, token)
-        if isinstance(answer, Audience):
-            state.seen.append(answer.id)
-        if call.endpoint is LIST_AUDIENCES:
-            context.server_time = date_of(response.headers)
-        self._note_success(context)
-        if context.trace is not None:
-            context.attempt.request_id = request_id(response.headers)
-            tell = self.settings.notifier.attempt_end
-            await finish(tell(context, context.trace, context.attempt, _OK, None))
-        return answer
-
     def _note_success(self, context: CallContext[Any]) -> None:
         """Tell the budget, the breakers and the gate that an attempt has succeeded."""
         state = self.state
@@ -359,17 +350,28 @@ class Dispatcher:
         if state.gate.troubled:
             state.gate.succeeded()
 
-    def _decoded(self, call: Call[T], response: Response, token: Secret) -> T:
+    def _decoded(self, context: CallContext[T], response: Response, token: Secret) -> T:
+        call = context.call
         try:
-            return decode(call, response)
+            answer = decode(call, response)
         except APIError:
             pass
+        else:
+            if isinstance(answer, Audience):
+                self.state.seen.append(answer.id)
+            elif call.endpoint is LIST_AUDIENCES:
+                context.server_time = date_of(response.headers)
+            return answer
         try:  # once more, so that the error does not hold the token
             return decode(call, redacted(response, token))
         except AuthenticationError as error:
             self.state.token.forget(call, token)
             self.state.token.explain(error)
             raise
+
+    def _known_token(self, call: Call[Any]) -> Secret | None:
+        """The token of *call*, if nobody has to be asked for it and no breaker for the call."""
+        return None if self.state.breakers.tripped else self.state.token.known(call)
 
     async def _token(self, context: CallContext[Any]) -> Secret:
         """The token of the call, unless a circuit breaker stops the attempt."""

@@ -143,7 +143,7 @@ class InMemoryRateLimiters:
         limiter = turn.limiter
         was = limiter.mode
         limiter.accepted(now, turn.sent)
-        if limiter.free and not self._detectors:
+        if limiter.free and not self._detectors:  # nearly every call
             return
         detector = self._detectors.get(turn.key[0])
         if was is Mode.DROUGHT and limiter.mode is not Mode.DROUGHT:

@@ -1,6 +1,7 @@
 """Sends one request of a call, as soon as the host, the rate limiter and the pool allow it."""
 
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 from .._protocol.call import LimitScope
 from .._protocol.codec import encode
@@ -11,7 +12,7 @@ from ..errors import APIError, FleetUnavailableError
 from .admission import FIRST, LimitKey, QueueClosedError, QueueTooLongError, Turn
 from .context import WAITING_FOR_A_TURN, WAITING_FOR_THE_HOST, CallContext
 from .notify import finish
-from .settings import ClientSettings, Sends
+from .settings import ClientSettings
 from .state import ClientState
 from .write_tracker import CURRENT
 
@@ -32,10 +33,23 @@ class Engine(Protocol):
         ...
 
 
-async def send_request(
+def send_request(
+    engine: Engine, context: CallContext[Any], path: str, token: Secret
+) -> Awaitable[Response]:
+    """Send one request as soon as the host, the limiter and the pool allow it."""
+    state = engine.state
+    # Nearly every call may go at once: it is spared a coroutine.
+    if not state.gate.troubled and context.order is None and state.slots.take():
+        key, period = _limit(engine, context)
+        if turn := state.limiters.try_enter(key, period, context.clock()):
+            return _exchange(engine, context, path, token, turn)
+        state.slots.release()
+    return _send_in_turn(engine, context, path, token)
+
+
+async def _send_in_turn(
     engine: Engine, context: CallContext[Any], path: str, token: Secret
 ) -> Response:
-    """Send one request as soon as the host, the limiter and the pool allow it."""
     state, attempt = engine.state, context.attempt
     while True:
         if state.gate.closed and not attempt.probe:
@@ -45,12 +59,10 @@ async def send_request(
         if not state.slots.take():
             await _wait_for_connection(engine, context, turn)
             stale = state.limiters.is_stale(turn)
-        try:
-            if not stale and (attempt.probe or not state.gate.closed):
-                return await _exchange(engine, context, path, token, turn)
-        finally:
-            state.slots.release()
+        if not stale and (attempt.probe or not state.gate.closed):
+            return await _exchange(engine, context, path, token, turn)
         # The host went down in the meantime, or a limit was met.
+        state.slots.release()
         context.order = turn.order
         state.limiters.dropped(turn, state.clock())
 
@@ -115,17 +127,17 @@ async def _wait_for_connection(engine: Engine, context: CallContext[Any], turn: 
 async def _exchange(
     engine: Engine, context: CallContext[Any], path: str, token: Secret, turn: Turn
 ) -> Response:
-    """Send the request over a free connection, and tell the limiter how it went."""
+    """Send the request over the free connection, and tell the limiter how it went."""
     limiters, clock, attempt = engine.state.limiters, context.clock, context.attempt
-    request = encode(context.call, path, engine.settings.base_url)
-    attempt.sent, attempt.status = False, None
     try:
+        request = encode(context.call, path, engine.settings.base_url)
+        attempt.sent, attempt.status = False, None
         if context.trace is not None:
             tell = engine.settings.notifier.attempt_start
             await finish(tell(context, context.trace, request.url))
-        transport = cast("Sends", engine.state.transport)
+        transport: Any = engine.state.transport
         try:
-            response = await transport.send(request, token, attempt)
+            response: Response = await transport.send(request, token, attempt)
         except TransportError as error:
             if not context.may_resend(error):
                 raise
@@ -143,6 +155,8 @@ async def _exchange(
         else:
             limiters.accepted(turn, clock())
         return response
+    finally:
+        engine.state.slots.release()
     limiters.dropped(turn, clock())
     raise failure
 

@@ -72,6 +72,12 @@ class ClientState:
         )
         """Creates under way, by account and name: one at a time."""
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether a success tells nothing new to the breakers, the gate and the budget."""
+        budget = self.budget
+        return not (self.breakers.tripped or self.gate.troubled or budget.tokens < budget.capacity)
+
     def open(self, settings: ClientSettings) -> None:
         """Get ready for a call in the running loop. Begin anew if the loop before is closed."""
         if self.closed:

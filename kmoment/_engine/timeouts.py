@@ -52,8 +52,9 @@ class CallTimeout:
     def expect(self, seconds: float) -> None:
         """Give the server *seconds* from now to send its next byte."""
         scheduler = self._scheduler
-        self.silence = scheduler.clock() + seconds
-        scheduler.reschedule(self.silence)
+        self.silence = due = scheduler.clock() + seconds
+        if due < scheduler.when:
+            scheduler.reschedule(due)
 
     def suspend(self, seconds: float) -> None:
         """The call waits in a queue, for *seconds* at most. Its deadline stands still."""
@@ -98,12 +99,13 @@ class CallTimeout:
 class TimeoutScheduler:
     """The timeouts of all calls of one client."""
 
-    __slots__ = ("_closing", "_loop", "_timeouts", "_timer", "_when", "clock")
+    __slots__ = ("_closing", "_loop", "_timeouts", "_timer", "clock", "when")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.clock: Callable[[], float] = loop.time
-        self._when = inf
+        self.when: float = inf
+        """When the timer fires. Who is due later need not call :meth:`reschedule`."""
         self._closing = False
         self._timeouts: set[CallTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -112,7 +114,8 @@ class TimeoutScheduler:
         """Give the call of the running task *seconds* from now."""
         timeout = CallTimeout(self, seconds)
         self._timeouts.add(timeout)
-        self.reschedule(timeout.deadline)
+        if timeout.deadline < self.when:
+            self.reschedule(timeout.deadline)
         return timeout
 
     def end(self, timeout: CallTimeout) -> None:
@@ -140,16 +143,16 @@ class TimeoutScheduler:
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer, self._when = None, inf
+            self._timer, self.when = None, inf
 
     def reschedule(self, due: float) -> None:
         """Check all calls at *due*, or earlier."""
-        if due < self._when:
+        if due < self.when:
             self._cancel_timer()
-            self._timer, self._when = self._loop.call_at(due, self._check), due
+            self._timer, self.when = self._loop.call_at(due, self._check), due
 
     def _check(self) -> None:
-        self._timer, self._when = None, inf
+        self._timer, self.when = None, inf
         now = self.clock()
         for timeout in tuple(self._timeouts):
             if timeout.due <= now:

@@ -67,10 +67,16 @@ class Transport:
         """
         timeout = attempt.timeout
         assert timeout is not None
-        attempt.phase = "connecting"
+        attempt.phase, attempt.silence = "connecting", self._timeout
         timeout.expect(self._connect_timeout)
         try:
-            return await self._exchange(request, token, attempt, timeout)
+            if self._pool.closed:
+                raise TransportError(CLOSED)
+            response = await self._pool.start(request, token, attempt)
+            attempt.phase, attempt.status = "reading the answer", response.status
+            if response.content.is_eof():
+                return self._whole(response)
+            return await self._read_rest(response, timeout)
         except TransportError as error:
             failure = error
             failure.stale = failure.stale and attempt.reused
@@ -101,15 +107,16 @@ class Transport:
         cancelled = isinstance(error, asyncio.CancelledError)
         return cancelled and self._pool.closed and not timeout.task.cancelling()
 
-    async def _exchange(
-        self, request: Request, token: Secret, attempt: AttemptState, limits: CallTimeout
-    ) -> Response:
-        if self._pool.closed:
-            raise TransportError(CLOSED)
-        attempt.silence = self._timeout
-        response = await self._pool.start(request, token, attempt)
+    def _whole(self, response: aiohttp.ClientResponse) -> Response:
+        """*response*, whose body has come with its head, as most do."""
+        raw = response.content.read_nowait()
+        if not response.closed:
+            response.close()
+        body = self._decompressed(response, raw)
+        return Response(response.status, response.headers, body)
+
+    async def _read_rest(self, response: aiohttp.ClientResponse, limits: CallTimeout) -> Response:
         try:
-            attempt.phase, attempt.status = "reading the answer", response.status
             body = await self._body(response, limits)
             if not response.closed:
                 response.close()
@@ -123,15 +130,23 @@ class Transport:
         chunks: list[bytes] = []
         try:
             await self._read(response.content, limits, chunks)
-            raw = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            return decompress(raw, response.headers, self._max_body_bytes)
         except (TransportError, aiohttp.ClientError, OSError):
             if response.status < 300:
                 raise
         except asyncio.CancelledError:
             if response.status < 300 or not limits.expired(TimeoutKind.SILENCE):
                 raise
+        else:
+            return self._decompressed(response, b"".join(chunks))
         return beginning(b"".join(chunks), response.headers)
+
+    def _decompressed(self, response: aiohttp.ClientResponse, raw: bytes) -> bytes:
+        try:
+            return decompress(raw, response.headers, self._max_body_bytes)
+        except TransportError:
+            if response.status < 300:
+                raise
+        return beginning(raw, response.headers)
 
     async def _read(
         self, content: aiohttp.StreamReader, limits: CallTimeout, chunks: list[bytes]

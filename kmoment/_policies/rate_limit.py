@@ -128,9 +128,9 @@ class Sent:
     at: float
     epoch: int
     """Counts the changes of the rate."""
-    on_time: bool
+    on_time: bool = False
     """Whether it was sent as soon as the rate allowed."""
-    probe: bool
+    probe: bool = False
 
 
 class RateLimiter:
@@ -206,7 +206,7 @@ class RateLimiter:
         if self._cycle.began is None:
             self._cycle.began = now
         if self.mode is _FREE:
-            return Sent(now, self._epoch, on_time=False, probe=False)
+            return Sent(now, self._epoch)
         self._under_way += 1
         interval = 1 / self.rate
         turn = max(self._due, self._not_before)

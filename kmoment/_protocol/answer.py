@@ -28,6 +28,9 @@ NOT_JSON: Final = _NoJson()
 EMPTY: Final = _NoJson()
 """No body."""
 
+_INEXACT: Final = 2.0**63
+"""From here on, up or down, orjson makes floats of integers."""
+
 WORDS: Final = 200
 """Characters of a foreign text that an error keeps: two lines of a terminal."""
 
@@ -55,27 +58,49 @@ _CHARSET: Final = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 # -- Parsing ----------------------------------------------------------------------------
 
 
-def parse(response: Response) -> Any:
+def parse(response: Response, *, exactly: bool = False) -> Any:
     """The body as JSON, or :data:`EMPTY`, or :data:`NOT_JSON`."""
     body = response.body
     if not body or body.isspace():
         return EMPTY
     try:
-        return _loads(body)
+        return parse_exactly(response) if exactly else _loads(body)
     except (ValueError, RecursionError):
         return _parse_slowly(response)
 
 
 def parse_exactly(response: Response) -> Any:
     """The body as JSON, with integers of any size: orjson makes those beyond 64 bits inexact."""
-    return json.loads(response.body)
+    return _exactly(response.body)
+
+
+def _exactly(text: bytes | str) -> Any:
+    return json.loads(text, parse_float=_LargeFloat.read)
+
+
+class _LargeFloat(float):
+    """A large number that the server wrote as a float: it was no integer."""
+
+    @classmethod
+    def read(cls, text: str) -> float:
+        number = float(text)
+        return cls(number) if abs(number) >= _INEXACT else number
+
+
+def has_inexact(data: Any) -> bool:
+    """Whether *data* has a float that orjson may have made of an integer beyond 64 bits."""
+    if isinstance(data, dict):
+        return any(has_inexact(value) for value in data.values())
+    if isinstance(data, list):
+        return any(has_inexact(value) for value in data)
+    return data.__class__ is float and abs(data) >= _INEXACT
 
 
 def _parse_slowly(response: Response) -> Any:
     """Read what orjson refuses, such as half an emoji, and bodies that are not UTF-8."""
     for text in (response.body, text_of(response)):
         with suppress(ValueError, RecursionError):
-            return json.loads(text)
+            return _exactly(text)
     return NOT_JSON
 
 

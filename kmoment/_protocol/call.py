@@ -81,8 +81,8 @@ class Call(NamedTuple, Generic[T]):
     endpoint: Endpoint
     returns: type[T]
     account: int | None = None
-    path: Mapping[str, int | str] = NO_EXTRA
     query: Mapping[str, int | str] = NO_EXTRA
+    path: Mapping[str, int | str] = NO_EXTRA
     body: Any = None
     """A model, or JSON already."""
     body_ids: Mapping[str, int] = NO_EXTRA

@@ -38,7 +38,7 @@ def encode(call: Call[Any], path: str, base_url: str) -> Request:
         url.with_query(call.query) if call.query else url,
         headers,
         body,
-        fresh=call.endpoint.replay is _CREATE,
+        call.endpoint.replay is _CREATE,
     )
 
 
@@ -72,42 +72,45 @@ def _refuse_hidden_members(draft: AudienceDraft) -> None:
 
 def decode(call: Call[T], response: Response) -> T:
     """The value that *response* carries for *call*; else the error that it is is raised."""
-    data = parse(response)
-    if is_success(response.status) and fits(call.returns, data, response.status):
-        return _value(call, data, response)
-    raise error_of(call, data, response)
-
-
-def _value(call: Call[T], data: Any, response: Response) -> T:
-    if call.returns is NoneType or (data is EMPTY and call.returns is object):
-        return cast("T", None)
+    status, returns = response.status, call.returns
+    data = parse(response, exactly=returns is object)
+    if not (200 <= status < 300 and fits(returns, data, status)):
+        raise error_of(call, data, response)
     if data is EMPTY:
-        return cast("T", [] if is_list(call.returns) else call.returns())
-    if call.returns is object:
+        return _nothing(returns)
+    if returns is object:
         return cast("T", data)
+    unread = False
     try:
-        value = _read(call, data, response)
+        value = read(data, returns)
+    except StructureError:
+        unread = True
+    if unread:
+        value, data = _read_exactly(call, data, response)
+    if data.__class__ is dict and isinstance(value, list):
+        _refuse_part(call, data, response, value)
+    return value
+
+
+def _nothing(returns: type[T]) -> T:
+    if returns in (NoneType, object):
+        return cast("T", None)
+    return cast("T", [] if is_list(returns) else returns())
+
+
+def _read_exactly(call: Call[T], data: Any, response: Response) -> tuple[T, Any]:
+    """The value, and the answer as JSON; read once more, with exact numbers."""
+    try:
+        with suppress(ValueError):  # a body in a charset of its own was parsed exactly before
+            data = parse_exactly(response)
+        return read(data, call.returns), data
     except StructureError as unreadable:
         failure = unreadable
-    else:
-        if isinstance(value, list) and isinstance(data, dict):
-            _refuse_part(call, data, response, value)
-        return value
     (path, rule), *_ = failure.problems
     facts = facts_of(call, response)
     facts["problems"], facts["unread"] = failure.problems, failure.unread
     facts["partial"] = failure.partial
     raise DecodeError(f"{path or 'the answer'} {rule}", facts)
-
-
-def _read(call: Call[T], data: Any, response: Response) -> T:
-    try:
-        return read(data, call.returns)
-    except StructureError:
-        pass
-    with suppress(ValueError):  # a body in a charset of its own was parsed exactly before
-        data = parse_exactly(response)
-    return read(data, call.returns)
 
 
 def _refuse_part(call: Call[Any], data: Any, response: Response, rows: list[Any]) -> None:

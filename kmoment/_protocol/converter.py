@@ -24,7 +24,7 @@ again, slowly, and names the path of the value.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
@@ -34,6 +34,7 @@ import cattrs
 
 from ..errors import Problem
 from ..models._base import NO_EXTRA, FrozenDict, Model, OpenEnum
+from .answer import has_inexact
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
@@ -67,12 +68,14 @@ class StructureError(ValueError):
 def read(data: Any, type_: type[T]) -> T:
     """*data* (parsed JSON) as *type_*, or :class:`StructureError`."""
     hook, is_list = _how(cast("Any", type_))
-    wrapper = _wrapper(data) if is_list else ""
+    wrapper = _wrapper(data) if is_list and data.__class__ is not list else ""
     value = data[wrapper] if wrapper else data
     try:
-        return cast("T", hook(value, type_))
+        answer: T = hook(value, type_)
     except Exception:  # any JSON may come: the slow reader says what is wrong with it
         unreadable = _explain(value, type_, wrapper)
+    else:
+        return answer
     raise unreadable
 
 
@@ -268,7 +271,7 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
         "model": model,
         "known": known,
         "NO_EXTRA": NO_EXTRA,
-        "rest": lambda o: FrozenDict((k, v) for k, v in o.items() if k not in known),
+        "rest": partial(_unknown_members, known),
     }
     lines: list[str] = []
     for i, member in enumerate(members):
@@ -285,6 +288,13 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
     exec(compile(source, f"<kmoment reads {model.__name__}>", "exec"), scope)  # noqa: S102
     read_all: Callable[[Sequence[Any]], list[Any]] = scope["read_all"]
     return read_all
+
+
+def _unknown_members(known: frozenset[str], members: dict[str, Any]) -> FrozenDict:
+    unknown = {name: value for name, value in members.items() if name not in known}
+    if has_inexact(unknown):
+        raise _not("has a number that was not read exactly")
+    return FrozenDict(unknown)
 
 
 def _mutable(model: type[Model]) -> type[Model]:
