@@ -11,8 +11,7 @@ creates    a batch of 200, 16 workers; in the outage every second create takes e
 
 lost       calls that did not end well
 req/call   requests that the client tried to send / calls
-full       seconds from the end of the outage until calls are answered at 70 % of the speed before;
-           for creates 40 %, since some workers still look for what they have made
+full       seconds from the end of the outage until calls are answered at 70 % of the speed before
 twice      names that two audiences have
 false      outcomes that are not true: *ok* without an audience, or *failed* with one
 unknown    creates of which the client says that it does not know
@@ -48,9 +47,8 @@ SECONDS = (0.05, 1.0, 5.0, 20.0)
 LOOP_SECONDS = (0.05, 1.0, 3.0)
 SILENT_TIMEOUT = 2.0
 """Seconds: the client's timeout in silent outages."""
-FULL_SHARE, FULL_SHARE_CREATES = 0.7, 0.4
-"""The share of the speed before that counts as full: short times stray. Of the workers that make
-creates, up to half may still look for what they have made: for 21 s by default."""
+FULL_SHARE = 0.7
+"""The share of the speed before that counts as full: short times stray."""
 MOST_REQUESTS = 1.15
 MOST_SECONDS = 2.0
 """Goals: requests for each call; seconds until full speed, besides the timeout if silent."""
@@ -192,7 +190,7 @@ def run(job: str, kind: Kind, seconds: float) -> Result:
         lost=sum(status != "ok" for status, _, _ in result.calls),
         requests=counter.requests / calls,
         received=report["received"] / calls,
-        full=full_speed(report, FULL_SHARE_CREATES if job == "creates" else FULL_SHARE),
+        full=full_speed(report, FULL_SHARE),
         took=took,
         twice=len(made) - len({name for _, name in made}),
         false=untrue(result, made) if job == "creates" else 0,

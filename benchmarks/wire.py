@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ class Said(NamedTuple):
 
     def encoded(self) -> bytes:
         head = f"HTTP/1.1 {self.status} -\r\nContent-Type: {self.content_type}\r\n"
+        head += f"Date: {formatdate(usegmt=True)}\r\n"
         if self.retry_after is not None:
             head += f"Retry-After: {self.retry_after:g}\r\n"
         return f"{head}Content-Length: {len(self.body)}\r\n\r\n".encode() + self.body

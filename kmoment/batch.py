@@ -138,6 +138,7 @@ class AsyncBatch(Generic[I, V]):
             ordered=ordered,
             deadline=deadline,
             finite=total is not None,
+            spare=is_resource_method(job),
         )
         self._outcomes = self._pool.outcomes()
         self._counted: list[Outcome[I, V]] = []
@@ -193,6 +194,11 @@ class AsyncBatch(Generic[I, V]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def is_resource_method(job: Any) -> bool:
+    """Whether *job* is one call of ours, and no function that does more than that."""
+    return type(getattr(job, "__self__", None)).__module__.startswith("kmoment.resources.")
 
 
 def checked_inputs(inputs: Any, concurrency: int) -> int | None:

@@ -226,7 +226,8 @@ class AsyncClient(Viewable):
         :param inputs: An error that the iterable raises comes after the outcomes of all that
             it gave before. In blocking code it runs on your thread, between outcomes: it
             must not wait for one.
-        :param concurrency: How many calls at once.
+        :param concurrency: How many calls at once. Where *method* is one of kmoment's own, a
+            create whose answer was lost does not count while it waits to be looked for.
         :param ordered: Outcomes in the order of the inputs; else as they are done.
         :param on_progress: Called with a ``Progress`` for each outcome handed on. In async
             code it may be async, and is awaited before the outcome is handed on.

@@ -14,8 +14,8 @@ from helpers import TOKEN
 from helpers.truth import AUDIENCES, Asked, Kakao, Truth, said, under, writing
 from helpers.virtual_clock import run
 from kmoment._engine.context import AttemptState
-from kmoment._engine.listing import FRESH_SECONDS, Listed, Listings
-from kmoment._protocol.http import Request, Response
+from kmoment._engine.listing import FRESH_SECONDS, Listed, Listings, Looks
+from kmoment._protocol.http import Request, Response, TransportError
 from kmoment._secret import Secret
 
 
@@ -300,3 +300,134 @@ def test_the_wait_for_a_list_is_not_counted() -> None:
         return now()
 
     assert run(work()) > 100
+
+
+# -- Looking for what was created -------------------------------------------------------
+
+
+class Looker:
+    """Makes lists of rows, of which each takes a second, and counts them."""
+
+    def __init__(self, *failures: BaseException) -> None:
+        self.made = 0
+        self.failures = list(failures)
+
+    async def __call__(self) -> list[kmoment.AudienceSummary]:
+        self.made += 1
+        number = self.made
+        await asyncio.sleep(1)
+        if self.failures:
+            raise self.failures.pop(0)
+        return [kmoment.AudienceSummary(id=number, name="x")]
+
+
+async def look(looks: Looks, looker: Looker, after: float) -> int | None:
+    rows = await looks.get(1, now, looker, after)
+    return None if rows is None else rows[0].id
+
+
+def test_looks_share_a_list_that_is_new_enough() -> None:
+    """A look takes a list that was asked for after its moment, else it makes one."""
+
+    async def work() -> list[int | None]:
+        looks, looker = Looks(), Looker()
+        together = [look(looks, looker, after=-1) for _ in range(16)]
+        found = await asyncio.gather(*together, look(looks, looker, after=-0.1))
+        assert set(found) == {1}
+        return [
+            await look(looks, looker, after=-0.01),  # the list was asked for at 0
+            await look(looks, looker, after=0),
+            await look(looks, looker, after=0.5),
+        ]
+
+    assert run(work()) == [1, 2, 2]
+
+
+def test_a_look_that_fails_is_one_for_all_who_wait() -> None:
+    """If a list fails, the looks that waited for it have failed; the next one lists again."""
+
+    async def work() -> list[int | None]:
+        looks, looker = Looks(), Looker(kmoment.ServerError("away"))
+        found = await asyncio.gather(*(look(looks, looker, after=-1) for _ in range(3)))
+        return [*found, await look(looks, looker, after=0.5)]
+
+    assert run(work()) == [None, None, None, 2]
+
+
+def test_a_look_that_is_cancelled_leaves_its_list_to_the_next() -> None:
+    """If the create that lists is cancelled, one of those who wait lists for all of them."""
+
+    async def work() -> list[int | None]:
+        looks, looker = Looks(), Looker()
+        first, *others = [asyncio.create_task(look(looks, looker, after=-1)) for _ in range(4)]
+        await asyncio.sleep(0.5)
+        first.cancel()
+        found = await asyncio.gather(*others)
+        assert first.cancelled()
+        assert now() == 1.5
+        return found
+
+    assert run(work()) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["made", "not made"])
+def test_creates_whose_answers_are_lost_look_together(done: bool) -> None:
+    """Of twenty creates at once that lose their answers, each look makes one list for all."""
+
+    async def create(client: kmoment.AsyncClient, number: int) -> object:
+        with writing("reset after" if done else "reset before"):
+            return await client.account(1).audiences.create(draft(number))
+
+    async def work() -> int:
+        client, truth = moment()
+        await client.account(1).audiences.create(draft(20))
+        before = truth.requests
+        ends = await asyncio.gather(
+            *(create(client, number) for number in range(20)), return_exceptions=True
+        )
+        unknown = [end for end in ends if isinstance(end, kmoment.OutcomeUnknownError)]
+        assert (len(unknown), truth.kakao.changes) == ((0, 21) if done else (20, 1))
+        return truth.requests - before
+
+    # 20 creates, and one look with 20 details, or three looks.
+    assert run(work()) == (20 + 1 + 20 if done else 20 + 3)
+
+
+@attrs.define(eq=False)
+class Losing(Counted):
+    """A transport that loses the first four creates."""
+
+    creates: int = 0
+
+    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
+        self.creates += request.method == "POST"
+        if request.method == "POST" and self.creates <= 4:
+            attempt.sent = True
+            raise TransportError("the server closed the connection")
+        return await super().send(request, token, attempt)
+
+
+@pytest.mark.parametrize(
+    ("own", "workers", "held_up"), [(True, 4, False), (False, 4, True), (True, 1, True)]
+)
+def test_creates_that_are_looked_for_do_not_hold_up_a_batch(
+    own: bool, workers: int, held_up: bool
+) -> None:
+    """While four of four workers wait to look for what they have made, others go on; a function
+    of the user, and a batch with one worker, keep to their number."""
+
+    async def work() -> float:
+        client = kmoment.AsyncClient(TOKEN)
+        under(client, Losing(lambda: 0.01, Dated()))
+        create = client.account(1).audiences.create
+        batch = client.each(
+            create if own else lambda it: create(it),
+            [draft(number) for number in range(40)],
+            concurrency=workers,
+            ordered=False,
+        )
+        ended = [now() async for _ in batch]
+        assert now() > 20
+        return ended[35]
+
+    assert (run(work()) > 20) is held_up

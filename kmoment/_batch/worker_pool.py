@@ -4,10 +4,14 @@ An input is pulled when a worker is free for it. Only a window of them is betwee
 being handed on, so that memory stays flat if the reader is slow or, in order, if the first input
 is. If the pool is stopped midway, every input that was pulled has its outcome in
 :attr:`WorkerPool.rest`.
+
+Where *spare* allows it, another worker takes the place of one whose job pauses: after an outage
+many creates may be looked for, 21 s long, and the other inputs go on meanwhile.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import suppress
 from math import inf
 from typing import Any, Final
 
@@ -31,12 +35,14 @@ class WorkerPool:
         ordered: bool,
         deadline: float | None = None,
         finite: bool = False,
+        spare: bool = False,
     ) -> None:
         """Prepare a pass.
 
         :param deadline: Seconds for the pass. An input that is not done then ends as it is.
         :param finite: Whether the inputs come to an end. Only then those that are left after the
             deadline are pulled too, so that each has its outcome.
+        :param spare: Whether a job that pauses does not count as one that runs.
         """
         self._job = job if deadline is None else self._in_time
         self._unbounded = job
@@ -45,6 +51,10 @@ class WorkerPool:
         self._until = inf
         self._source = aiter(inputs if isinstance(inputs, AsyncIterable) else _Plain(inputs))
         self._workers = workers
+        self._spare = spare and workers > 1  # one alone promises that jobs run one after the other
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pausing = 0
+        """Workers whose job pauses."""
         self._ordered = ordered
         self._room = asyncio.Semaphore(workers * _WINDOW)
         self._pulling = asyncio.Lock()
@@ -61,15 +71,16 @@ class WorkerPool:
     async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         self._outer = CURRENT.get()
+        self._loop = asyncio.get_running_loop()
         if self._deadline is not None:
-            self._until = asyncio.get_running_loop().time() + self._deadline
-        tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+            self._until = self._loop.time() + self._deadline
+        for _ in range(self._workers):
+            self._begin()
         try:
-            working, turn = len(tasks), 0
-            while working:
+            turn = 0
+            while self._tasks or not self._ready.empty():
                 outcome = await self._ready.get()
                 if outcome is None:
-                    working -= 1
                     if self._crash is not None:
                         raise self._crash
                     continue
@@ -81,14 +92,25 @@ class WorkerPool:
             if self._failure is not None:
                 raise self._failure
         finally:
-            await self._stop(tasks)
+            await self._stop()
 
-    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+    def _begin(self) -> None:
+        task = asyncio.create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # else it would be reported as lost: `_crash` has it
+        self._ready.put_nowait(None)
+
+    async def _stop(self) -> None:
         self._stopping = True
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:  # also if it is cancelled again
             left = list(self._held.values())
             while not self._ready.empty():
@@ -97,14 +119,26 @@ class WorkerPool:
 
     async def _work(self) -> None:
         try:
-            while pulled := await self._pull():
+            while self._running <= self._workers and (pulled := await self._pull()):
                 self._ready.put_nowait(await self._do(*pulled))
         except BaseException as crash:
             if not self._stopping:
                 self._crash = crash
             raise
-        finally:
-            self._ready.put_nowait(None)
+
+    @property
+    def _running(self) -> int:
+        return len(self._tasks) - self._pausing
+
+    def _job_pauses(self, pauses: bool) -> None:
+        """A job pauses, or goes on. Called on the job's thread."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._note_pause, pauses)
+
+    def _note_pause(self, pauses: bool) -> None:
+        self._pausing += 1 if pauses else -1
+        if pauses and self._running < self._workers and not (self._ended or self._stopping):
+            self._begin()
 
     async def _pull(self) -> tuple[int, Any] | None:
         await self._room.acquire()
@@ -140,7 +174,7 @@ class WorkerPool:
         raise DeadlineExceededError(reason, {"request_sent": False, "phase": "in a batch"})
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
-        tracker = WriteTracker(self._outer)
+        tracker = WriteTracker(self._outer, self._job_pauses if self._spare else None)
         CURRENT.set(tracker)  # each worker is a task, with a context of its own
         try:
             value = await self._job(given)

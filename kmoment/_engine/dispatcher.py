@@ -41,7 +41,7 @@ from .settings import ClientSettings
 from .sharing import Share
 from .state import ClientState
 from .timeouts import TimeoutKind
-from .write_tracker import CURRENT, WriteTracker, report_write
+from .write_tracker import CURRENT, WriteTracker, pausing, report_write
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -322,20 +322,28 @@ class Dispatcher:
 
     async def _reconcile(self, context: CallContext[Any], error: APIError) -> Audience:
         unknown = context.outcome_unknown(error)
-        delays, sleep = self.settings.options.reconcile_delays, self.settings.sleep
+        delays = self.settings.options.reconcile_delays
         if delays:
             text = (
                 "audiences.create of account %s: the answer was lost; it is looked for, %.0f s long"
             )
             _log.warning(text, context.call.account, sum(delays))
+        ask, account = self._asking(context), context.call.account
+        make_list = partial(
+            self.state.looks.get, account, self.state.clock, lambda: ask(list_call(account))
+        )
         with suppress(APIError):
-            found = await find_created(self._asking(context), unknown, delays, sleep)
+            found = await find_created(ask, unknown, delays, self._pause, make_list)
             if context.lock is not None and not await context.lock.is_held():
                 unknown.args = ("another process may have made it",)
                 raise unknown
             _log.info("audiences.create of account %s: found", context.call.account)
             return found
         raise unknown
+
+    async def _pause(self, seconds: float) -> None:
+        with pausing():
+            await self.settings.sleep(seconds)
 
     # -- One attempt --------------------------------------------------------------------
 

@@ -1,13 +1,20 @@
-"""What was there before a create. Creates of one account that begin together share one list."""
+"""Lists of audiences that several creates of one account share.
+
+:class:`Listings` says what was there before a create, :class:`Looks` what is there after creates
+whose answers were lost: an outage leaves many of them at once.
+"""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
+
+from ..errors import APIError
+from ..models import AudienceSummary
 
 FRESH_SECONDS: Final = 10.0
 """How long a list serves further creates. They also know the ids of all answers since, and what is
@@ -15,6 +22,10 @@ older than the create is never taken for it. Without the server's time that cann
 list serves only those who waited for it."""
 _ACCOUNTS: Final = 1000
 """Lists that are kept."""
+_LOOKS: Final = 16
+"""The same of lists with all their rows."""
+
+Rows = list[AudienceSummary]
 
 
 @attrs.frozen
@@ -93,3 +104,51 @@ class Listings:
         if len(self._entries) > _ACCOUNTS:
             self._entries.popitem(last=False)
         return entry
+
+
+@attrs.define(eq=False)
+class _Look:
+    began: float
+    rows: "asyncio.Future[Rows | None]" = attrs.Factory(
+        lambda: asyncio.get_running_loop().create_future()
+    )
+    """``None`` if the list has failed. Cancelled if who made it was."""
+
+
+class Looks:
+    """The last list of each account that was made to find audiences that creates have made."""
+
+    def __init__(self) -> None:
+        self._looks: OrderedDict[int | None, _Look] = OrderedDict()
+
+    async def get(
+        self,
+        account: int | None,
+        clock: Callable[[], float],
+        make: Callable[[], Awaitable[Rows]],
+        after: float,
+    ) -> Rows | None:
+        """A list that was asked for later than *after*; ``None`` if it has failed."""
+        while (look := self._looks.get(account)) and look.began > after:
+            await asyncio.wait([look.rows])
+            if not look.rows.cancelled():
+                return look.rows.result()
+        return await self._make(account, _Look(clock()), make)
+
+    async def _make(
+        self, account: int | None, look: _Look, make: Callable[[], Awaitable[Rows]]
+    ) -> Rows | None:
+        self._looks[account] = look
+        self._looks.move_to_end(account)
+        if len(self._looks) > _LOOKS:
+            self._looks.popitem(last=False)
+        rows = None
+        try:
+            with suppress(APIError):
+                rows = await make()
+        except BaseException:
+            self._looks.pop(account, None)
+            look.rows.cancel()
+            raise
+        look.rows.set_result(rows)
+        return rows

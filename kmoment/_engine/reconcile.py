@@ -9,6 +9,7 @@
 * A **bulk delete** looks for itself (``bulk_delete.py``): it knows what was there before.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -41,6 +42,14 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=2)
 """Both the Date header and ``createdDate`` are cut to the second."""
+
+
+_LATE: Final = 0.75
+"""A look may use the list of another create that was asked for after this share of its pause."""
+
+MakeList = Callable[[float], Awaitable[list[AudienceSummary] | None]]
+"""Lists the account's audiences, or takes a list that was asked for later than a moment of the
+event loop; ``None`` if that has failed."""
 
 
 class Ask(Protocol):
@@ -111,25 +120,39 @@ def _older(row: AudienceSummary, error: OutcomeUnknownError) -> bool:
 
 
 async def find_created(
-    ask: Ask, error: OutcomeUnknownError, delays: tuple[float, ...], sleep: Sleep
+    ask: Ask,
+    error: OutcomeUnknownError,
+    delays: tuple[float, ...],
+    sleep: Sleep,
+    make_list: MakeList | None = None,
 ) -> Audience:
     """The audience that a create made; else *error* is raised, with its candidates.
 
     A look that fails does not keep the next one from being made.
+
+    :param make_list: Where several look at once. Default: each look has a list of its own.
     """
+
+    async def own_list(_: float) -> list[AudienceSummary] | None:
+        return await ask(list_call(error.ad_account_id))
+
+    now = asyncio.get_running_loop().time
     for delay in delays if error.known_ids is not None else ():
+        began = now()
         await sleep(delay)
         with suppress(APIError):
-            if found := await _look(ask, error):
+            rows = await (make_list or own_list)(began + _LATE * (now() - began))
+            if rows is not None and (found := await _look(ask, error, rows)):
                 return attrs.evolve(found, reconciled=True)
         if len(error.candidates) > 1:
             break
     raise error
 
 
-async def _look(ask: Ask, error: OutcomeUnknownError) -> Audience | None:
-    """The one audience that can only be the new one, and that is what the draft asks for."""
-    rows = await ask(list_call(error.ad_account_id))
+async def _look(
+    ask: Ask, error: OutcomeUnknownError, rows: list[AudienceSummary]
+) -> Audience | None:
+    """The one of *rows* that can only be the new one, and that is what the draft asks for."""
     error.candidates = tuple(row for row in rows if may_be(row, error))
     if len(error.candidates) != 1:
         return None

@@ -16,7 +16,7 @@ from ..limits import LimitStatus
 from .admission import FairSemaphore, RateLimiterStore
 from .closed_loop import last_step
 from .host_gate import HostGate
-from .listing import Listings
+from .listing import Listings, Looks
 from .settings import ClientSettings, Sends
 from .sharing import LEASE_SPARE, Share, Sharing
 from .timeouts import TimeoutScheduler
@@ -57,6 +57,7 @@ class ClientState:
         self.breakers: CircuitBreakers = CircuitBreakers()
         self.budget: Budget = Budget(PER_CONNECTION * settings.max_connections)
         self.listings: Listings = Listings()
+        self.looks: Looks = Looks()
         self.shared: dict[Any, Any] = {}
         """What jobs of several calls share, by keys of their own."""
         self.idents: Iterator[int] = count(1)

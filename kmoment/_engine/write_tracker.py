@@ -1,5 +1,7 @@
-"""What a job has done. A batch has to know that before it offers the job again."""
+"""What a job of a batch has done, and whether it pauses. The batch has to know both."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, Optional
 
@@ -17,10 +19,19 @@ from ..outcomes import OutcomeStatus
 class WriteTracker:
     """Tracks one job. Calls on its threads and in its tasks find it through the context."""
 
-    __slots__ = ("_outer", "wrote")
+    __slots__ = ("_outer", "_paused", "wrote")
 
-    def __init__(self, outer: Optional["WriteTracker"]) -> None:
+    def __init__(
+        self,
+        outer: Optional["WriteTracker"],
+        paused: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Begin to track a job.
+
+        :param paused: Is told that the job pauses (``True``), and that it goes on (``False``).
+        """
         self._outer = outer
+        self._paused = paused
         self.wrote = False
         """Whether a write was done, or may have been."""
 
@@ -30,6 +41,13 @@ class WriteTracker:
         if self._outer is not None:
             self._outer.write()
 
+    def pause(self, pauses: bool) -> None:
+        """The job pauses, or goes on."""
+        if self._paused is not None:
+            self._paused(pauses)
+        elif self._outer is not None:
+            self._outer.pause(pauses)
+
 
 CURRENT: Final[ContextVar[WriteTracker | None]] = ContextVar("kmoment_write_tracker", default=None)
 
@@ -38,6 +56,20 @@ def report_write() -> None:
     """Tell the running job, if there is one, that a write was done or may have been."""
     if (tracker := CURRENT.get()) is not None:
         tracker.write()
+
+
+@contextmanager
+def pausing() -> Iterator[None]:
+    """The running job waits for seconds. Its batch may begin another in the meantime."""
+    tracker = CURRENT.get()
+    if tracker is None:
+        yield
+        return
+    tracker.pause(True)
+    try:
+        yield
+    finally:
+        tracker.pause(False)
 
 
 def status_of(error: BaseException, *, wrote: bool) -> OutcomeStatus:

@@ -178,6 +178,7 @@ class _Pass:
         pool = WorkerPool(
             self._keyed.recorded(counterpart or partial(thread.on_thread, self._method)),
             feed,
+            spare=counterpart is not None,
             **attrs.asdict(self._how),
         )
         stream = PrefetchedStream(pool.outcomes())
