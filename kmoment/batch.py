@@ -28,6 +28,7 @@ import logging
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from inspect import isawaitable
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -168,6 +169,9 @@ class AsyncBatch(Generic[I, V]):
 
     async def collect(self) -> Outcomes[I, V]:
         """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
+        ordered = self._pool.ordered
+        if not self._pool.begun:
+            self._pool.ordered = False  # a slow one must not stop the others
         self.collected += self._counted
         self._counted.clear()
         try:
@@ -178,6 +182,8 @@ class AsyncBatch(Generic[I, V]):
             await self.aclose()
             self.collected += self.rest
             self._pool.rest = Outcomes()
+            if ordered:
+                self.collected.sort(key=attrgetter("index"))
         return self.collected
 
     async def aclose(self) -> None:

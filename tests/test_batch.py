@@ -24,7 +24,7 @@ from helpers.fault_server import Answer, FaultServer, Silence
 from helpers.limits import Limit, LimitedHost, limited
 from helpers.virtual_clock import run
 from kmoment import OutcomeStatus, testing
-from kmoment.batch import progress_bar
+from kmoment.batch import AsyncBatch, progress_bar
 from kmoment.sandbox import Fault, Sandbox
 
 ROWS = [{"value": "I10000101", "description": "서울특별시 강남구", "depth1Name": "서울특별시"}]
@@ -299,16 +299,38 @@ async def test_a_batch_that_was_never_begun_closes(moment: kmoment.AsyncClient) 
 
 @pytest.mark.anyio
 async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
-    """The callback gets done, failed, total and rate once for each outcome."""
+    """The callback gets done, failed, total and rate once for each outcome, as it is handed on:
+    in order to a loop, and as it is done where all are collected."""
+
+    def batch() -> AsyncBatch[int, int]:
+        return moment.each(slower_first, range(4), on_progress=told.append)
+
     told: list[kmoment.Progress] = []
-    await moment.each(slower_first, range(4), on_progress=told.append).collect()
-    assert [(it.done, it.failed, it.total) for it in told] == [
-        (1, 0, 4),
-        (2, 0, 4),
-        (3, 1, 4),
-        (4, 1, 4),
-    ]
+    assert [outcome.index async for outcome in batch()] == [0, 1, 2, 3]
+    assert [(it.done, it.failed, it.total) for it in told[:3]] == [(1, 0, 4), (2, 0, 4), (3, 1, 4)]
+    assert [outcome.index for outcome in await batch().collect()] == [0, 1, 2, 3]
+    assert [(it.done, it.failed) for it in told[4:]] == [(1, 0), (2, 1), (3, 1), (4, 1)]
     assert all(it.rate > 0 for it in told)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_a_slow_input_does_not_hold_up_a_batch_that_is_collected(workers: int) -> None:
+    """While the first of 1,000 inputs takes a minute, the others are done, and memory is no
+    reason to wait: all outcomes are kept anyway. They come in the order of the inputs."""
+    done = 0
+
+    async def job(number: int) -> None:
+        nonlocal done
+        await asyncio.sleep(0 if number else 60)
+        assert done == 999 or number
+        done += 1
+
+    async def work() -> list[int]:
+        async with kmoment.AsyncClient(TOKEN) as client:
+            batch = client.each(job, range(1000), concurrency=workers)
+            return [outcome.index for outcome in (await batch.collect()).raise_if_failed()]
+
+    assert run(work()) == list(range(1000))
 
 
 @pytest.mark.anyio

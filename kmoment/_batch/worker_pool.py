@@ -55,7 +55,10 @@ class WorkerPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pausing = 0
         """Workers whose job pauses."""
-        self._ordered = ordered
+        self.ordered = ordered
+        """Whether outcomes are handed on in the order of the inputs. May be changed before the
+        first one is asked for."""
+        self.begun = False
         self._room = asyncio.Semaphore(workers * _WINDOW)
         self._pulling = asyncio.Lock()
         self.pulled = 0
@@ -71,6 +74,7 @@ class WorkerPool:
     async def outcomes(self) -> AsyncGenerator[Outcome[Any, Any]]:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         self._outer = CURRENT.get()
+        self.begun = True
         self._loop = asyncio.get_running_loop()
         if self._deadline is not None:
             self._until = self._loop.time() + self._deadline
@@ -84,7 +88,7 @@ class WorkerPool:
                     if self._crash is not None:
                         raise self._crash
                     continue
-                self._held[outcome.index if self._ordered else turn] = outcome
+                self._held[outcome.index if self.ordered else turn] = outcome
                 while turn in self._held:
                     self._room.release()
                     turn += 1

@@ -15,6 +15,7 @@ from contextlib import closing
 from functools import partial
 from importlib import import_module
 from inspect import iscoroutinefunction
+from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
@@ -100,6 +101,9 @@ class Batch(Generic[I, V]):
 
     def collect(self) -> Outcomes[I, V]:
         """All outcomes. If this is stopped, also by Ctrl-C, :attr:`collected` has what is known."""
+        ordered = self._pass.how.ordered
+        if not self._pass.begun:  # a slow one must not stop the others
+            self._pass.how = attrs.evolve(self._pass.how, ordered=False)
         self.collected += self._counted
         self._counted.clear()
         try:
@@ -110,6 +114,8 @@ class Batch(Generic[I, V]):
             self.close()
             self.collected += self.rest
             self._pass.rest = Outcomes()
+            if ordered:
+                self.collected.sort(key=attrgetter("index"))
         return self.collected
 
     def close(self) -> None:
@@ -164,7 +170,8 @@ class _Pass:
         self._keyed = keyed
         self._method = method
         self._inputs = iter(inputs)
-        self._how = how
+        self.how = how
+        self.begun = False
         self._pulled: list[Any] = []
         self._count = 0
         """Inputs pulled so far."""
@@ -172,14 +179,15 @@ class _Pass:
 
     def outcomes(self) -> Generator[Outcome[Any, Any]]:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
+        self.begun = True
         thread = self._sender.open()
-        feed = _Feed(self._how.workers * 2)
+        feed = _Feed(self.how.workers * 2)
         counterpart = _counterpart(self._method, self._sender, thread)
         pool = WorkerPool(
             self._keyed.recorded(counterpart or partial(thread.on_thread, self._method)),
             feed,
             spare=counterpart is not None,
-            **attrs.asdict(self._how),
+            **attrs.asdict(self.how),
         )
         stream = PrefetchedStream(pool.outcomes())
         feed.ask = partial(stream.push, _MORE)
