@@ -61,16 +61,21 @@ _LARGE: Final = 64
 
 _UP: Final = 1.5
 _UP_CHARGED: Final = 1.12
-"""The largest step of a bracket. Smaller where each rejection costs a Retry-After."""
+_UP_CHARGED_ROUGH: Final = 1.25
+"""The largest step of a bracket. Smaller where each rejection costs a Retry-After, but not so small
+if the size is one: then each step takes as long as a rejection costs."""
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
 _CLOSE_ROUGH: Final = 1.15
 """The same, if the size is one: each further test costs much of the time that it could save."""
-_FAR: Final = 6.0
+_FAR: Final = 3.0
 _FEW: Final = 4
 """If the size is so small and the bounds are this far apart, steps are large whatever a rejection
 costs: the pause was the server's choice and says little."""
+_MANY: Final = 16
+"""From this size on as many calls show that a rate holds, where a Retry-After is charged too. Below
+it takes twice as many: some servers let twice as many pass at first."""
 _LEAST_IN_BRACKET: Final = 2
 """Calls that test a rate at least: a window of one call lets one too many pass at first."""
 _WINDOWS: Final = 2
@@ -318,7 +323,7 @@ class RateLimiter:
 
     def _needed(self) -> int:
         """Calls that show that the present rate holds."""
-        calls = self._size * (2 if self._retry_after else 1)
+        calls = self._size * (2 if self._retry_after and self._size < _MANY else 1)
         if self.mode is Mode.FORMER:
             return _WINDOWS * calls
         return max(calls, _LEAST_IN_BRACKET) if self.mode is Mode.BRACKET else calls
@@ -336,7 +341,7 @@ class RateLimiter:
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
         if self._size == 1:
-            close = _CLOSE_ROUGH
+            close, step = _CLOSE_ROUGH, _UP_CHARGED_ROUGH if self._retry_after else _UP
         if self._size <= _FEW and self._high > _FAR * self._low:
             step = _UP
         self._high = min(self._high, self._ceiling)
@@ -417,7 +422,7 @@ class RateLimiter:
 
     def _rate_if_counted(self, probe: float) -> float:
         """The rate that the last pause shows, if the server counts rejected calls too: then only
-        the pauses before it were too short."""
-        if self._size > 1 or not self._failed_probe:
+        the pauses before it were too short. Not if it has told how long to wait, and that was."""
+        if self._size > 1 or not self._failed_probe or self._retry_after:
             return 0.0
         return 1 / (probe - self._cycle.rejected_at)
