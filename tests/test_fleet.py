@@ -25,7 +25,7 @@ from kmoment._engine.admission import (
 )
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
-from kmoment.fleet import Fleet, _keys, _scripts
+from kmoment.fleet import Fleet, _keys, _lane, _scripts
 from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
 
@@ -126,6 +126,34 @@ async def test_a_declared_period_is_kept_together(make: Make) -> None:
     stores, limit = [await make() for _ in range(3)], Gap(0.02)
     calls = [call(stores[number % 3], limit, 0.02) for number in range(30)]
     assert sum(await asyncio.gather(*calls)) == 0
+
+
+async def test_an_answer_that_takes_longer_than_a_lease(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a declared period nobody goes while an answer is awaited, however long it takes."""
+    monkeypatch.setattr(_lane, "LEASE_SECONDS", 0.3)
+    stores = [await make() for _ in range(2)]
+    first = await turn(stores[0], 0.02)
+    other = asyncio.create_task(turn(stores[1], 0.02))
+    await asyncio.wait([other], timeout=1.5)
+    assert not other.done()
+    stores[0].accepted(first, now())
+    stores[1].accepted(await other, now())
+
+
+async def test_closing_does_not_wait_for_an_answer(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that is held when its store is closed keeps no task alive: its lease ends by
+    itself."""
+    monkeypatch.setattr(_lane, "LEASE_SECONDS", 0.3)
+    store: Any = await make()
+    await turn(store, 0.02)
+    store.close()
+    owners = getattr(store, "_owners", {})
+    async with asyncio.timeout(3):
+        await until(lambda: not any(lane.task for lane in owners.values()))
 
 
 async def test_a_rejected_call_keeps_its_place(make: Make) -> None:

@@ -33,10 +33,48 @@ def test_a_lease_ends_by_itself() -> None:
     assert first.reserve(0.0, 1, 10.0)
     copied(first, second)
     assert second.reserve(1.0, 1, 10.0) is None
-    assert not second.settle(9.0)
-    assert second.settle(10.5)
-    assert second.limiter.delay(10.5) == 0.0
-    assert second.reserve(10.5, 1, 10.0)
+    assert not second.settle(4.9)
+    assert second.settle(5.5)
+    assert second.limiter.delay(5.5) == 0.0
+    assert second.reserve(5.5, 1, 10.0)
+
+
+def test_a_lease_is_renewed_until_the_answer() -> None:
+    """While a call has no answer its lease is renewed before it ends, as long as a call may take;
+    no other process renews it, and after the answer nobody does."""
+    first, second, now = lane("a", 0.5), lane("b", 0.5), 0.0
+    slot = first.reserve(now, 1, 12.0)
+    assert slot
+    while (due := first.renew_at) < inf:
+        copied(first, second)
+        assert second.renew_at == inf
+        assert not second.renew(due)
+        assert not second.settle(due)
+        assert not first.renew(now)
+        now = due
+        assert first.busy
+        assert first.next_at() == due
+        assert first.renew(due)
+    assert now < 12.0
+    assert not first.settle(12.0)
+    assert first.settle(12.1)
+    assert first.reserve(13.0, 1, 12.0)
+    first.renew_no_more()
+    assert first.renew_at == inf
+    assert not first.busy
+
+
+def test_a_lease_that_is_renewed_late() -> None:
+    """A process that stood still keeps its turn, if no other has noticed."""
+    first, second = lane("a", 0.5), lane("b", 0.5)
+    assert first.reserve(0.0, 1, 60.0)
+    copied(first, second)
+    assert first.renew(6.0)
+    assert not first.settle(6.0)
+    assert second.settle(6.0)
+    copied(second, first, 6.0)
+    assert first.renew_at == inf
+    assert not first.renew(6.0)
 
 
 def test_a_late_report_changes_nothing() -> None:
