@@ -25,7 +25,8 @@ What each entry means, and what happens if its key comes again:
   ``JournalStoreError``.
 * A process that was killed leaves its entry begun. Once the process is gone, the entry is
   *unknown*: nobody can tell whether the write was sent. Look at the account, then say what you
-  found: ``journal.resolve("1234", "ok")`` or ``journal.forget("1234")``.
+  found: ``journal.resolve("1234", "ok")`` or ``journal.forget("1234")``. The command does both too:
+  ``kmoment journal resolve`` and ``kmoment journal forget``.
 * A process that lives, but could not record an end, keeps its entry begun until it has ended.
 * A job that only reads, or one that looks before it writes (``if not find(...): create(...)``), may
   be *repeatable*: it is then done again. Two such jobs may overlap if a machine hangs.
