@@ -17,6 +17,7 @@ from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.limits import Gap, Limit, Sliding
 from helpers.redis_server import RedisServer
+from kmoment._engine import dispatcher
 from kmoment._engine.admission import (
     LimitKey,
     QueueClosedError,
@@ -26,6 +27,7 @@ from kmoment._engine.admission import (
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
 from kmoment.fleet import Fleet, _keys, _lane, _scripts
+from kmoment.fleet._fleet import Membership
 from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
 
@@ -572,6 +574,30 @@ async def test_a_create_whose_lock_was_lost_is_never_adopted(
         assert caught.value.reason == "another process may have made it"
         assert len(caught.value.candidates) == 1
         await audiences.delete(caught.value.candidates[0].id)
+
+
+async def test_a_create_that_outlives_its_lock(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a create lasts, its lock is renewed, also if Redis was away for a moment. A lock
+    that was lost is not taken anew."""
+    monkeypatch.setattr(dispatcher, "_SETTLED", 0.3)
+    async with client(sandbox, fleet, reconcile_delays=(0.1,)) as moment:
+        audiences = moment.account(ACCOUNT).audiences
+        sandbox.add_fault(Fault("audiences.create", "delay", delay=2.0, times=1))
+        task = asyncio.create_task(audiences.create(DRAFT))
+        await until(lambda: server.ask("GET", lock_key()))
+        mine, share = server.ask("GET", lock_key()), moment._dispatcher.state.share
+        assert isinstance(share, Membership)
+        share._session.link._lost("for a moment")
+        monkeypatch.setattr(share._session.link, "_next_try", 0.0)
+        await asyncio.sleep(1.2)
+        assert server.ask("GET", lock_key()) == mine
+        server.ask("DEL", lock_key())
+        made = await task
+        await until(lambda: not share._session._tasks)
+        assert server.ask("GET", lock_key()) is None
+        await audiences.delete(made.id)
 
 
 async def test_a_create_under_its_lock_is_adopted(fleet: Fleet, sandbox: Sandbox) -> None:

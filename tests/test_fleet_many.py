@@ -113,7 +113,7 @@ async def test_each_kind_of_server(program: str, tmp_path: Path) -> None:
         async with joined(server.url, 0.0, 0.0) as members:
             calls = [members[number % 2].call(limit, 0.02) for number in range(6)]
             assert sum(await asyncio.gather(*calls)) == 0
-            lock = await members[0].share.lock_create(1, "name", 1.0)
+            lock = await members[0].share.lock_create(1, "name", 1.0, 1.0)
             assert await lock.is_held()
             lock.release()
         journal = kmoment.Journal(server.url, run="r")

@@ -21,7 +21,8 @@ arguments. Use TLS (``rediss://``) to another machine. The Redis must not evict 
   has stood still for five seconds, loses its turn.
 * *Breakers.* A used-up quota and maintenance stop all, a refused token stops those that use it.
   When the time is up one process tries, not one of each.
-* *Create locks.* One process at a time creates an audience of one name in one account.
+* *Create locks.* One process at a time creates an audience of one name in one account. The lock of
+  a process that has died ends after the sum of its ``reconcile_delays`` and five seconds.
 
 **For hundreds of accounts**, deal them to the workers (by a queue, or each n-th account), with one
 client in each process, and ``moment.each_account(ids, job)``. A limit that is the account's own
