@@ -43,8 +43,10 @@ Kakao takes no fencing token. So a create also looks before and after, as it doe
 If its answer is lost and it cannot be shown that the lock was held, no audience is adopted: that is
 an ``OutcomeUnknownError``, "another process may have made it". With ``creates="refuse"`` nothing is
 created while Redis is away. After a failover that has lost a write, one call too many may meet a
-429, and calls under a declared period may wait for five seconds. A Redis Cluster's own client is
-not used, though each key would stay in one slot.
+429, and calls under a declared period may wait for five seconds.
+
+A Redis Cluster of one node serves too. A node that has only a part of the keys is refused at the
+first call.
 """
 
 from ..errors import FleetUnavailableError

@@ -39,7 +39,7 @@ A path is an SQLite file. The processes of one machine may share it. A network f
 refused on Linux, since its locks cannot be trusted. A ``redis://`` URL is for several machines
 (``pip install kmoment[fleet]``): there a process that has not been heard of for 30 seconds counts
 as dead, and a run is kept for 30 days. What Redis has lost, the journal has lost: let it write to
-disk (``appendfsync always``), and set no eviction policy.
+disk (``appendfsync always``), and set no eviction policy. A Redis Cluster must have one node.
 
 Values are kept as JSON. A model, a plan, an outcome, and what ``ensure`` returns are kept as what
 their ``to_dict()`` gives, and come back as that dict.
