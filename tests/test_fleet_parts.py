@@ -127,6 +127,30 @@ def test_a_write_whose_answer_was_lost(period: float) -> None:
     assert first.reserve(1.0, 1, 10.0)
 
 
+def test_a_slow_way_to_redis() -> None:
+    """However long a question is under way to Redis, no turn of a declared period comes too early:
+    here the last answer came at 0.0, and is read at 0.13."""
+    writer, now = lane("a", 0.5), 0.0
+    assert writer.reserve(-0.1, 1, 10.0)
+    writer.report("accepted", 0.0, next(iter(writer.holding)))
+    writer.limiter.accepted(0.0, writer.reports[0].sent)
+
+    async def script(*_: object) -> list[str]:
+        nonlocal now
+        now = 0.13
+        return ["130000", "version", writer.text(0.0), "0"]
+
+    async def read() -> SharedLane:
+        loop, fleet = asyncio.get_running_loop(), kmoment.fleet.Fleet("redis://localhost/0")
+        limiters: Any = fleet._join(lambda: now, loop.call_at, 5.0).limiters
+        limiters._link.script = script
+        reader: SharedLane = limiters._lane(KEY, 0.5, now)
+        await limiters._swap(reader, 0.1, changed=False)
+        return reader
+
+    assert asyncio.run(read()).limiter.delay(0.13) > 0.369
+
+
 def test_a_line_is_kept_in_order() -> None:
     """Who waits for a declared period is served in order; who has gone is left out."""
     lanes = [lane(name, 0.1) for name in "abc"]

@@ -299,7 +299,10 @@ class FleetRateLimiters(InMemoryRateLimiters):
         lane.version = version
         if version:
             age = max(0, int(server) - int(at)) * _MICRO
-            self._read(lane, text, version, began - age)
+            # Redis has answered at some time from began to now. A declared period is to be kept
+            # whatever the way to Redis takes. A learnt rate would fall by it with each exchange.
+            asked = lane.synced if lane.limiter.declared else began
+            self._read(lane, text, version, asked - age)
 
     def _read(self, lane: SharedLane, text: str, version: str, base: float) -> None:
         try:
