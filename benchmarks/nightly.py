@@ -44,6 +44,7 @@ import kmoment
 from kmoment._policies import circuit_breaker
 from kmoment.fleet import Fleet
 from kmoment.hooks import AttemptEnd, AttemptStart, Hook
+from kmoment.journal import _redis
 from kmoment.sandbox import Fault, Quota, Sandbox
 from measure import heading
 from redis_process import redis_server
@@ -62,9 +63,12 @@ RATE = 60
 """Calls of all accounts that the server allows in a second."""
 NAME = "nightly"
 DEADLINE, LOOKS = 10.0, (0.2, 1.0, 2.0)
-"""Of a create, in seconds. Its lock ends 5 s after both, if its process was killed."""
+"""Of a create, in seconds. Its lock ends 5 s after the sum of the looks, if its process was
+killed."""
 LAST_RUNS = 4
 """Each waits for a lock as long as the deadline."""
+SILENT = 6.0
+"""Seconds after which a journal in Redis takes a silent process for dead here, in place of 30 s."""
 OPEN_WITHIN = 1.5
 """Seconds from the first refusal until no process sends a call."""
 BREAKER_SECONDS = 3.0
@@ -132,6 +136,7 @@ class Killer(Hook):
 async def work(job: Job) -> None:
     """Create an audience in each account. How each ended."""
     killer, draft = Killer(job), kmoment.AudienceDraft.display(NAME)
+    _redis.LEASE_SECONDS = SILENT  # type: ignore[misc]
 
     async def create(account: kmoment.AsyncAccount) -> int:
         made = await account.audiences.create(draft)
@@ -266,7 +271,7 @@ def a_night(number: int, accounts: int, redis: str, journal: str) -> Night:
 
 def _dead_after(journal: str) -> float:
     """Seconds until a journal takes a process for dead."""
-    return 31.0 if journal.startswith("redis") else 0.0
+    return SILENT + 1 if journal.startswith("redis") else 0.0
 
 
 def nights(numbers: Sequence[int], accounts: int, kind: str) -> bool:

@@ -179,6 +179,57 @@ def test_a_key_of_the_environments_redis_is_resolved(
     assert f"journal resolve c done --run {RUN}" in run("journal", "resume-list", "--run", RUN).err
     assert run("journal", "resolve", "c", "done", "--run", RUN).code == 0
     assert journal.summary()["ok"] == 2  # type: ignore[index]
+    assert run("journal", "forget", "c", "--run", RUN, "--yes").code == 0
+    assert journal.summary()["ok"] == 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c"])
+def test_a_key_is_forgotten(where: str, key: str) -> None:
+    """Whatever a key was, it is pending again, and what it was is told; nothing else is changed."""
+    journal = filled(where)
+    before = {it.key: it.status for it in journal.entries()}
+    told = run("journal", "forget", where, key, "--run", RUN, "--yes")
+    assert (told.code, told.out) == (0, "")
+    plan, done = told.err.splitlines()
+    assert plan.startswith(f"forget {key} of {RUN}, which is {before[key]} since 20")
+    assert done == f"{key} is forgotten: the next run does it"
+    assert {it.key: it.status for it in journal.entries()} == {**before, key: "pending"}
+
+
+def test_what_is_not_forgotten(where: str) -> None:
+    """A key or a run that is not there, a key that is being done, nobody to ask, and a dry run
+    change nothing, and each is told in one line."""
+    journal = filled(where)
+    with journal.begin("e"):
+        before = journal.entries()
+        for words, code, said in (
+            (("none", "--run", RUN, "--yes"), 2, "the journal has no key 'none'"),
+            (("c", "--run", "monday", "--yes"), 1, "no run 'monday'"),
+            (("e", "--run", RUN, "--yes"), 1, "under way"),
+            (("c", "--run", RUN), 2, "no terminal to ask on"),
+            (("c",), 2, "--run"),
+            (("c", "c", "--run", RUN, "--yes"), 2, "one FILE|URL and one KEY"),
+        ):
+            told = run("journal", "forget", where, *words)
+            assert (told.code, told.out) == (code, "")
+            assert said in told.err
+        shown = run("journal", "forget", where, "a", "--run", RUN, "--dry-run")
+        assert (shown.code, shown.err) == (0, "dry run: nothing was forgotten\n")
+        assert shown.out.startswith(f"forget a of {RUN}, which is ok since 20")
+        assert journal.entries() == before
+
+
+@pytest.mark.parametrize(("answer", "code", "status"), [("n", 1, "ok"), ("y", 0, "pending")])
+def test_forgetting_is_asked_about(tmp_path: Path, answer: str, code: int, status: str) -> None:
+    """At a terminal the key is shown and it is asked; only a yes forgets it."""
+    journal = filled(str(tmp_path / "a.journal"))
+    words = ("journal", "forget", str(tmp_path / "a.journal"), "a", "--run", RUN)
+    with at_terminal(*words, env={}) as terminal:
+        assert "which is ok" in terminal.until("Do it?")
+        terminal.type(f"{answer}\n")
+        assert terminal.end() == code
+    assert ("nothing was forgotten" in terminal.shown) is (answer == "n")
+    assert {it.key: it.status for it in journal.entries()}["a"] == status
 
 
 def test_a_process_that_has_died(where: str) -> None:
@@ -303,6 +354,19 @@ def test_no_error_repeats_a_password(
     """A URL at a wrong place is told without its password."""
     monkeypatch.setenv("KMOMENT_DEBUG", debug)
     done = run(*(word.format(f"redis://me:{PASSWORD}@host/0") for word in words))
+    assert done.code == 2
+    assert "redis://me:…@host/0" in done.err
+    assert PASSWORD not in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [("resolve", "{}", "done"), ("forget", "{}", "--yes")], ids=["resolve", "forget"]
+)
+def test_a_key_that_is_a_url(words: tuple[str, ...], tmp_path: Path) -> None:
+    """A URL that stands in place of a key is told without its password."""
+    filled(str(tmp_path / "a"))
+    command, *rest = (word.format(f"redis://me:{PASSWORD}@host/0") for word in words)
+    done = run("journal", command, str(tmp_path / "a"), *rest, "--run", RUN)
     assert done.code == 2
     assert "redis://me:…@host/0" in done.err
     assert PASSWORD not in done.err

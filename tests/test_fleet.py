@@ -17,6 +17,7 @@ from helpers import TOKEN
 from helpers.calls import DRAFT
 from helpers.limits import Gap, Limit, Sliding
 from helpers.redis_server import RedisServer
+from kmoment._engine import dispatcher
 from kmoment._engine.admission import (
     LimitKey,
     QueueClosedError,
@@ -25,7 +26,8 @@ from kmoment._engine.admission import (
 )
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
-from kmoment.fleet import Fleet, _keys, _scripts
+from kmoment.fleet import Fleet, _keys, _lane, _scripts
+from kmoment.fleet._fleet import Membership
 from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
 
@@ -126,6 +128,34 @@ async def test_a_declared_period_is_kept_together(make: Make) -> None:
     stores, limit = [await make() for _ in range(3)], Gap(0.02)
     calls = [call(stores[number % 3], limit, 0.02) for number in range(30)]
     assert sum(await asyncio.gather(*calls)) == 0
+
+
+async def test_an_answer_that_takes_longer_than_a_lease(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a declared period nobody goes while an answer is awaited, however long it takes."""
+    monkeypatch.setattr(_lane, "LEASE_SECONDS", 0.3)
+    stores = [await make() for _ in range(2)]
+    first = await turn(stores[0], 0.02)
+    other = asyncio.create_task(turn(stores[1], 0.02))
+    await asyncio.wait([other], timeout=1.5)
+    assert not other.done()
+    stores[0].accepted(first, now())
+    stores[1].accepted(await other, now())
+
+
+async def test_closing_does_not_wait_for_an_answer(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that is held when its store is closed keeps no task alive: its lease ends by
+    itself."""
+    monkeypatch.setattr(_lane, "LEASE_SECONDS", 0.3)
+    store: Any = await make()
+    await turn(store, 0.02)
+    store.close()
+    owners = getattr(store, "_owners", {})
+    async with asyncio.timeout(3):
+        await until(lambda: not any(lane.task for lane in owners.values()))
 
 
 async def test_a_rejected_call_keeps_its_place(make: Make) -> None:
@@ -544,6 +574,30 @@ async def test_a_create_whose_lock_was_lost_is_never_adopted(
         assert caught.value.reason == "another process may have made it"
         assert len(caught.value.candidates) == 1
         await audiences.delete(caught.value.candidates[0].id)
+
+
+async def test_a_create_that_outlives_its_lock(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a create lasts, its lock is renewed, also if Redis was away for a moment. A lock
+    that was lost is not taken anew."""
+    monkeypatch.setattr(dispatcher, "_SETTLED", 0.3)
+    async with client(sandbox, fleet, reconcile_delays=(0.1,)) as moment:
+        audiences = moment.account(ACCOUNT).audiences
+        sandbox.add_fault(Fault("audiences.create", "delay", delay=2.0, times=1))
+        task = asyncio.create_task(audiences.create(DRAFT))
+        await until(lambda: server.ask("GET", lock_key()))
+        mine, share = server.ask("GET", lock_key()), moment._dispatcher.state.share
+        assert isinstance(share, Membership)
+        share._session.link._lost("for a moment")
+        monkeypatch.setattr(share._session.link, "_next_try", 0.0)
+        await asyncio.sleep(1.2)
+        assert server.ask("GET", lock_key()) == mine
+        server.ask("DEL", lock_key())
+        made = await task
+        await until(lambda: not share._session._tasks)
+        assert server.ask("GET", lock_key()) is None
+        await audiences.delete(made.id)
 
 
 async def test_a_create_under_its_lock_is_adopted(fleet: Fleet, sandbox: Sandbox) -> None:

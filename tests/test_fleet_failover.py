@@ -1,6 +1,7 @@
 """A fleet whose Redis answers late, or fails over to a replica that has not seen all writes."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -132,6 +133,44 @@ async def test_a_failover_that_loses_writes(
         assert replica.ask("HGET", key, "version") != old
         limits = [*first.limits(), *second.limits()]
         assert [limit.rate for limit in limits] == [100, 100]
+
+
+async def test_a_turn_that_a_failover_brings_back(
+    relay: Relay, primary: RedisServer, replica: RedisServer, sandbox: Sandbox
+) -> None:
+    """A turn that a failover brings back, of a process that makes no call any more, holds the
+    others up for a few seconds, not for as long as a call may take."""
+    async with (
+        client(sandbox, relay, periods=PERIODS) as idle,
+        client(sandbox, relay, periods=PERIODS) as other,
+    ):
+        await calls(idle, other)
+        key = await seen(replica, "*:limiter")
+        sandbox.add_fault(Fault("locations.depth1", "delay", delay=1.0, times=1))
+        call = asyncio.create_task(idle.locations.depth1())
+        while turn_in(replica, key) not in turns_of(idle):
+            await asyncio.sleep(0.005)
+        replica.ask("REPLICAOF", "NO", "ONE")
+        await call
+        while turn_in(primary, key):
+            await asyncio.sleep(0.005)
+        await fail_over(relay, primary, replica)
+        assert turn_in(replica, key)
+        await back(other)
+        async with asyncio.timeout(15):
+            await calls(other)
+
+
+def turn_in(server: RedisServer, key: str) -> str | None:
+    """The turn that a limiter shows as held."""
+    lease = json.loads(server.ask("HGET", key, "state"))["lease"]
+    return lease and str(lease[0])
+
+
+def turns_of(moment: kmoment.AsyncClient) -> list[str]:
+    """The turns that a client holds."""
+    limiters: Any = moment._dispatcher.state.limiters
+    return [held.ident for lane in limiters._lanes.values() for held in lane.holding.values()]
 
 
 async def test_a_create_lock_that_a_failover_loses(

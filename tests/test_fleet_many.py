@@ -2,6 +2,8 @@
 
 import asyncio
 import heapq
+import os
+import random
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -16,7 +18,7 @@ from helpers.limits import Gap, Sliding
 from helpers.redis_server import RedisServer
 from kmoment._engine.admission import LimitKey
 from kmoment._policies.rate_limit import RateLimiter
-from kmoment.fleet import Fleet
+from kmoment.fleet import Fleet, _link
 from kmoment.fleet._lane import SharedLane, Slot
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +31,7 @@ LEASE = 5.0
 APART = 0.01  # seconds between the first calls of two members
 SECONDS = 10.0
 MOST = 700  # scripts in a second
+STORM = float(os.environ.get("FLEET_STORM", "3"))  # seconds
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ async def test_each_kind_of_server(program: str, tmp_path: Path) -> None:
         async with joined(server.url, 0.0, 0.0) as members:
             calls = [members[number % 2].call(limit, 0.02) for number in range(6)]
             assert sum(await asyncio.gather(*calls)) == 0
-            lock = await members[0].share.lock_create(1, "name", 1.0)
+            lock = await members[0].share.lock_create(1, "name", 1.0, 1.0)
             assert await lock.is_held()
             lock.release()
         journal = kmoment.Journal(server.url, run="r")
@@ -140,6 +143,60 @@ async def test_a_rate_is_learnt_by_clocks_that_are_an_hour_apart(server: RedisSe
         assert sum(await asyncio.gather(*calls)) < 2 * len(calls)
         assert all(state(member).limited for member in members)
         assert all(state(member).delay(member.clock()) < 60 for member in members)
+
+
+# -- Storms -------------------------------------------------------------------------------
+
+
+class Storm:
+    """Calls over a network that takes 10 to 120 ms. Some are cancelled, wherever they are."""
+
+    def __init__(self, members: list[Member], period: float) -> None:
+        self.members, self.period = members, period
+        self.limit, self.chance = Gap(period), random.Random(7)
+        self.accepted = self.rejected = 0
+
+    async def call(self) -> None:
+        member = self.chance.choice(self.members)
+        mine = await member.turn(self.period)
+        limiters, told = member.share.limiters, member.share.limiters.dropped
+        try:
+            await self._way()
+            if self.limit.take(asyncio.get_running_loop().time()):
+                self.rejected += 1
+            self.accepted += 1
+            await self._way()
+            told = limiters.accepted
+        finally:
+            told(mine, member.clock())
+
+    async def _way(self) -> None:
+        await asyncio.sleep(self.chance.uniform(0.005, 0.06))
+
+    async def burst(self) -> None:
+        """Some calls at once. A third of them are cancelled."""
+        calls = [asyncio.create_task(self.call()) for _ in range(self.chance.randint(1, 12))]
+        for call in calls[::3]:
+            await asyncio.sleep(self.chance.uniform(0, 0.1))
+            call.cancel()
+        await asyncio.wait(calls)
+
+
+@pytest.mark.timeout(60 + 2 * STORM)
+async def test_storms_on_a_strict_server(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a declared period bursts, cancellations and a slow network lead to no rejection by a
+    server that counts from the last call that it has accepted; and no turn is lost."""
+    monkeypatch.setattr(_link, "LIMIT", 5.0)  # a machine that is busy has not lost its Redis
+    loop = asyncio.get_running_loop()
+    async with joined(server.url, 0.0, HOUR, -HOUR, 0.0) as members:
+        storm, end = Storm(members, 0.05), loop.time() + STORM
+        while loop.time() < end:
+            await asyncio.gather(*(storm.burst() for _ in range(4)))
+            server.ask("SCRIPT", "FLUSH")
+        assert storm.rejected == 0
+        assert storm.accepted > STORM
 
 
 # -- Two hundred members ------------------------------------------------------------------

@@ -33,10 +33,48 @@ def test_a_lease_ends_by_itself() -> None:
     assert first.reserve(0.0, 1, 10.0)
     copied(first, second)
     assert second.reserve(1.0, 1, 10.0) is None
-    assert not second.settle(9.0)
-    assert second.settle(10.5)
-    assert second.limiter.delay(10.5) == 0.0
-    assert second.reserve(10.5, 1, 10.0)
+    assert not second.settle(4.9)
+    assert second.settle(5.5)
+    assert second.limiter.delay(5.5) == 0.0
+    assert second.reserve(5.5, 1, 10.0)
+
+
+def test_a_lease_is_renewed_until_the_answer() -> None:
+    """While a call has no answer its lease is renewed before it ends, as long as a call may take;
+    no other process renews it, and after the answer nobody does."""
+    first, second, now = lane("a", 0.5), lane("b", 0.5), 0.0
+    slot = first.reserve(now, 1, 12.0)
+    assert slot
+    while (due := first.renew_at) < inf:
+        copied(first, second)
+        assert second.renew_at == inf
+        assert not second.renew(due)
+        assert not second.settle(due)
+        assert not first.renew(now)
+        now = due
+        assert first.busy
+        assert first.next_at() == due
+        assert first.renew(due)
+    assert now < 12.0
+    assert not first.settle(12.0)
+    assert first.settle(12.1)
+    assert first.reserve(13.0, 1, 12.0)
+    first.renew_no_more()
+    assert first.renew_at == inf
+    assert not first.busy
+
+
+def test_a_lease_that_is_renewed_late() -> None:
+    """A process that stood still keeps its turn, if no other has noticed."""
+    first, second = lane("a", 0.5), lane("b", 0.5)
+    assert first.reserve(0.0, 1, 60.0)
+    copied(first, second)
+    assert first.renew(6.0)
+    assert not first.settle(6.0)
+    assert second.settle(6.0)
+    copied(second, first, 6.0)
+    assert first.renew_at == inf
+    assert not first.renew(6.0)
 
 
 def test_a_late_report_changes_nothing() -> None:
@@ -87,6 +125,30 @@ def test_a_write_whose_answer_was_lost(period: float) -> None:
     first.withdraw(slot)
     assert first.settle(0.1)  # the others shall see it
     assert first.reserve(1.0, 1, 10.0)
+
+
+def test_a_slow_way_to_redis() -> None:
+    """However long a question is under way to Redis, no turn of a declared period comes too early:
+    here the last answer came at 0.0, and is read at 0.13."""
+    writer, now = lane("a", 0.5), 0.0
+    assert writer.reserve(-0.1, 1, 10.0)
+    writer.report("accepted", 0.0, next(iter(writer.holding)))
+    writer.limiter.accepted(0.0, writer.reports[0].sent)
+
+    async def script(*_: object) -> list[str]:
+        nonlocal now
+        now = 0.13
+        return ["130000", "version", writer.text(0.0), "0"]
+
+    async def read() -> SharedLane:
+        loop, fleet = asyncio.get_running_loop(), kmoment.fleet.Fleet("redis://localhost/0")
+        limiters: Any = fleet._join(lambda: now, loop.call_at, 5.0).limiters
+        limiters._link.script = script
+        reader: SharedLane = limiters._lane(KEY, 0.5, now)
+        await limiters._swap(reader, 0.1, changed=False)
+        return reader
+
+    assert asyncio.run(read()).limiter.delay(0.13) > 0.369
 
 
 def test_a_line_is_kept_in_order() -> None:

@@ -1,6 +1,7 @@
 """Processes of their own that share one Redis: what one of them learns or loses, the others see."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,14 +19,16 @@ import kmoment
 from helpers.calls import DRAFT
 from helpers.redis_server import RedisServer
 from kmoment.fleet import Fleet
-from kmoment.sandbox import Fault, Sandbox
+from kmoment.sandbox import Fault, Quota, Sandbox
 
 ACCOUNT = 1234
+STORM = float(os.environ.get("FLEET_STORM", "3"))  # seconds
 NIGHTLY = Path(__file__).parents[1] / "benchmarks" / "nightly.py"
 BEGIN = """
 import json, os, sys, time
 import kmoment
-from kmoment.fleet import Fleet
+from kmoment.fleet import Fleet, _link
+_link.LIMIT = 5.0  # seconds: a machine that is busy has not lost its Redis
 url, token, redis = sys.argv[1:4]
 fleet = Fleet(redis, namespace="test")
 def client(**settings):
@@ -131,15 +134,78 @@ def test_a_holder_that_dies(
     assert said(other) is True
 
 
+def test_a_holder_that_goes_on(processes: Processes, sandbox: Sandbox, server: RedisServer) -> None:
+    """A process that stood still for longer than its lease reads its late answer and goes on, and
+    so does the one that had the turn meanwhile."""
+    sandbox.add_fault(Fault("locations.depth1", "delay", delay=0.5, times=1))
+    code = """
+    from kmoment.fleet import _lane
+    _lane.LEASE_SECONDS = 0.3
+    with client(periods={"locations.depth1": 0.05}) as moment:
+        say("ready")
+        for _ in range(3):
+            say(len(moment.locations.depth1()) > 0)
+    """
+    holder = processes.start(code)
+    assert said(holder) == "ready"
+    wait_for(server, "*:limiter")
+    holder.send_signal(signal.SIGSTOP)
+    other = processes.start(code)
+    assert said(other) == "ready"
+    assert said(other) is True
+    holder.send_signal(signal.SIGCONT)
+    assert [said(other) for _ in range(2)] == [True] * 2
+    assert [said(holder) for _ in range(3)] == [True] * 3
+
+
+@pytest.mark.timeout(60 + 2 * STORM)
+def test_storms_on_a_strict_server(server: RedisServer) -> None:
+    """Four processes call in bursts. The server is slow, loses parts of answers, and accepts no
+    call before its period is over: it rejects none."""
+    with Sandbox(quota=False) as strict:
+        strict.set_quota(Quota("locations.*", 1, 0.05, per="app"))
+        # Whole answers would not do: a kept connection that ends without one is taken for dead, and
+        # the request is sent again at once.
+        strict.add_fault(Fault("locations.depth1", "truncate", rate=0.03))
+        strict.add_fault(Fault("locations.depth1", "delay", delay=0.12, rate=0.2))
+        strict.add_fault(Fault("locations.depth1", "delay", delay=0.03, rate=0.5))
+        server.ask("FLUSHALL")
+        processes = Processes(strict, server)
+        try:
+            started = [processes.start(BURSTS) for _ in range(4)]
+            assert [said(process) for process in started] == ["done"] * 4
+        finally:
+            processes.stop()
+        statuses = [entry["status"] for entry in strict.requests()]
+    assert statuses.count(200) > STORM
+    assert 429 not in statuses
+
+
+BURSTS = f"""
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+end, chance = time.monotonic() + {STORM}, random.Random(os.getpid())
+with client(periods={{"locations.depth1": 0.05}}) as moment, ThreadPoolExecutor(12) as pool:
+    def call(_):
+        with suppress(kmoment.APIConnectionError):  # three answers of one call were lost
+            moment.locations.depth1()
+    while time.monotonic() < end:
+        list(pool.map(call, range(chance.randint(1, 12))))
+        time.sleep(chance.uniform(0, 0.3))
+say("done")
+"""
+
+
 def test_a_create_of_a_process_that_dies(
     processes: Processes, sandbox: Sandbox, server: RedisServer
 ) -> None:
-    """The lock of a process that was killed in a create keeps others from the name until it ends,
-    and then they see what it made."""
+    """The lock of a process that was killed in a create keeps others from the name until it ends:
+    as long as a create is looked for and a little more. Then they see what it made."""
     sandbox.add_fault(Fault("audiences.create", "delay", delay=30, times=1))
     holder = processes.start(f"""
     from helpers.calls import DRAFT
-    with client(deadline=0.5, reconcile_delays=(0.1,)) as moment:
+    with client(reconcile_delays=(0.1,)) as moment:
         say("ready")
         moment.account({ACCOUNT}).audiences.create(DRAFT)
     """)
@@ -147,7 +213,7 @@ def test_a_create_of_a_process_that_dies(
     key = wait_for(server, "*:create:*")
     holder.kill()
     sandbox.clear_faults()
-    assert 0 < server.ask("PTTL", key) <= 5_600
+    assert 0 < server.ask("PTTL", key) <= 5_100
     fleet = Fleet(server.url, namespace="test")
     with kmoment.Client(sandbox.token, base_url=sandbox.url, fleet=fleet) as moment:
         audiences = moment.account(ACCOUNT).audiences

@@ -222,9 +222,10 @@ async def test_a_lock_that_redis_gives_too_late(server: RedisServer, sandbox: Sa
     async with client(sandbox, Fleet(server.url)) as moment:
         await moment.locations.depth1()
         share: Any = moment._dispatcher.state.share
-        (await share.lock_create(ACCOUNT, "another", 60.0)).release()  # Redis knows the script now
+        # Redis knows the script now:
+        (await share.lock_create(ACCOUNT, "another", 60.0, 60.0)).release()
         with server.silent():
-            lock = await share.lock_create(ACCOUNT, "name", 60.0)
+            lock = await share.lock_create(ACCOUNT, "name", 60.0, 60.0)
         key = create_key("default", ACCOUNT, "name")
         while not server.ask("GET", key):
             await asyncio.sleep(0.005)

@@ -54,7 +54,8 @@ _CREATE, _SAFE = Replay.CREATE, Replay.SAFE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
 _SETTLED: Final = 5.0
-"""Seconds that a create's lock outlives its deadline: the time to give it back."""
+"""Seconds that a create's lock outlives the last look for what was created: the time to give it
+back."""
 
 _AGAIN: Final = (Action.RETRY, Action.REQUEUE)
 _MAY_HAVE_WRITTEN: Final = (Effect.OK, Effect.UNKNOWN, Effect.DONE)
@@ -159,11 +160,12 @@ class Dispatcher:
     async def _lock_name(self, context: CallContext[Any], share: Share) -> None:
         """Keep other processes from creating an audience of the same name."""
         call, options = context.call, context.options
-        seconds = options.deadline + sum(options.reconcile_delays) + _SETTLED
+        # As long as a process that lives would look for what it has created.
+        seconds = sum(options.reconcile_delays) + _SETTLED
         context.attempt.phase = "create lock"
         try:
             context.lock = await share.lock_create(
-                call.account, normalised(call.body.name), seconds
+                call.account, normalised(call.body.name), seconds, options.deadline + seconds
             )
         except FleetUnavailableError as lost:
             context.held_back = True

@@ -59,10 +59,13 @@ class Share(Protocol):
         """The error of a call that may not try whether a breaker can close: another one does."""
         ...
 
-    async def lock_create(self, account: int | None, name: str, seconds: float) -> CreateLock:
+    async def lock_create(
+        self, account: int | None, name: str, seconds: float, longest: float
+    ) -> CreateLock:
         """Wait for the right to create an audience.
 
-        :param seconds: When the lock ends by itself.
+        :param seconds: When the lock ends by itself, if this process is gone.
+        :param longest: The longest time that it is held.
         """
         ...
 

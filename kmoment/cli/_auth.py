@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .._secret import Secret
-from ._confirm import refuse_dry_run, require_answer
+from ._confirm import confirm_forget, refuse_dry_run, require_answer
 from ._errors import DONE, FAILED, LOGIN_NEEDED, USAGE, Stop
 from ._options import Group
 from ._session import Session, is_terminal, pass_session
@@ -228,14 +228,9 @@ def logout(session: Session) -> int:
 
     require_answer(session)
     name = auth.profile(_name(session)).name
-    tell(
-        f"forget the token of profile {name}: a new one needs a consent, and their number is small"
-    )
-    if session.dry_run:
-        return DONE
-    if not session.yes and not click.confirm("Do it?", err=True):
-        raise Stop("nothing was forgotten", FAILED)
-    session.note("forgotten" if auth.logout(name) else "there was none")
+    price = "a new one needs a consent, and their number is small"
+    if confirm_forget(session, f"forget the token of profile {name}: {price}"):
+        session.note("forgotten" if auth.logout(name) else "there was none")
     return DONE
 
 

@@ -58,6 +58,21 @@ def confirm(session: Session, plan: str, accounts: Sequence[int] = ()) -> bool:
     return True
 
 
+def confirm_forget(session: Session, plan: str) -> bool:
+    """Show what would be forgotten on this side, and ask. False for a dry run.
+
+    :raises Stop: It is not meant.
+    """
+    if session.dry_run:
+        print_text(plan)
+        session.note("dry run: nothing was forgotten")
+        return False
+    tell(plan)
+    if not session.yes and not click.confirm("Do it?", err=True):
+        raise Stop("nothing was forgotten", FAILED)
+    return True
+
+
 def confirm_count(session: Session, plan: str, count: int) -> bool:
     """As :func:`confirm`, but the number of audiences has to be typed: a delete is for good."""
     if _shown(session, plan, ()):

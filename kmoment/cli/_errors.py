@@ -132,12 +132,12 @@ def message(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return str(error)
     if type(error).__module__.startswith("kmoment"):
-        return str(error).removesuffix(f" | {getattr(error, 'hint', '')}")
+        return _hidden(str(error).removesuffix(f" | {getattr(error, 'hint', '')}"))
     return _system(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def _hidden(text: str) -> str:
-    """*text* without passwords of URLs: click repeats words that it does not know."""
+    """*text* without passwords of URLs: errors repeat words that they do not know."""
     return _PASSWORD.sub(r"\1:…@", text)
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 import click
 
-from ._confirm import refuse_dry_run
+from ..errors import EntryBusyError
+from ._confirm import confirm_forget, refuse_dry_run, require_answer
 from ._errors import DONE, FAILED, OUTCOME_UNKNOWN, USAGE, Stop
 from ._options import Group
 from ._redis import place
@@ -100,6 +101,31 @@ def resolve(session: Session, where: tuple[str, ...], key: str, answer: str, run
         raise Stop(f"give one {_WHERE}, one KEY, and done or not-done", USAGE)
     _journal(place(_WHERE, *(where or (None,))), run).resolve(key, _ANSWERS[answer])
     session.note(f"{key} is {answer}")
+
+
+@commands.command("forget")
+@click.argument("where", metavar=f"[{_WHERE}]", nargs=-1)
+@click.argument("key", metavar="KEY")
+@click.option("--run", metavar="RUN", required=True, help="The run that the key is of.")
+@pass_session
+def forget(session: Session, where: tuple[str, ...], key: str, run: str) -> None:
+    """Make a journal forget what became of a KEY, so that the next run does it.
+
+    It asks first: what was done is done again. A key that a process does now is refused.
+    """
+    require_answer(session)
+    if len(where) > 1:
+        raise Stop(f"give one {_WHERE} and one KEY", USAGE)
+    journal = _journal(place(_WHERE, *(where or (None,))), run)
+    entry = next((it for it in journal.entries() if it.key == key), None)
+    if entry is None:
+        raise Stop(f"the journal has no key {key!r}", USAGE)
+    if entry.status.value == "begun":
+        raise EntryBusyError(key, entry.by)
+    plan = f"forget {key} of {run}, which is {entry.status.value} since {_row(entry)['at']}"
+    if confirm_forget(session, plan):
+        journal.forget(key)
+        session.note(f"{key} is forgotten: the next run does it")
 
 
 def _run(run: str | None, named: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from .._secret import Secret
 from ..errors import InvalidArgumentError, UsageError
 from ..fleet._fleet import checked_namespace
-from ..fleet._link import LinkLostError, is_read_only, is_too_old, look
+from ..fleet._link import PART, LinkLostError, is_part, is_read_only, is_too_old, look
 from ..fleet._target import Target
 from ._report import Check, State
 from ._scene import Scene
@@ -115,6 +115,13 @@ _RULES: Final = (
         "it is a read-only replica",
         f"name its primary in {_VARIABLE}",
         f"{_VARIABLE}에 주 서버(primary)를 지정하세요.",
+    ),
+    _Rule(
+        State.FAIL,
+        is_part,
+        f"it {PART}",
+        f"name a Redis that has all keys in {_VARIABLE}",
+        f"{_VARIABLE}에 모든 키를 가진 Redis를 지정하세요. 노드가 여럿인 클러스터는 안 됩니다.",
     ),
     _Rule(
         State.WARN,

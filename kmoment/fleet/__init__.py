@@ -17,11 +17,12 @@ arguments. Use TLS (``rediss://``) to another machine. The Redis must not evict 
 * *Limits.* A call that has no known limit asks Redis nothing. The first 429 of any process makes
   the limit known to all within about a second. From then on every process takes its turns from one
   state, at one rate, by the clock of Redis. A ``periods=`` limit is kept from the end of an answer
-  to the next call of any process: such a turn is held until the answer, or until the longest time
-  that an attempt takes if its process has died.
+  to the next call of any process: such a turn is held until the answer. A process that has died, or
+  has stood still for five seconds, loses its turn.
 * *Breakers.* A used-up quota and maintenance stop all, a refused token stops those that use it.
   When the time is up one process tries, not one of each.
-* *Create locks.* One process at a time creates an audience of one name in one account.
+* *Create locks.* One process at a time creates an audience of one name in one account. The lock of
+  a process that has died ends after the sum of its ``reconcile_delays`` and five seconds.
 
 **For hundreds of accounts**, deal them to the workers (by a queue, or each n-th account), with one
 client in each process, and ``moment.each_account(ids, job)``. A limit that is the account's own
@@ -42,8 +43,10 @@ Kakao takes no fencing token. So a create also looks before and after, as it doe
 If its answer is lost and it cannot be shown that the lock was held, no audience is adopted: that is
 an ``OutcomeUnknownError``, "another process may have made it". With ``creates="refuse"`` nothing is
 created while Redis is away. After a failover that has lost a write, one call too many may meet a
-429. A Redis
-Cluster's own client is not used, though each key would stay in one slot.
+429, and calls under a declared period may wait for five seconds.
+
+A Redis Cluster of one node serves too. A node that has only a part of the keys is refused at the
+first call.
 """
 
 from ..errors import FleetUnavailableError

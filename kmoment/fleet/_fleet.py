@@ -62,9 +62,11 @@ class Membership:
         """The error of a call that may not try whether a breaker can close: another one does."""
         return await self.breakers.may_probe(now, facts, token)
 
-    async def lock_create(self, account: int | None, name: str, seconds: float) -> CreateLock:
+    async def lock_create(
+        self, account: int | None, name: str, seconds: float, longest: float
+    ) -> CreateLock:
         """Wait for the right to create an audience."""
-        return await lock_create(self._session, account, name, seconds)
+        return await lock_create(self._session, account, name, seconds, longest)
 
     async def aclose(self) -> None:
         """Leave the others. The last client of an event loop closes the connections."""

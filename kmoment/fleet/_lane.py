@@ -5,8 +5,9 @@ Redis if nobody else has written meanwhile. Else what is there is read, and the 
 process are applied to it again. So the rules exist once, in Python.
 
 A turn is *exclusive* if the next call has to wait for its answer: a probe, or a call under a
-declared period. It is a lease. Who waits for a lease of a declared period stands in a line, so
-that each process gets its turn.
+declared period. It is a lease, which its holder renews until the answer: so a turn ends soon if its
+holder is gone, or if a failover has brought it back. Who waits for a lease of a declared period
+stands in a line, so that each process gets its turn.
 """
 
 import json
@@ -26,6 +27,11 @@ from ._keys import FORMAT
 
 PROBE_SECONDS: Final = 5.0
 """The lease of a probe. If its holder is gone, another one probes: it can do no harm."""
+LEASE_SECONDS: Final = 5.0
+"""The lease of a call under a declared period. Few programs stand still for that long, and few
+calls take so long that their lease has to be renewed."""
+_RENEWED: Final = 1 / 3
+"""The part of a lease after which it is renewed: it may fail twice."""
 _LINE_SECONDS: Final = 2.0
 _LINE_SECONDS_A_PLACE: Final = 0.05
 """Who was not seen in the line for this long is gone: longer for each that is before it, so that
@@ -83,6 +89,14 @@ class Lease:
     until: float
 
 
+class Held(NamedTuple):
+    """An exclusive turn of this process."""
+
+    ident: str
+    last: float
+    """Until when its lease is renewed."""
+
+
 class SharedLane(Lane):
     """A limiter whose state is in Redis, and the calls of this process that wait for it."""
 
@@ -104,9 +118,9 @@ class SharedLane(Lane):
         self.reports: list[Report] = []
         """What Redis does not know yet."""
         self.tell_at = inf
-        """When it has to be told."""
+        """When it has to be told of them."""
         self.slot: Slot | None = None
-        self.holding: dict[Sent, str] = {}
+        self.holding: dict[Sent, Held] = {}
         """The exclusive turns of this process that are not reported yet."""
         self.lease: Lease | None = None
         """The exclusive turn of any process."""
@@ -132,7 +146,7 @@ class SharedLane(Lane):
     def reserve(self, now: float, members: int, seconds: float) -> Slot | None:
         """The next free slot. Without one, :attr:`ask_at` says when to ask again.
 
-        :param seconds: The lease of a call under a declared period.
+        :param seconds: The longest time that a call under a declared period takes.
         """
         delay, ahead = self.limiter.delay(now), self._ahead(members)
         if delay > ahead or not self._is_first(now):
@@ -141,15 +155,16 @@ class SharedLane(Lane):
         slot = Slot(now + delay, self.limiter.sent(now + delay))
         if self.exclusive:
             seconds = seconds if self.limiter.declared else min(seconds, PROBE_SECONDS)
-            self.lease = Lease(f"{self.me}-{token_hex(6)}", slot.at + seconds)
-            self.holding[slot.sent] = self.lease.ident
+            held = Held(f"{self.me}-{token_hex(6)}", slot.at + seconds)
+            self.lease = Lease(held.ident, slot.at + min(seconds, LEASE_SECONDS))
+            self.holding[slot.sent] = held
             self.line = [(who, until) for who, until in self.line if who != self.me]
         return slot
 
     def withdraw(self, slot: Slot) -> None:
         """Another process has written since: *slot* is not reserved, and nobody has its lease."""
-        ident = self.holding.pop(slot.sent, None)
-        if self.lease is not None and self.lease.ident == ident:
+        held = self.holding.pop(slot.sent, None)
+        if held is not None and self.lease is not None and self.lease.ident == held.ident:
             self.lease, self.stale = None, True
             self.limiter._under_way, self.limiter._probing = 0, False
 
@@ -216,11 +231,39 @@ class SharedLane(Lane):
         self.line = list((places | {self.me: now + seconds}).items())
         return True
 
+    # -- The lease of a call under way ----------------------------------------------------
+
+    @property
+    def renew_at(self) -> float:
+        """When the lease has to be renewed, if it is that of a call of this process."""
+        lease, held = self.lease, self._held()
+        if lease is None or held is None or lease.until >= held.last:
+            return inf
+        return lease.until - (1 - _RENEWED) * LEASE_SECONDS
+
+    def renew(self, now: float) -> bool:
+        """Keep a turn whose call has no answer yet. Whether anything has changed."""
+        lease, held = self.lease, self._held()
+        if lease is None or held is None or now < self.renew_at:
+            return False
+        lease.until = min(held.last, now + LEASE_SECONDS)
+        return True
+
+    def renew_no_more(self) -> None:
+        """Let leases end by themselves."""
+        self.holding = {sent: held._replace(last=-inf) for sent, held in self.holding.items()}
+
+    def _held(self) -> Held | None:
+        """The turn of this process that the lease is of."""
+        ident = self.lease and self.lease.ident
+        return next((held for held in self.holding.values() if held.ident == ident), None)
+
     # -- Reports ------------------------------------------------------------------------
 
     def report(self, kind: str, now: float, sent: Sent, *extra: Any) -> None:
         """Note how a call went. The limiter has been told already."""
-        lease = self.holding.pop(sent, None)
+        held = self.holding.pop(sent, None)
+        lease = held and held.ident
         if self.lease is not None and self.lease.ident == lease:
             self.lease = None
         self.reports.append(Report(kind, now, sent, extra, lease))
@@ -281,7 +324,8 @@ class SharedLane(Lane):
         if told is None:
             return None
         ident, left = told
-        known = {*self.holding.values(), *(report.lease for report in self.reports)}
+        known = {held.ident for held in self.holding.values()}
+        known.update(report.lease for report in self.reports if report.lease)
         self.stale = ident.startswith(self.me) and ident not in known
         return None if self.stale else Lease(ident, left + base)
 
@@ -305,16 +349,22 @@ class SharedLane(Lane):
         scale(self.limiter, self.share)
         self.share, self.careful, self.asked_for = 1, True, True
 
+    @property
+    def due(self) -> float:
+        """When Redis has to be told something."""
+        return min(self.tell_at, self.renew_at)
+
     def next_at(self) -> float:
         """When there is something to do."""
         if self.slot is not None:
-            return min(self.tell_at, self.slot.at)
-        return min(self.tell_at, self.ask_at) if self.queue else self.tell_at
+            return min(self.due, self.slot.at)
+        return min(self.due, self.ask_at) if self.queue else self.due
 
     @property
     def busy(self) -> bool:
         """Whether Redis has to be asked or told something."""
-        return bool(self.asked_for or self.reports or self.queue or self.slot)
+        has_news = bool(self.asked_for or self.reports or self.queue or self.slot)
+        return has_news or self.renew_at < inf
 
 
 def _in_line(place: int) -> float:

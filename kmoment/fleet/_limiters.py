@@ -6,7 +6,7 @@ talks to Redis, as long as calls wait or have something to report: it reserves t
 the first waiter, and the other calls of the process wait behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from secrets import token_hex
 from typing import Any, Final, cast
@@ -41,7 +41,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         self._session = session
         self._link, self._board = session.link, session.board
         self._seconds = seconds
-        """The lease of a call under a declared period."""
+        """The longest time that a call under a declared period takes."""
         self._me = token_hex(4)
         self._is_calm = False
         """Whether Redis is there, and nobody is known to have met a 429: each call is free."""
@@ -105,8 +105,9 @@ class FleetRateLimiters(InMemoryRateLimiters):
         if self._board_read in self._board.listeners:
             self._link.listeners.remove(self._link_changed)
             self._board.listeners.remove(self._board_read)
-        for lane in self._lanes.values():
-            cast("SharedLane", lane).wake.set()
+        for lane in {*self._owners.values(), *cast("Iterable[SharedLane]", self._lanes.values())}:
+            lane.renew_no_more()
+            lane.wake.set()
 
     # -- Lanes --------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         now = self._clock()
         if lane.slot is not None and (now >= lane.slot.at or not lane.queue):
             await self._use(lane, lane.slot, now)
-        elif lane.asked_for or now >= lane.tell_at or self._may_ask(lane, now):
+        elif lane.asked_for or now >= lane.due or self._may_ask(lane, now):
             await self._exchange(lane)
         else:
             await self._rest(lane, lane.next_at())
@@ -249,7 +250,8 @@ class FleetRateLimiters(InMemoryRateLimiters):
         slot, read = None, False
         while True:
             began, told, lane.tell_at = self._clock(), len(lane.reports), inf
-            changed = lane.settle(began) or told > 0
+            changed = lane.renew(began)  # first: nobody may have noticed that it has run out
+            changed |= lane.settle(began) or told > 0
             if slot is None and self._may_ask(lane, began) and lane.limiter.mode is not _FREE:
                 slot = lane.reserve(began, self._board.members, self._seconds)
                 changed |= slot is not None or lane.join_line(began)
@@ -297,7 +299,10 @@ class FleetRateLimiters(InMemoryRateLimiters):
         lane.version = version
         if version:
             age = max(0, int(server) - int(at)) * _MICRO
-            self._read(lane, text, version, began - age)
+            # Redis has answered at some time from began to now. A declared period is to be kept
+            # whatever the way to Redis takes. A learnt rate would fall by it with each exchange.
+            asked = lane.synced if lane.limiter.declared else began
+            self._read(lane, text, version, asked - age)
 
     def _read(self, lane: SharedLane, text: str, version: str, base: float) -> None:
         try:

@@ -30,6 +30,10 @@ _CONNECTIONS: Final = 8
 _OLDEST: Final = (6, 2)
 """Redis 6.2 is the oldest that the tests' commands are documented for."""
 
+NODES: Final = "cluster_nodes"
+"""Beside the facts of ``INFO``: what a node of a cluster answers to ``CLUSTER NODES``."""
+PART: Final = "has only a part of the keys of a cluster"
+_ALL_SLOTS: Final = "0-16383"
 _REFUSED: Final = "refuses the user or password"
 _CLOSED: Final = "the client is closed"
 
@@ -77,14 +81,19 @@ class Link:
     async def check(self) -> None:
         """Refuse a Redis that cannot be used.
 
-        :raises UsageError: It is too old, or takes no writes, or no password fits.
+        :raises UsageError: It is too old, takes no writes, or has not all keys; or no password
+            fits.
         """
         facts = await self.command("INFO")
+        if facts.get("cluster_enabled"):
+            facts[NODES] = await self.command("CLUSTER", "NODES")
         if is_too_old(facts):
             version = facts.get("redis_version")
             raise UsageError(f"the fleet needs Redis 6.2 or newer; this is {version}")
         if is_read_only(facts):
             raise UsageError("the fleet's Redis is a read-only replica: name its primary")
+        if is_part(facts):
+            raise UsageError(f"the fleet's Redis {PART}: name a Redis that has all")
 
     async def quiet(self) -> None:
         """Wait for all commands that are under way now."""
@@ -205,8 +214,15 @@ def is_read_only(facts: dict[str, Any]) -> bool:
     return facts.get("role") == "slave" and bool(facts.get("slave_read_only"))
 
 
+def is_part(facts: dict[str, Any]) -> bool:
+    """Whether it is a node of a cluster, and other nodes have keys too."""
+    nodes = [line.split() for line in str(facts.get(NODES, "")).splitlines()]
+    own = [node[8:] for node in nodes if "myself" in node[2]]
+    return own not in ([], [[_ALL_SLOTS]])
+
+
 def look(target: Target, seconds: float) -> dict[str, Any]:
-    """Redis's ``INFO``, for blocking code.
+    """Redis's ``INFO``, and what it knows of its cluster, for blocking code.
 
     :param seconds: The longest wait for the connection, and for the answer.
     :raises TimeoutError: It does not answer in time.
@@ -217,7 +233,9 @@ def look(target: Target, seconds: float) -> dict[str, Any]:
 
     redis = target.connect_blocking(seconds)
     try:
-        return dict(redis.info())
+        facts = dict(redis.info())
+        if facts.get("cluster_enabled"):
+            facts[NODES] = cast("Any", redis).execute_command("CLUSTER", "NODES")
     except exceptions.TimeoutError:
         raise TimeoutError from None
     except exceptions.AuthenticationError:
@@ -227,6 +245,7 @@ def look(target: Target, seconds: float) -> dict[str, Any]:
     finally:
         redis.close()
         redis.connection_pool.disconnect()
+    return facts
 
 
 def _reason(error: Exception) -> str:
@@ -235,6 +254,8 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, exceptions.ReadOnlyError):
         return "it is a read-only replica now"
+    if isinstance(error, exceptions.MovedError):
+        return f"it {PART}"
     if isinstance(error, exceptions.AuthenticationError):
         return f"it {_REFUSED}"
     if isinstance(error, exceptions.ConnectionError | OSError):

@@ -57,6 +57,18 @@ Arguments: the holder's token, which is used for one lock only, and milliseconds
 by itself.
 """
 
+RENEW: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+"""Keep a lock for longer, if it is still the caller's.
+
+Arguments: the holder's token, milliseconds until the lock ends by itself.
+"""
+
 UNLOCK: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0

@@ -25,7 +25,8 @@ What each entry means, and what happens if its key comes again:
   ``JournalStoreError``.
 * A process that was killed leaves its entry begun. Once the process is gone, the entry is
   *unknown*: nobody can tell whether the write was sent. Look at the account, then say what you
-  found: ``journal.resolve("1234", "ok")`` or ``journal.forget("1234")``.
+  found: ``journal.resolve("1234", "ok")`` or ``journal.forget("1234")``. The command does both too:
+  ``kmoment journal resolve`` and ``kmoment journal forget``.
 * A process that lives, but could not record an end, keeps its entry begun until it has ended.
 * A job that only reads, or one that looks before it writes (``if not find(...): create(...)``), may
   be *repeatable*: it is then done again. Two such jobs may overlap if a machine hangs.
@@ -38,7 +39,7 @@ A path is an SQLite file. The processes of one machine may share it. A network f
 refused on Linux, since its locks cannot be trusted. A ``redis://`` URL is for several machines
 (``pip install kmoment[fleet]``): there a process that has not been heard of for 30 seconds counts
 as dead, and a run is kept for 30 days. What Redis has lost, the journal has lost: let it write to
-disk (``appendfsync always``), and set no eviction policy.
+disk (``appendfsync always``), and set no eviction policy. A Redis Cluster must have one node.
 
 Values are kept as JSON. A model, a plan, an outcome, and what ``ensure`` returns are kept as what
 their ``to_dict()`` gives, and come back as that dict.

@@ -215,10 +215,12 @@ class Server:
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """The answer to *question*, which is given the client."""
-        from redis.exceptions import RedisError
+        from redis.exceptions import MovedError, RedisError
 
         try:
             return question(self._client.reveal())
+        except MovedError:
+            reason = "it has only a part of the keys of a cluster: name a Redis that has all"
         except RedisError as error:
             reason = f"{type(error).__name__}: {error}"
         raise JournalStoreError(self.where, reason)
