@@ -62,8 +62,9 @@ _LARGE: Final = 64
 _UP: Final = 1.5
 _UP_CHARGED: Final = 1.12
 _UP_CHARGED_ROUGH: Final = 1.25
-"""The largest step of a bracket. Smaller where each rejection costs a Retry-After, but not so small
-if the size is one: then each step takes as long as a rejection costs."""
+"""The largest step of a bracket. Smaller where each rejection costs a Retry-After; but less so if
+the size is one, where a step takes as long as a rejection costs, and the Retry-After was too
+short, so that the measure is a rough one."""
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
@@ -73,9 +74,9 @@ _FAR: Final = 3.0
 _FEW: Final = 4
 """If the size is so small and the bounds are this far apart, steps are large whatever a rejection
 costs: the pause was the server's choice and says little."""
-_MANY: Final = 16
-"""From this size on as many calls show that a rate holds, where a Retry-After is charged too. Below
-it takes twice as many: some servers let twice as many pass at first."""
+_MANY: Final = 21
+"""From this size on as many calls show that a rate holds, also where a rejection costs a
+Retry-After. Below it takes twice as many there."""
 _LEAST_IN_BRACKET: Final = 2
 """Calls that test a rate at least: a window of one call lets one too many pass at first."""
 _WINDOWS: Final = 2
@@ -163,6 +164,8 @@ class RateLimiter:
         self._pause = _FREE_PAUSE
         self._latency = 0.0
         self._retry_after = 0.0
+        self._told_too_little = False
+        """Whether a call was rejected although the last Retry-After was over."""
         self._tolerance = _TOLERATED_FIRST
         self._credited = 0
         """Accepted calls that have been counted for the tolerance."""
@@ -239,11 +242,12 @@ class RateLimiter:
         self._answered(now)
         self.free, self.last_rejection = False, now
         self._cycle.rejected_at = max(self._cycle.rejected_at, sent.at)
+        told_before, self._retry_after = self._retry_after, retry_after or self._retry_after
         if retry_after:
-            self._retry_after = retry_after
             self._not_before = max(self._not_before, now + retry_after)
         if self.mode is Mode.DROUGHT:
             if sent.probe:
+                self._told_too_little |= told_before > 0
                 self._probing, self._failed_probe = False, True
                 self._pause = min(_LONGEST_PAUSE, self._pause * PAUSE_GROWTH)
                 self._due = now + max(self._pause, self.declared)
@@ -341,7 +345,8 @@ class RateLimiter:
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
         if self._size == 1:
-            close, step = _CLOSE_ROUGH, _UP_CHARGED_ROUGH if self._retry_after else _UP
+            close = _CLOSE_ROUGH
+            step = _UP_CHARGED_ROUGH if self._told_too_little else step
         if self._size <= _FEW and self._high > _FAR * self._low:
             step = _UP
         self._high = min(self._high, self._ceiling)
