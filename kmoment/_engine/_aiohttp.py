@@ -159,7 +159,7 @@ class DirectPool:
         just now: asking costs 4 us, a twentieth of a small call.
         """
         protocol: Any = connection.protocol
-        used, now = getattr(protocol, _TAKEN, None), self._loop.time()
+        used, now = getattr(protocol, _TAKEN, None), attempt.connecting
         setattr(protocol, _TAKEN, now)
         attempt.reused, attempt.wire = used is not None, protocol.transport
         if used is None:

@@ -59,6 +59,8 @@ class AttemptState:
     """Whether the connection has served a request before."""
     sockets: tuple[socket, ...] = ()
     """Sockets that were opened for it."""
+    connecting: float = 0.0
+    """When it asked for a connection."""
     silence: float = inf
     """Seconds that the server may send nothing, once the request has left."""
     wire: asyncio.BaseTransport | None = None

@@ -49,12 +49,14 @@ class CallTimeout:
         self.past: TimeoutKind | None = None
         self._left: float | None = None
 
-    def expect(self, seconds: float) -> None:
-        """Give the server *seconds* from now to send its next byte."""
+    def expect(self, seconds: float) -> float:
+        """Give the server *seconds* from now to send its next byte. Returns the time."""
         scheduler = self._scheduler
-        self.silence = due = scheduler.clock() + seconds
+        now = scheduler.clock()
+        self.silence = due = now + seconds
         if due < scheduler.when:
             scheduler.reschedule(due)
+        return now
 
     def suspend(self, seconds: float) -> None:
         """The call waits in a queue, for *seconds* at most. Its deadline stands still."""

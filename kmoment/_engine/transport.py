@@ -68,7 +68,7 @@ class Transport:
         timeout = attempt.timeout
         assert timeout is not None
         attempt.phase, attempt.silence = "connecting", self._timeout
-        timeout.expect(self._connect_timeout)
+        attempt.connecting = timeout.expect(self._connect_timeout)
         try:
             if self._pool.closed:
                 raise TransportError(CLOSED)
