@@ -15,6 +15,7 @@ import kmoment
 from helpers import BODY_LIMIT, SESSION, TOKEN
 from helpers.fault_server import FaultServer
 from kmoment._engine import _aiohttp
+from kmoment._policies import options
 from kmoment.sandbox import Sandbox
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -64,6 +65,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("KMOMENT_")]:
         if name != "KMOMENT_TEST_SESSION":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call waits for a host that is down, where how long it waits is not the point."""
+    monkeypatch.setattr(options, "PATIENCE", 0.0)
 
 
 @pytest.fixture
