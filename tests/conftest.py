@@ -1,5 +1,6 @@
 """Fixtures for every test: asyncio, no network but loopback, and a sandbox."""
 
+import asyncio.constants
 import os
 import signal
 import socket
@@ -22,6 +23,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # This process is in development mode already. In programs that tests start, asyncio would
     # print which step was slow, on any busy machine.
     os.environ.pop("PYTHONDEVMODE", None)
+
+# In development mode asyncio keeps where each task and timer was made. Ten frames take a tenth of
+# all time; one says it too.
+asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
 
 # A machine may be busy: an example that takes long is no failure.
 settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)
