@@ -1,5 +1,6 @@
 """Tasks: ``nox -s demo``, ``nox -s tests``, and what CI runs besides. ``nox -l`` lists them."""
 
+import os
 import subprocess
 from itertools import takewhile
 from pathlib import Path
@@ -16,7 +17,8 @@ BENCHMARKS += ["places", "sheets"]
 PUBLIC_MODULES = ["auth", "batch", "cli", "client", "doctor", "errors", "fleet", "hooks"]
 PUBLIC_MODULES += ["journal", "limits", "models", "otel", "outcomes", "places", "resources"]
 PUBLIC_MODULES += ["sandbox", "sheets", "sync", "tables", "testing", "words"]
-SPREAD = ("-n", "auto", "--maxprocesses=4")  # over all cores
+# One more than there are cores: some tests wait for a clock, most for a core.
+SPREAD = ("-n", str(min(4, (os.cpu_count() or 1) + 1)))
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -1,5 +1,6 @@
 """Fixtures for every test: asyncio, no network but loopback, and a sandbox."""
 
+import asyncio.constants
 import os
 import signal
 import socket
@@ -15,12 +16,17 @@ import kmoment
 from helpers import BODY_LIMIT, SESSION, TOKEN
 from helpers.fault_server import FaultServer
 from kmoment._engine import _aiohttp
+from kmoment._policies import options
 from kmoment.sandbox import Sandbox
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # This process is in development mode already. In programs that tests start, asyncio would
     # print which step was slow, on any busy machine.
     os.environ.pop("PYTHONDEVMODE", None)
+
+# In development mode asyncio keeps where each task and timer was made. Ten frames take a tenth of
+# all time; one says it too.
+asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
 
 # A machine may be busy: an example that takes long is no failure.
 settings.register_profile("default", deadline=None, max_examples=40, stateful_step_count=12)
@@ -64,6 +70,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("KMOMENT_")]:
         if name != "KMOMENT_TEST_SESSION":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call waits for a host that is down, where how long it waits is not the point."""
+    monkeypatch.setattr(options, "PATIENCE", 0.0)
 
 
 @pytest.fixture

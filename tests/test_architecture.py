@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,6 +66,7 @@ PURE = {"errors", "models", "_protocol", "_policies"}
 NOT_PURE = {"asyncio", "socket", "ssl", "threading", "time"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
@@ -84,6 +86,7 @@ def type_checking_blocks(tree: ast.AST, name: str = "TYPE_CHECKING") -> set[ast.
     return {inner for block in blocks for inner in ast.walk(block)}
 
 
+@cache
 def imports(module: str) -> set[str]:
     """Absolute names of all that *module* imports: also within functions, and for checkers."""
     tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
@@ -221,8 +224,15 @@ def test_the_modules_of_the_map_are_there() -> None:
     names = [line.split()[0] for line in (kmoment.__doc__ or "").splitlines() if "kmoment." in line]
     named = [name for name in names if name.startswith("kmoment.")]
     assert len(named) > 10
-    for name in named:
-        subprocess.run([sys.executable, "-c", f"import kmoment; {name}"], check=True)
+    code = f"""
+import sys
+for name in {named}:
+    for used in [it for it in sys.modules if it.split(".")[0] == "kmoment"]:
+        del sys.modules[used]
+    import kmoment
+    eval(name)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_version() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import kmoment
 from helpers.command import COMMAND, at_terminal, rows, run
+from kmoment._engine import audience_wait
 from kmoment.cli import main
 from kmoment.cli._app import root
 from kmoment.cli._session import Session
@@ -436,8 +437,9 @@ def test_an_audience_in_use_is_deleted_only_with_unlink(world: Sandbox) -> None:
     assert writes(world) == ["PUT", "PUT", "PUT", "DELETE"]
 
 
-def test_wait_is_3_if_some_fail(world: Sandbox) -> None:
+def test_wait_is_3_if_some_fail(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that cannot become ready is 3, alone too; all ready: 0; one that is not there: 1."""
+    monkeypatch.setattr(audience_wait, "FIRST_PAUSE", 0.05)
     assert run("audiences", "wait", "1").code == 0
     some = run("audiences", "wait", "1", "3")
     assert (some.code, len(rows(some.out))) == (3, 1)

@@ -468,6 +468,7 @@ def test_an_address_that_is_not_allowed_is_not_a_dead_token(world: Sandbox) -> N
     assert "auth login" not in failure.todo
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_kakao_does_not_say_is_unknown(world: Sandbox) -> None:
     """What fails for another reason than the token is unknown, and no failure."""
     for endpoint in ("accounts.pages", "kauth.token_info"):
@@ -555,6 +556,7 @@ def test_consents_that_are_missing(
     assert "moment_" in finding.why
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trusted", [True, False])
 def test_tls(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
@@ -567,9 +569,9 @@ def test_tls(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://localhost:{server.getsockname()[1]}"
         thread = threading.Thread(target=one_handshake, args=(server, context), daemon=True)
         thread.start()
-        url = f"https://localhost:{server.getsockname()[1]}"
         finding = found(check(base_url=url, timeout=2), "connection")
         thread.join()
     assert finding.state is (State.OK if trusted else State.FAIL)
@@ -578,6 +580,7 @@ def test_tls(
 
 def one_handshake(server: socket.socket, context: ssl.SSLContext) -> None:
     connection, _ = server.accept()
+    server.close()  # what is asked next is refused at once
     with connection, suppress(OSError), context.wrap_socket(connection, server_side=True):
         pass
 

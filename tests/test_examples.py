@@ -145,6 +145,7 @@ def test_a_service_loads_nothing_for_tests(example: Any) -> None:
     assert not {"kmoment.sandbox", "fastapi.testclient"} & {*loaded}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_web_service_answers(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names have outcomes; audiences come as JSON; a wrong id is a 422, and a failure a 503."""
     testclient = pytest.importorskip("fastapi.testclient")

@@ -48,6 +48,7 @@ from helpers.fault_server import (
     UnknownEncoding,
     WrongLength,
 )
+from helpers.quick_clock import PACE, QuickLoop
 from helpers.truth import Asked, Kakao
 from kmoment._text import normalised
 from kmoment.sandbox import Fault, Sandbox
@@ -60,7 +61,15 @@ RATES: Final = (0.05, 0.2, 0.5)  # shares of calls that get a fault: one in 20, 
 ACCOUNT: Final = 1234
 PARTS: Final = unicodedata.normalize("NFD", "한글")
 """Hangul in parts, as macOS types it."""
-DEADLINE: Final = 0.005  # seconds after which a late write is done: short, so that tests are quick
+# Seconds of the quick clock, so that the pauses of the host gate and the limiter are short.
+DEADLINE: Final = 0.005 * PACE
+"""After this a late write is done."""
+TIMEOUT: Final = 0.2 * PACE
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": QuickLoop}
 
 
 class World(Protocol):
@@ -346,7 +355,7 @@ async def test_storm_on_sockets(seed: int, rate: float, capsys: pytest.CaptureFi
         stored = composed_and_trimmed if seed % 2 else str
         world = SocketWorld(server, Kakao(stored_name=stored))
         server.on_act, server.default = world.act, Dice(random.Random(seed), rate)
-        async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=0.2) as client:
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, timeout=TIMEOUT) as client:
             with told(capsys, seed, rate) as storms:
                 storms.append(Storm(world, client, seed))
                 await storms[0].rage()

@@ -540,10 +540,15 @@ def test_ensure_in_shards(
 # -- Killed -------------------------------------------------------------------------------
 
 
-def work(place: Sandbox, journal: Path, kind: str, point: str, nth: int) -> tuple[int, str]:
+def words(place: Sandbox, journal: Path, kind: str, point: str, nth: int) -> list[str]:
+    """The arguments of the nightly job."""
+    arguments = [place.url, place.token, str(journal), kind, point, str(nth)]
+    return arguments + [str(account) for account in ACCOUNTS]
+
+
+def work(*given: Any) -> tuple[int, str]:
     """Run the nightly job in a process of its own: its exit status, and what it has printed."""
-    command = [sys.executable, journal_worker.__file__, place.url, place.token, str(journal)]
-    command += [kind, point, str(nth), *map(str, ACCOUNTS)]
+    command = [sys.executable, journal_worker.__file__, *words(*given)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert run.stderr == "", run.stderr
     return run.returncode, run.stdout
@@ -581,15 +586,15 @@ def test_a_process_that_is_killed(
     journal = kmoment.Journal(file, run=RUN)
     for one in unknown:  # a person looks
         journal.resolve(one, "ok" if there[one] else "failed")
-    assert work(place, file, kind, "never", 0)[0] == 0
+    journal_worker.main(words(place, file, kind, "never", 0))
     assert set(made(moment).values()) == {1}
     assert journal.summary()["ok"] == len(ACCOUNTS)  # type: ignore[index]
 
 
 def test_two_processes_at_once(place: Sandbox, moment: kmoment.Client, tmp_path: Path) -> None:
     """Two processes with all accounts and one journal make one audience for each account."""
-    command = [sys.executable, journal_worker.__file__, place.url, place.token]
-    command += [str(tmp_path / "a.journal"), "blocking", "never", "0", *map(str, ACCOUNTS)]
+    given = words(place, tmp_path / "a.journal", "blocking", "never", 0)
+    command = [sys.executable, journal_worker.__file__, *given]
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ) for _ in "ab"]
     assert [process.wait(50) for process in both] == [0, 0]
     assert set(made(moment).values()) == {1}

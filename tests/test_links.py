@@ -546,6 +546,7 @@ async def attempt(moment: kmoment.AsyncClient, rng: random.Random) -> str:
 async def test_random_ad_groups(field: str) -> None:
     """Over 500 random ad groups, the server has one entry more after, or the plan was refused."""
     seen: Counter[str] = Counter()
+    asyncio.get_running_loop().set_debug(False)  # debug mode would take most of the time
     async with Sandbox(link_field=field) as sandbox:
         moment = kmoment.AsyncClient(sandbox.token, base_url=sandbox.url)
         testing.no_waiting(moment)

@@ -347,7 +347,7 @@ async def test_refused(client: kmoment.AsyncClient) -> None:
     """If the connection is refused, the error says that nothing was sent."""
     async with FaultServer() as gone:
         url = gone.url
-    async with kmoment.AsyncClient(TOKEN, base_url=url) as nobody:
+    async with kmoment.AsyncClient(TOKEN, base_url=url, outage_patience=0) as nobody:
         with pytest.raises(kmoment.APIConnectionError, match="refused") as caught:
             await CALLS["POST"](nobody)
     assert caught.value.request_sent is False
@@ -458,7 +458,7 @@ async def test_a_private_authority_can_be_trusted(
 async def test_plain_http_where_tls_is_due(server: FaultServer) -> None:
     """A server without TLS at an https URL raises an error that says so."""
     url = server.url.replace("http://", "https://")
-    async with kmoment.AsyncClient(TOKEN, base_url=url, timeout=2, max_attempts=1) as client:
+    async with kmoment.AsyncClient(TOKEN, base_url=url, timeout=0.3, max_attempts=1) as client:
         with pytest.raises(kmoment.APIConnectionError) as caught:
             await client.locations.depth1()
     assert caught.value.request_sent is False

@@ -38,9 +38,9 @@ class Killer(Hook):
             self.reached("after")
 
 
-def main() -> None:
-    url, token, where, kind, point, nth = sys.argv[1:7]
-    accounts = [int(text) for text in sys.argv[7:]]
+def main(arguments: list[str]) -> None:
+    url, token, where, kind, point, nth = arguments[:6]
+    accounts = [int(text) for text in arguments[6:]]
     killer, journal = Killer(point, int(nth)), kmoment.Journal(where, run=RUN)
     draft = kmoment.AudienceDraft.display(NAME)
 
@@ -70,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
