@@ -280,8 +280,14 @@ class Variant:
 
 
 NO_TOLERANCE: Final = {"_ACCEPTED_PER_REJECTION": inf, "_TOLERATED_FIRST": 0.0, "_LARGE": inf}
-NO_ROUGH: Final = {"_CLOSE_ROUGH": 1.09, "_FAR": inf}
-NO_PRICE: Final = {"_UP_CHARGED": 1.5, "_CLOSE_CHARGED": 1.09, "_HOLD_RETRY_AFTERS": 0}
+NO_ROUGH: Final = {"_CLOSE_ROUGH": 1.09, "_FAR": inf, "_UP_CHARGED_ROUGH": 1.12}
+NO_PRICE: Final[dict[str, Any]] = {
+    "_UP_CHARGED": 1.5,
+    "_UP_CHARGED_ROUGH": 1.5,
+    "_CLOSE_CHARGED": 1.09,
+    "_HOLD_RETRY_AFTERS": 0,
+    "_MANY": 1,
+}
 VARIANTS: Final = {
     "all rules": Variant(),
     "plain AIMD": Variant(Aimd),
@@ -297,6 +303,7 @@ VARIANTS: Final = {
     "no upper bound": Variant(NoUpperBound),
     "rejected calls are not counted": Variant(NotCounted),
     "no price of a Retry-After": Variant(constants=NO_PRICE),
+    "a failed proof is a drought, however dear": Variant(constants={"_DEAR": inf}),
     "a measure of one call is no rough one": Variant(constants=NO_ROUGH),
     "no step down at a held rate": Variant(constants={"_DOWN": 1.0}),
     "late calls are evidence": Variant(constants={"_LATE": inf}),

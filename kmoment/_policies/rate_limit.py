@@ -19,7 +19,8 @@ says either). Times are passed in, so the same rules run in virtual time.
 ``BRACKET``
     A rate between both bounds is tried. If *size* calls go well, it is the new lower bound.
 ``BACK``
-    It did not hold: the lower bound is proven by *size* calls before the next try.
+    It did not hold: the lower bound is proven by *size* calls before the next try. If that fails,
+    it is a drought or, where a Retry-After is dear, a lower bound that is a fifth lower.
 ``HOLD``
     The bounds are close together: the lower one is held.
 ``CLIMB``
@@ -84,6 +85,11 @@ _WINDOWS: Final = 2
 twice their calls pass."""
 _DOWN: Final = 0.95
 """A held rate that meets a rejection goes down to this share."""
+
+_DEAR: Final = 4.0
+_LOWER: Final = 0.8
+"""If a proof fails and a Retry-After costs so many calls, the next lower bound is this share: the
+cycle of a drought would measure mostly the Retry-After."""
 
 _HELD_CALLS: Final = 44
 """Clean calls after which a rate counts as one that was held."""
@@ -377,6 +383,11 @@ class RateLimiter:
 
     def _give_way(self, now: float) -> None:
         """One call was rejected, and that is not tolerated."""
+        if self.mode is Mode.BACK and self._retry_after * self.rate >= _DEAR:
+            self._in_a_row = 0
+            self._low, self._high = self.rate * _LOWER, min(self._high, self.rate)
+            self._return(Mode.BACK, self._low, now)
+            return
         if self.mode in (Mode.FREE, Mode.BACK, Mode.AGAIN):
             self.dry(now)
             return
