@@ -113,9 +113,9 @@ def text(argument: str, value: Any) -> str:
 
 def keyword(argument: str, value: Any) -> str:
     """A keyword as Kakao stores names: normalised (``_text``), and not blank."""
-    if not isinstance(value, str):
-        return text(argument, value)
-    return value if is_plain(value) else text(argument, normalised(value))
+    if value.__class__ is str and is_plain(value):
+        return value
+    return text(argument, normalised(value) if isinstance(value, str) else value)
 
 
 def term(argument: str, value: Any) -> int:

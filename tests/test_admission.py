@@ -32,6 +32,7 @@ from kmoment._engine.admission import (
 from kmoment._engine.context import AttemptState
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._policies.circuit_breaker import PROBE_SECONDS, CircuitBreaker, CircuitBreakers
+from kmoment._policies.rate_limit import Mode
 from kmoment._policies.shared_limit import SharedLimitDetector
 from kmoment._protocol.http import Request, Response
 from kmoment._secret import Secret
@@ -665,3 +666,43 @@ async def test_closing_limiters_ends_every_wait() -> None:
     store.close()
     with pytest.raises(QueueClosedError):
         await waiting
+
+
+def test_a_turn_is_given_at_its_moment_also_after_a_wait_for_the_token() -> None:
+    """A call that waited for its token does not leave as if it had come before that wait: under
+    one call a second, two sends are a second apart."""
+    sends: list[float] = []
+    slow = 0.0
+
+    async def token() -> str:
+        await asyncio.sleep(slow)
+        return f"token{slow}"
+
+    async def work() -> None:
+        nonlocal slow
+        client = kmoment.AsyncClient(token)
+        now = asyncio.get_running_loop().time
+        transport = scripted(client, *[ok([])] * 3)
+        answer = transport.send
+
+        async def send(*given: Any) -> Any:
+            sends.append(now())
+            return await answer(*given)
+
+        transport.send = send  # type: ignore[method-assign,assignment]
+        audiences = client.account(1).audiences
+        await audiences.list()
+        state = client._dispatcher.state
+        lane = state.limiters._lane(("audiences", 1), 0.0, now())  # type: ignore[attr-defined]
+        lane.limiter.free = False
+        lane.limiter._set(Mode.HOLD, 1.0, now())
+        await asyncio.sleep(5)
+        slow = 0.9
+        state.token._known.clear()
+        first = asyncio.ensure_future(audiences.list())
+        await asyncio.sleep(0.95)
+        await audiences.list()
+        await first
+
+    run(work())
+    assert sends[2] - sends[1] == pytest.approx(1.0, abs=0.02)

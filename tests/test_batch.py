@@ -24,6 +24,8 @@ from helpers.fault_server import Answer, FaultServer, Silence
 from helpers.limits import Limit, LimitedHost, limited
 from helpers.virtual_clock import run
 from kmoment import OutcomeStatus, testing
+from kmoment._batch.worker_pool import WorkerPool
+from kmoment._engine.write_tracker import CURRENT, pausing
 from kmoment.batch import AsyncBatch, progress_bar
 from kmoment.sandbox import Fault, Sandbox
 
@@ -311,6 +313,55 @@ async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
     assert [outcome.index for outcome in await batch().collect()] == [0, 1, 2, 3]
     assert [(it.done, it.failed) for it in told[4:]] == [(1, 0), (2, 1), (3, 1), (4, 1)]
     assert all(it.rate > 0 for it in told)
+
+
+@pytest.mark.parametrize("finite", [True, False])
+@pytest.mark.parametrize("deadline", [0.6, 1.6, 100.0, None])
+def test_every_input_has_its_outcome_where_jobs_pause(finite: bool, deadline: float | None) -> None:
+    """However many jobs pause, go on or are stopped at one moment, the batch ends, and each input
+    that was pulled has its outcome: of finite inputs all."""
+
+    async def job(number: int) -> int:
+        with pausing():
+            await asyncio.sleep(1 + 20 * (number % 3 == 0))
+        await asyncio.sleep(0.1 * (number % 2))
+        return number
+
+    async def work() -> list[int]:
+        pool = WorkerPool(
+            job,
+            range(30) if finite else iter(range(30)),
+            workers=2,
+            ordered=False,
+            deadline=deadline,
+            finite=finite,
+            spare=True,
+        )
+        found = [outcome.index async for outcome in pool.outcomes()]
+        assert len(found) == pool.pulled
+        return sorted(found)
+
+    found = run(work())
+    assert found == list(range(30 if finite or deadline in (100, None) else len(found)))
+
+
+def test_the_inputs_do_not_run_in_the_context_of_a_job_that_pauses() -> None:
+    """An async source is asked outside of jobs, also by a worker that takes another's place."""
+
+    async def inputs() -> AsyncIterator[int]:
+        for number in range(12):
+            assert CURRENT.get() is None
+            yield number
+
+    async def job(_: int) -> None:
+        with pausing():
+            await asyncio.sleep(5)
+
+    async def work() -> int:
+        pool = WorkerPool(job, inputs(), workers=2, ordered=False, spare=True)
+        return sum([1 async for outcome in pool.outcomes() if outcome.ok])
+
+    assert run(work()) == 12
 
 
 @pytest.mark.parametrize("workers", [2, 4])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from numbers import Integral
 from typing import Any
 
@@ -329,3 +330,18 @@ def test_a_sheet_that_was_not_read_is_told_how() -> None:
         moment.drafts("good.xlsx")
     told = "sheet must be a Sheet, as kmoment.sheets.read('good.xlsx') gives it"
     assert str(caught.value) == f"{told}, not 'good.xlsx'"
+
+
+class City(str, Enum):  # noqa: UP042 - its text is not its value
+    """Text of a kind that prints otherwise."""
+
+    GANGNAM = "강남"
+
+
+async def test_a_keyword_is_sent_as_its_text() -> None:
+    """A member of an enumeration of texts is sent as its value."""
+    client = kmoment.AsyncClient(TOKEN)
+    transport = scripted(client, ok([]), ok([]))
+    await client.locations.depth3(City.GANGNAM)
+    await client.locations.depth2(City.GANGNAM)
+    assert [request.url.query["keyword"] for request in transport.requests] == ["강남", "강남"]

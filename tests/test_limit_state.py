@@ -61,6 +61,17 @@ def test_every_member_is_in_the_state() -> None:
     assert known | {"declared", "_ceiling", "_under_way"} == set(vars(RateLimiter()))
 
 
+def test_a_state_of_an_older_version() -> None:
+    """A figure that an older version has not written stays as it is."""
+    limiter = RateLimiter()
+    play(limiter, [("accepted", 0.1)] * 3)
+    state = limit_state.dump(limiter, 0.0)
+    del state["figures"]["told_too_little"]
+    other = RateLimiter()
+    limit_state.restore(other, state, 0.0)
+    assert (other._told_too_little, other._latency) == (False, limiter._latency)
+
+
 def test_only_the_last_calls_are_kept() -> None:
     """The calls of a cycle are as many after a copy, and only the latest times are kept."""
     limiter = RateLimiter()

@@ -1,7 +1,8 @@
 """Creates of one account share the list of what was there before. In virtual time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -322,7 +323,7 @@ class Looker:
 
 
 async def look(looks: Looks, looker: Looker, after: float) -> int | None:
-    rows = await looks.get(1, now, looker, after)
+    rows = await looks.get(1, now, looker, nullcontext, after)
     return None if rows is None else rows[0].id
 
 
@@ -399,12 +400,12 @@ class Losing(Counted):
 
     creates: int = 0
 
-    async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
+    async def send(self, request: Request, _: Secret, attempt: AttemptState) -> Response:
         self.creates += request.method == "POST"
         if request.method == "POST" and self.creates <= 4:
             attempt.sent = True
             raise TransportError("the server closed the connection")
-        return await super().send(request, token, attempt)
+        return await super().send(request, _, attempt)
 
 
 @pytest.mark.parametrize(
@@ -431,3 +432,33 @@ def test_creates_that_are_looked_for_do_not_hold_up_a_batch(
         return ended[35]
 
     assert (run(work()) > 20) is held_up
+
+
+def test_looks_of_other_options_are_not_shared() -> None:
+    """A look that fails since its view may not wait costs no other view its look."""
+
+    async def work() -> list[object]:
+        looks, good, bad = Looks(), Looker(), Looker(kmoment.ServerError("away"))
+        one = looks.get("hasty", now, bad, nullcontext, -1)
+        other = looks.get("patient", now, good, nullcontext, -1)
+        return [rows is None for rows in await asyncio.gather(one, other)]
+
+    assert run(work()) == [True, False]
+
+
+def test_the_wait_for_the_list_of_another_look_is_told() -> None:
+    """Who waits for another's list says so, for the deadline stands still meanwhile."""
+    waits: list[float] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        began = now()
+        yield
+        waits.append(now() - began)
+
+    async def work() -> None:
+        looks, looker = Looks(), Looker()
+        await asyncio.gather(*(looks.get(1, now, looker, waiting, -1) for _ in range(3)))
+
+    run(work())
+    assert waits == [1, 1]

@@ -259,8 +259,19 @@ async def test_a_large_number_does_no_harm(
     found, _ = audiences(ok([row]), ok({**STORED, "new": new}))
     (summary,) = await found.list()
     assert (summary.id, summary.extra["new"]) == (2**70, new)
-    assert isinstance(summary.extra["new"], type(new))
+    assert type(summary.extra["new"]) is type(new)
     assert (await found.get(9)).extra["new"] == new
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900])
+async def test_a_deep_unknown_member_is_kept(depth: int) -> None:
+    """However deep an unknown member goes, its row is read."""
+    deep: Any = 1
+    for _ in range(depth):
+        deep = [deep]
+    found, _ = audiences(ok([{"id": 1, "name": "x", "new": deep}]))
+    (row,) = await found.list()
+    assert repr(row.extra["new"]).count("[") == depth
 
 
 @pytest.mark.parametrize("loads", [json.loads, _loads_as_orjson])

@@ -12,6 +12,7 @@ many creates may be looked for, 21 s long, and the other inputs go on meanwhile.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import suppress
+from contextvars import copy_context
 from math import inf
 from typing import Any, Final
 
@@ -53,6 +54,8 @@ class WorkerPool:
         self._workers = workers
         self._spare = spare and workers > 1  # one alone promises that jobs run one after the other
         self._tasks: set[asyncio.Task[None]] = set()
+        self._live = 0
+        """Workers that have not decided to end."""
         self._pausing = 0
         """Workers whose job pauses."""
         self.ordered = ordered
@@ -75,7 +78,7 @@ class WorkerPool:
         """The outcome of each input; then the error, if any, that the inputs ended with."""
         self._outer = CURRENT.get()
         self.begun = True
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._context = asyncio.get_running_loop(), copy_context()
         if self._deadline is not None:
             self._until = self._loop.time() + self._deadline
         for _ in range(self._workers):
@@ -99,7 +102,9 @@ class WorkerPool:
             await self._stop()
 
     def _begin(self) -> None:
-        task = asyncio.create_task(self._work())
+        self._live += 1
+        # Not in the context of a job that pauses: the inputs may be asynchronous.
+        task = asyncio.create_task(self._work(), context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
@@ -129,10 +134,12 @@ class WorkerPool:
             if not self._stopping:
                 self._crash = crash
             raise
+        finally:
+            self._live -= 1
 
     @property
     def _running(self) -> int:
-        return len(self._tasks) - self._pausing
+        return self._live - self._pausing
 
     def _job_pauses(self, pauses: bool) -> None:
         """A job pauses, or goes on. Called on the job's thread."""
@@ -146,6 +153,12 @@ class WorkerPool:
 
     async def _pull(self) -> tuple[int, Any] | None:
         await self._room.acquire()
+        pulled = await self._next()
+        if pulled is None:
+            self._room.release()
+        return pulled
+
+    async def _next(self) -> tuple[int, Any] | None:
         async with self._pulling:
             self._ended |= not self._finite and self._is_late()
             if self._ended:
@@ -179,7 +192,7 @@ class WorkerPool:
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
         tracker = WriteTracker(self._outer, self._job_pauses if self._spare else None)
-        CURRENT.set(tracker)  # each worker is a task, with a context of its own
+        before = CURRENT.set(tracker)  # each worker is a task, with a context of its own
         try:
             value = await self._job(given)
         except asyncio.CancelledError:
@@ -193,6 +206,8 @@ class WorkerPool:
                 self._ended, self._failure = True, error
             status = status_of(error, wrote=tracker.wrote)
             return Outcome(index=index, input=given, status=status, error=error)
+        finally:
+            CURRENT.reset(before)
         return Outcome(index=index, input=given, status=OutcomeStatus.OK, value=value)
 
 

@@ -332,7 +332,11 @@ class Dispatcher:
             _log.warning(text, context.call.account, sum(delays))
         ask, account = self._asking(context), context.call.account
         make_list = partial(
-            self.state.looks.get, account, self.state.clock, lambda: ask(list_call(account))
+            self.state.looks.get,
+            (account, context.options),
+            self.state.clock,
+            lambda: ask(list_call(account)),
+            partial(context.queued, "create", "waiting for a list of what is there now"),
         )
         with suppress(APIError):
             found = await find_created(ask, unknown, delays, self._pause, make_list)

@@ -6,7 +6,7 @@ whose answers were lost: an outage leaves many of them at once.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -116,30 +116,36 @@ class _Look:
 
 
 class Looks:
-    """The last list of each account that was made to find audiences that creates have made."""
+    """The last lists that were made to find audiences that creates have made."""
 
     def __init__(self) -> None:
-        self._looks: OrderedDict[int | None, _Look] = OrderedDict()
+        self._looks: OrderedDict[Hashable, _Look] = OrderedDict()
 
     async def get(
         self,
-        account: int | None,
+        key: Hashable,
         clock: Callable[[], float],
         make: Callable[[], Awaitable[Rows]],
+        waiting: Callable[[], AbstractContextManager[None]],
         after: float,
     ) -> Rows | None:
-        """A list that was asked for later than *after*; ``None`` if it has failed."""
-        while (look := self._looks.get(account)) and look.began > after:
-            await asyncio.wait([look.rows])
+        """A list that was asked for later than *after*; ``None`` if it has failed.
+
+        :param key: The account, and whatever else must be alike for a list to be shared.
+        :param waiting: Surrounds the wait for another's list.
+        """
+        while (look := self._looks.get(key)) and look.began > after:
+            with waiting():
+                await asyncio.wait([look.rows])
             if not look.rows.cancelled():
                 return look.rows.result()
-        return await self._make(account, _Look(clock()), make)
+        return await self._make(key, _Look(clock()), make)
 
     async def _make(
-        self, account: int | None, look: _Look, make: Callable[[], Awaitable[Rows]]
+        self, key: Hashable, look: _Look, make: Callable[[], Awaitable[Rows]]
     ) -> Rows | None:
-        self._looks[account] = look
-        self._looks.move_to_end(account)
+        self._looks[key] = look
+        self._looks.move_to_end(key)
         if len(self._looks) > _LOOKS:
             self._looks.popitem(last=False)
         rows = None
@@ -147,7 +153,8 @@ class Looks:
             with suppress(APIError):
                 rows = await make()
         except BaseException:
-            self._looks.pop(account, None)
+            if self._looks.get(key) is look:
+                del self._looks[key]
             look.rows.cancel()
             raise
         look.rows.set_result(rows)

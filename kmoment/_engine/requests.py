@@ -41,7 +41,7 @@ def send_request(
     # Nearly every call may go at once: it is spared a coroutine.
     if not state.gate.troubled and context.order is None and state.slots.take():
         key, period = _limit(engine, context)
-        if turn := state.limiters.try_enter(key, period, context.started):
+        if turn := state.limiters.try_enter(key, period, context.clock()):
             return _exchange(engine, context, path, token, turn)
         state.slots.release()
     return _send_in_turn(engine, context, path, token)

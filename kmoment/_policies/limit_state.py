@@ -43,7 +43,8 @@ def restore(limiter: RateLimiter, state: State, base: float) -> None:
     values = vars(limiter)
     limiter.mode = Mode(state["mode"])
     limiter._before = Mode(state["before"][0]), state["before"][1]
-    values.update({name: state["figures"][name.lstrip("_")] for name in _FIGURES})
+    figures = state["figures"]  # an older version has written fewer
+    values.update({name: figures.get(name.lstrip("_"), values[name]) for name in _FIGURES})
     values.update({name: _more(state["moments"][name.lstrip("_")], base) for name in _MOMENTS})
     began, accepted, rejected_at = state["cycle"]
     times = [at + base for at in state["times"]]

@@ -20,7 +20,8 @@ says either). Times are passed in, so the same rules run in virtual time.
     A rate between both bounds is tried. If *size* calls go well, it is the new lower bound.
 ``BACK``
     It did not hold: the lower bound is proven by *size* calls before the next try. If that fails,
-    it is a drought or, where a Retry-After is dear, a lower bound that is a fifth lower.
+    it is a drought or, where a Retry-After is dear and some calls went well, a lower bound that is
+    a fifth lower.
 ``HOLD``
     The bounds are close together: the lower one is held.
 ``CLIMB``
@@ -383,8 +384,7 @@ class RateLimiter:
 
     def _give_way(self, now: float) -> None:
         """One call was rejected, and that is not tolerated."""
-        if self.mode is Mode.BACK and self._retry_after * self.rate >= _DEAR:
-            self._in_a_row = 0
+        if self.mode is Mode.BACK and self._clean and self._retry_after * self.rate >= _DEAR:
             self._low, self._high = self.rate * _LOWER, min(self._high, self.rate)
             self._return(Mode.BACK, self._low, now)
             return

@@ -71,36 +71,28 @@ def parse(response: Response, *, exactly: bool = False) -> Any:
 
 def parse_exactly(response: Response) -> Any:
     """The body as JSON, with integers of any size: orjson makes those beyond 64 bits inexact."""
-    return _exactly(response.body)
-
-
-def _exactly(text: bytes | str) -> Any:
-    return json.loads(text, parse_float=_LargeFloat.read)
-
-
-class _LargeFloat(float):
-    """A large number that the server wrote as a float: it was no integer."""
-
-    @classmethod
-    def read(cls, text: str) -> float:
-        number = float(text)
-        return cls(number) if abs(number) >= _INEXACT else number
+    return json.loads(response.body)
 
 
 def has_inexact(data: Any) -> bool:
     """Whether *data* has a float that orjson may have made of an integer beyond 64 bits."""
-    if isinstance(data, dict):
-        return any(has_inexact(value) for value in data.values())
-    if isinstance(data, list):
-        return any(has_inexact(value) for value in data)
-    return data.__class__ is float and abs(data) >= _INEXACT
+    left = [data]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif value.__class__ is float and abs(value) >= _INEXACT:
+            return True
+    return False
 
 
 def _parse_slowly(response: Response) -> Any:
     """Read what orjson refuses, such as half an emoji, and bodies that are not UTF-8."""
     for text in (response.body, text_of(response)):
         with suppress(ValueError, RecursionError):
-            return _exactly(text)
+            return json.loads(text)
     return NOT_JSON
 
 

@@ -12,7 +12,7 @@ from ..errors import DecodeError, InvalidArgumentError, PartialListError, RouteN
 from ..models import AudienceDraft
 from .answer import EMPTY, parse, parse_exactly
 from .call import Call, Replay
-from .converter import StructureError, camel, read, wire_names, write
+from .converter import EXACT, StructureError, camel, read, wire_names, write
 from .error_table import envelope_of, error_of, extras_of, facts_of, is_success
 from .http import Request, Response
 from .shape import fits, is_list, total_beyond
@@ -20,6 +20,9 @@ from .shape import fits, is_list, total_beyond
 T = TypeVar("T")
 
 _CREATE: Final = Replay.CREATE  # looking an enum member up costs Python 3.11 about 0.2 us
+
+_UNREAD: Final[Any] = object()
+"""Stands for a value that could not be read."""
 
 # -- Requests ---------------------------------------------------------------------------
 
@@ -80,16 +83,16 @@ def decode(call: Call[T], response: Response) -> T:
         return _nothing(returns)
     if returns is object:
         return cast("T", data)
-    unread = False
+    value: Any
     try:
         value = read(data, returns)
     except StructureError:
-        unread = True
-    if unread:
+        value = _UNREAD
+    if value is _UNREAD:  # not in the `except`: the error would have a context to print
         value, data = _read_exactly(call, data, response)
     if data.__class__ is dict and isinstance(value, list):
         _refuse_part(call, data, response, value)
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 def _nothing(returns: type[T]) -> T:
@@ -100,12 +103,15 @@ def _nothing(returns: type[T]) -> T:
 
 def _read_exactly(call: Call[T], data: Any, response: Response) -> tuple[T, Any]:
     """The value, and the answer as JSON; read once more, with exact numbers."""
+    before = EXACT.set(True)
     try:
         with suppress(ValueError):  # a body in a charset of its own was parsed exactly before
             data = parse_exactly(response)
         return read(data, call.returns), data
     except StructureError as unreadable:
         failure = unreadable
+    finally:
+        EXACT.reset(before)
     (path, rule), *_ = failure.problems
     facts = facts_of(call, response)
     facts["problems"], facts["unread"] = failure.problems, failure.unread

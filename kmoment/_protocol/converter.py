@@ -23,6 +23,7 @@ again, slowly, and names the path of the value.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from functools import cache, partial
 from itertools import repeat
@@ -46,6 +47,9 @@ _MISSPELT: Final[Mapping[str, str]] = {
     "description": "desrciption",
     "depth2Locations": "depth2locations",
 }
+EXACT: Final[ContextVar[bool]] = ContextVar("kmoment_exact", default=False)
+"""Whether the JSON that is read was parsed with exact numbers."""
+
 _WRAPPERS: Final = ("content", "data", "trackRights")
 
 
@@ -292,7 +296,7 @@ def _reader(model: Any) -> Callable[[Sequence[Any]], list[Any]]:
 
 def _unknown_members(known: frozenset[str], members: dict[str, Any]) -> FrozenDict:
     unknown = {name: value for name, value in members.items() if name not in known}
-    if has_inexact(unknown):
+    if not EXACT.get() and has_inexact(unknown):
         raise _not("has a number that was not read exactly")
     return FrozenDict(unknown)
 
