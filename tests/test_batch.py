@@ -299,6 +299,13 @@ async def test_a_batch_that_was_never_begun_closes(moment: kmoment.AsyncClient) 
 # -- Progress ---------------------------------------------------------------------------
 
 
+def test_the_rest_is_collected_in_order(blocking: kmoment.Client) -> None:
+    """Who has taken some outcomes and then collects gets the others in the order of the inputs."""
+    batch = blocking.locations.depth3_each(["a", "b", "c", "d", "e"])
+    assert next(batch).index == 0
+    assert [outcome.index for outcome in batch.collect()] == [1, 2, 3, 4]
+
+
 @pytest.mark.anyio
 async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
     """The callback gets done, failed, total and rate once for each outcome, as it is handed on:

@@ -600,6 +600,21 @@ async def test_a_create_that_outlives_its_lock(
         await audiences.delete(made.id)
 
 
+async def test_a_lock_is_not_renewed_for_ever(
+    fleet: Fleet, server: RedisServer, sandbox: Sandbox
+) -> None:
+    """A create that lasts longer than any may keeps its lock no longer than that."""
+    async with client(sandbox, fleet) as moment:
+        await moment.locations.depth1()
+        share = moment._dispatcher.state.share
+        assert isinstance(share, Membership)
+        lock = await share.lock_create(ACCOUNT, DRAFT.name, 0.6, 0.5)
+        await until(lambda: not share._session._tasks)
+        assert server.ask("GET", lock_key())
+        await until(lambda: server.ask("GET", lock_key()) is None)
+        lock.release()
+
+
 async def test_a_create_under_its_lock_is_adopted(fleet: Fleet, sandbox: Sandbox) -> None:
     """While the lock is held a lost answer is found as ever."""
     async with client(sandbox, fleet, reconcile_delays=(0.05, 0.5)) as moment:

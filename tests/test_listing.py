@@ -462,3 +462,32 @@ def test_the_wait_for_the_list_of_another_look_is_told() -> None:
 
     run(work())
     assert waits == [1, 1]
+
+
+def test_looks_of_many_accounts_do_not_pile_up() -> None:
+    """The looks of the last sixteen accounts are kept."""
+
+    async def work() -> int:
+        looks, looker = Looks(), Looker()
+        for account in range(20):
+            await looks.get(account, now, looker, nullcontext, -1)
+        return len(looks._looks)
+
+    assert run(work()) == 16
+
+
+def test_a_look_that_is_cancelled_leaves_a_newer_one_alone() -> None:
+    """If a look is cancelled after a newer one has begun, the newer one serves others."""
+
+    async def work() -> int | None:
+        looks, looker = Looks(), Looker()
+        old = asyncio.create_task(look(looks, looker, after=-1))
+        await asyncio.sleep(0.5)
+        new = asyncio.create_task(look(looks, looker, after=0.2))
+        await asyncio.sleep(0.1)
+        old.cancel()
+        shared = asyncio.create_task(look(looks, looker, after=0.3))
+        assert await new == 2
+        return await shared
+
+    assert run(work()) == 2

@@ -207,6 +207,14 @@ async def test_a_large_answer_is_not_asked_for_again(server: FaultServer) -> Non
     assert len(server.requests) == 1
 
 
+async def test_an_answer_that_is_too_large_and_comes_at_once(server: FaultServer) -> None:
+    """An answer that comes in one packet is measured too."""
+    server.default = Answer(200, b"[" + b" " * 100 + b"]")
+    async with kmoment.AsyncClient(TOKEN, base_url=server.url, max_body_bytes=100) as client:
+        with pytest.raises(kmoment.ProtocolError, match=r"max_body_bytes \(100\)"):
+            await client.locations.depth1()
+
+
 async def test_large_headers_are_named(server: FaultServer, client: kmoment.AsyncClient) -> None:
     """The error says that it was the headers."""
     server.script(HugeHeader(1 << 20, b"[]"))
