@@ -306,6 +306,17 @@ def test_the_rest_is_collected_in_order(blocking: kmoment.Client) -> None:
     assert [outcome.index for outcome in batch.collect()] == [1, 2, 3, 4]
 
 
+def test_what_is_not_ordered_is_collected_as_it_comes(blocking: kmoment.Client) -> None:
+    """With ``ordered=False`` outcomes are in the order in which they came, also if collected."""
+
+    def slow_first(number: int) -> int:
+        time.sleep(0.1 if number == 0 else 0)
+        return number
+
+    batch = blocking.each(slow_first, range(4), concurrency=2, ordered=False)
+    assert batch.collect().raise_if_failed()[-1].index == 0
+
+
 @pytest.mark.anyio
 async def test_progress_is_told(moment: kmoment.AsyncClient) -> None:
     """The callback gets done, failed, total and rate once for each outcome, as it is handed on:
