@@ -25,7 +25,7 @@ from helpers.limits import Limit, LimitedHost, limited
 from helpers.virtual_clock import run
 from kmoment import OutcomeStatus, testing
 from kmoment._batch.worker_pool import WorkerPool
-from kmoment._engine.write_tracker import CURRENT, pausing
+from kmoment._engine.job_tracker import CURRENT, pausing
 from kmoment.batch import AsyncBatch, progress_bar
 from kmoment.sandbox import Fault, Sandbox
 
@@ -309,11 +309,14 @@ def test_the_rest_is_collected_in_order(blocking: kmoment.Client) -> None:
 def test_what_is_not_ordered_is_collected_as_it_comes(blocking: kmoment.Client) -> None:
     """With ``ordered=False`` outcomes are in the order in which they came, also if collected."""
 
-    def slow_first(number: int) -> int:
-        time.sleep(0.1 if number == 0 else 0)
-        return number
+    others = threading.Semaphore(0)
 
-    batch = blocking.each(slow_first, range(4), concurrency=2, ordered=False)
+    def last_is_first(number: int) -> None:
+        for _ in range(3 if number == 0 else 0):
+            assert others.acquire(timeout=30)
+        others.release()
+
+    batch = blocking.each(last_is_first, range(4), concurrency=2, ordered=False)
     assert batch.collect().raise_if_failed()[-1].index == 0
 
 
@@ -384,8 +387,8 @@ def test_the_inputs_do_not_run_in_the_context_of_a_job_that_pauses() -> None:
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_a_slow_input_does_not_hold_up_a_batch_that_is_collected(workers: int) -> None:
-    """While the first of 1,000 inputs takes a minute, the others are done, and memory is no
-    reason to wait: all outcomes are kept anyway. They come in the order of the inputs."""
+    """While the first of 1,000 inputs takes a minute, the others are done. All outcomes come in
+    the order of the inputs."""
     done = 0
 
     async def job(number: int) -> None:

@@ -23,8 +23,8 @@ from hypothesis import given, settings, strategies as st
 
 import kmoment
 from helpers.redis_server import RedisServer, redis_server
-from kmoment._engine import write_tracker
-from kmoment._engine.write_tracker import report_write
+from kmoment._engine import job_tracker
+from kmoment._engine.job_tracker import report_write
 from kmoment._secret import Secret
 from kmoment.journal import EntryStatus, _process, _sqlite, runs
 from kmoment.journal._redis import Lease, RedisStore
@@ -923,7 +923,7 @@ def step(journal: kmoment.Journal, key: str, what: str, repeatable: bool) -> Non
         dead = type("Dead", (type(store),), attrs_of)
         beginning._store = dead(store.where, store.run, store.job)  # type: ignore[attr-defined]
         beginning.__enter__()
-        write_tracker.CURRENT.reset(beginning._token)  # type: ignore[arg-type]
+        job_tracker.CURRENT.reset(beginning._token)  # type: ignore[arg-type]
     else:
         errors = {
             "failed": ValueError("x"),

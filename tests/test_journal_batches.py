@@ -14,7 +14,7 @@ import pytest
 import kmoment
 from helpers import TOKEN, journal_worker
 from helpers.journal_worker import NAME, RUN
-from kmoment._engine.write_tracker import report_write
+from kmoment._engine.job_tracker import report_write
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio

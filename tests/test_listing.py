@@ -1,8 +1,8 @@
 """Creates of one account share the list of what was there before. In virtual time."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -434,34 +434,46 @@ def test_creates_that_are_looked_for_do_not_hold_up_a_batch(
     assert (run(work()) > 20) is held_up
 
 
-def test_looks_of_other_options_are_not_shared() -> None:
-    """A look that fails since its view may not wait costs no other view its look."""
-
-    async def work() -> list[object]:
-        looks, good, bad = Looks(), Looker(), Looker(kmoment.ServerError("away"))
-        one = looks.get("hasty", now, bad, nullcontext, -1)
-        other = looks.get("patient", now, good, nullcontext, -1)
-        return [rows is None for rows in await asyncio.gather(one, other)]
-
-    assert run(work()) == [True, False]
+async def lose(view: kmoment.AsyncClient, number: int) -> kmoment.Audience:
+    """A create whose answer is lost."""
+    with writing("reset after"):
+        return await view.account(1).audiences.create(draft(number))
 
 
-def test_the_wait_for_the_list_of_another_look_is_told() -> None:
-    """Who waits for another's list says so, for the deadline stands still meanwhile."""
-    waits: list[float] = []
+@pytest.mark.parametrize("alike", [True, False])
+def test_looks_of_other_options_are_not_shared(alike: bool) -> None:
+    """A view with other options looks for itself: if its look fails, that costs no other view its
+    look."""
 
-    @contextmanager
-    def waiting() -> Iterator[None]:
-        began = now()
-        yield
-        waits.append(now() - began)
+    async def work() -> int:
+        client, truth = moment()
+        await client.account(1).audiences.create(draft(20))
+        before = truth.requests
+        view = client if alike else client.with_options(max_attempts=2)
+        await asyncio.gather(lose(client, 1), lose(view, 2))
+        return truth.requests - before - 4  # but for two creates, and two details
 
-    async def work() -> None:
-        looks, looker = Looks(), Looker()
-        await asyncio.gather(*(looks.get(1, now, looker, waiting, -1) for _ in range(3)))
+    assert run(work()) == (1 if alike else 2)
 
-    run(work())
-    assert waits == [1, 1]
+
+def test_the_wait_for_the_list_of_another_look_is_not_counted() -> None:
+    """If the list that two looks share waits 100 s for its turn, both still find what they have
+    made: the deadline stands still for who waits for the list of another."""
+
+    async def work() -> float:
+        client, truth = moment(periods={"audiences": 1.0}, deadline=20)
+        audiences = client.account(1).audiences
+        await audiences.create(draft(20))
+        creates = [asyncio.ensure_future(lose(client, number)) for number in range(2)]
+        await asyncio.sleep(0.5)
+        flood = [asyncio.ensure_future(audiences.list()) for _ in range(100)]
+        assert all(made.reconciled for made in await asyncio.gather(*creates))
+        found = now()
+        await asyncio.gather(*flood)
+        assert truth.kakao.changes == 3
+        return found
+
+    assert run(work()) > 100
 
 
 def test_looks_of_many_accounts_do_not_pile_up() -> None:

@@ -4,7 +4,7 @@ from functools import partial
 
 import attrs
 
-from .._engine.write_tracker import CURRENT, WriteTracker
+from .._engine.job_tracker import CURRENT, JobTracker
 from .._protocol.call import Call
 from .._sender import AsyncSender
 from ..errors import AlreadyDoneError, JournalError
@@ -25,7 +25,7 @@ async def delete_recorded(
     """
     store = journal._store
     begun = Begun(store.writer, repeatable=True)
-    tracker = WriteTracker(CURRENT.get())
+    tracker = JobTracker(CURRENT.get())
     token = CURRENT.set(tracker)
     try:
         await on_thread(partial(store.change, dict.fromkeys(map(str, ids)), begun))

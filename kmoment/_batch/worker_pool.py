@@ -16,7 +16,7 @@ from contextvars import copy_context
 from math import inf
 from typing import Any, Final
 
-from .._engine.write_tracker import CURRENT, WriteTracker, status_of
+from .._engine.job_tracker import CURRENT, JobTracker, status_of
 from ..errors import APIError, DeadlineExceededError, JournalStoreError, OutcomeUnknownError
 from ..outcomes import Outcome, Outcomes, OutcomeStatus
 
@@ -67,7 +67,7 @@ class WorkerPool:
         self.pulled = 0
         self._ended = False
         self._stopping = False
-        self._outer: WriteTracker | None = None
+        self._outer: JobTracker | None = None
         self._failure: Exception | None = None
         self._crash: BaseException | None = None
         self._ready: asyncio.Queue[Outcome[Any, Any] | None] = asyncio.Queue()
@@ -191,7 +191,7 @@ class WorkerPool:
         raise DeadlineExceededError(reason, {"request_sent": False, "phase": "in a batch"})
 
     async def _do(self, index: int, given: Any) -> Outcome[Any, Any]:
-        tracker = WriteTracker(self._outer, self._job_pauses if self._spare else None)
+        tracker = JobTracker(self._outer, self._job_pauses if self._spare else None)
         before = CURRENT.set(tracker)  # each worker is a task, with a context of its own
         try:
             value = await self._job(given)

@@ -116,18 +116,7 @@ class DirectPool:
         self, request: Request, token: Secret, attempt: AttemptState
     ) -> aiohttp.ClientResponse:
         """Send *request* once. Of its response, the head has come and the body has not."""
-        outgoing = aiohttp.ClientRequest(
-            request.method,
-            request.url,
-            headers={
-                **self._headers,
-                **request.headers,
-                hdrs.AUTHORIZATION: f"Bearer {token.reveal()}",
-            },
-            data=request.body,
-            loop=self._loop,
-            proxy=self._proxy.reveal(),
-        )
+        outgoing = self._outgoing(request, token)
         connector = self._fresh if request.fresh else self._kept
         ATTEMPT.set(attempt)
         try:
@@ -152,8 +141,24 @@ class DirectPool:
             connection.close()
             raise
 
+    def _outgoing(self, request: Request, token: Secret) -> aiohttp.ClientRequest:
+        return aiohttp.ClientRequest(
+            request.method,
+            request.url,
+            headers={
+                **self._headers,
+                **request.headers,
+                hdrs.AUTHORIZATION: f"Bearer {token.reveal()}",
+            },
+            data=request.body,
+            loop=self._loop,
+            proxy=self._proxy.reveal(),
+        )
+
     def _is_dead(self, connection: Connection, attempt: AttemptState) -> bool:
         """Whether a kept connection was closed, or has bytes that nobody asked for.
+
+        *attempt* is told which connection it is.
 
         A busy event loop may not have seen it yet, so the socket is asked, unless it was in use
         just now: asking costs 4 us, a twentieth of a small call.

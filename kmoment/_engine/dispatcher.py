@@ -32,6 +32,7 @@ from ..errors import (
 from ..models import Audience, AudienceSummary
 from .bulk_delete import delete_in_parts
 from .context import CallContext
+from .job_tracker import CURRENT, JobTracker, pausing, report_write
 from .listing import Listed
 from .notify import Pending, finish, finish_later
 from .reconcile import Ask, find_created, ids_listed, list_call, read_back
@@ -41,7 +42,6 @@ from .settings import ClientSettings
 from .sharing import Share
 from .state import ClientState
 from .timeouts import TimeoutKind
-from .write_tracker import CURRENT, WriteTracker, pausing, report_write
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +50,7 @@ Run = Callable[[CallContext[T]], Awaitable[T]]
 _log: Final = logging.getLogger("kmoment")
 
 # By name: looking an enum member up costs Python 3.11 about 0.2 us.
-_CREATE, _SAFE = Replay.CREATE, Replay.SAFE
+_CREATE = Replay.CREATE
 _OK, _UNSENT = Effect.OK, Effect.UNSENT
 
 _SETTLED: Final = 5.0
@@ -90,7 +90,7 @@ class Dispatcher:
         **kwargs: P.kwargs,
     ) -> T:
         """Run *job*, which makes several calls. They wait for the host as those of a batch do."""
-        outer = CURRENT.set(WriteTracker(CURRENT.get()))
+        outer = CURRENT.set(JobTracker(CURRENT.get()))
         try:
             return await job(self, *args, **kwargs)
         finally:
@@ -106,7 +106,10 @@ class Dispatcher:
 
     async def reconcile(self, error: OutcomeUnknownError) -> Audience:
         """Search once for the audience that a create may have made."""
-        return await find_created(self._send, error, (0.0,), self.settings.sleep)
+        listing = list_call(error.ad_account_id)
+        return await find_created(
+            self._send, error, (0.0,), self.settings.sleep, lambda _: self._send(listing)
+        )
 
     # -- One call -----------------------------------------------------------------------
 
@@ -222,7 +225,7 @@ class Dispatcher:
         """Tell the gate, the job that this call is part of, hooks and the log how it ended."""
         if context.attempt.probe:
             self.state.gate.gave_up()
-        if context.call.endpoint.replay is not _SAFE and effect in _MAY_HAVE_WRITTEN:
+        if not context.only_reads and effect in _MAY_HAVE_WRITTEN:
             report_write()
         if context.trace is None:
             return []

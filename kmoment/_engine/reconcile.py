@@ -42,8 +42,6 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=2)
 """Both the Date header and ``createdDate`` are cut to the second."""
-
-
 _LATE: Final = 0.75
 """A look may use the list of another create that was asked for after this share of its pause."""
 
@@ -124,24 +122,18 @@ async def find_created(
     error: OutcomeUnknownError,
     delays: tuple[float, ...],
     sleep: Sleep,
-    make_list: MakeList | None = None,
+    make_list: MakeList,
 ) -> Audience:
     """The audience that a create made; else *error* is raised, with its candidates.
 
     A look that fails does not keep the next one from being made.
-
-    :param make_list: Where several look at once. Default: each look has a list of its own.
     """
-
-    async def own_list(_: float) -> list[AudienceSummary] | None:
-        return await ask(list_call(error.ad_account_id))
-
     now = asyncio.get_running_loop().time
     for delay in delays if error.known_ids is not None else ():
         began = now()
         await sleep(delay)
         with suppress(APIError):
-            rows = await (make_list or own_list)(began + _LATE * (now() - began))
+            rows = await make_list(began + _LATE * (now() - began))
             if rows is not None and (found := await _look(ask, error, rows)):
                 return attrs.evolve(found, reconciled=True)
         if len(error.candidates) > 1:

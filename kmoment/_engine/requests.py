@@ -1,7 +1,7 @@
 """Sends one request of a call, as soon as the host, the rate limiter and the pool allow it."""
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from .._protocol.call import LimitScope
 from .._protocol.codec import encode
@@ -11,10 +11,10 @@ from .._secret import Secret
 from ..errors import APIError, FleetUnavailableError
 from .admission import FIRST, LimitKey, QueueClosedError, QueueTooLongError, Turn
 from .context import WAITING_FOR_A_TURN, WAITING_FOR_THE_HOST, CallContext
+from .job_tracker import CURRENT
 from .notify import finish
 from .settings import ClientSettings
 from .state import ClientState
-from .write_tracker import CURRENT
 
 _PER_ACCOUNT = LimitScope.ACCOUNT
 
@@ -39,9 +39,8 @@ def send_request(
     """Send one request as soon as the host, the limiter and the pool allow it."""
     state = engine.state
     # Nearly every call may go at once: it is spared a coroutine.
-    if not state.gate.troubled and context.order is None and state.slots.take():
-        key, period = _limit(engine, context)
-        if turn := state.limiters.try_enter(key, period, context.clock()):
+    if not state.gate.troubled and state.slots.take():
+        if turn := _free_turn(engine, context):
             return _exchange(engine, context, path, token, turn)
         state.slots.release()
     return _send_in_turn(engine, context, path, token)
@@ -128,7 +127,7 @@ async def _exchange(
     engine: Engine, context: CallContext[Any], path: str, token: Secret, turn: Turn
 ) -> Response:
     """Send the request over the free connection, and tell the limiter how it went."""
-    limiters, clock, attempt = engine.state.limiters, context.clock, context.attempt
+    attempt, response = context.attempt, None
     try:
         request = encode(context.call, path, engine.settings.base_url)
         attempt.sent, attempt.status = False, None
@@ -137,28 +136,33 @@ async def _exchange(
             await finish(tell(context, context.trace, request.url))
         transport: Any = engine.state.transport
         try:
-            response: Response = await transport.send(request, token, attempt)
+            response = await transport.send(request, token, attempt)
         except TransportError as error:
             if not context.may_resend(error):
                 raise
             # A kept connection was dead: at once, on a new one.
             response = await transport.send(request._replace(fresh=True), token, attempt)
+        return cast("Response", response)
     except TransportError as error:
         failure = context.connection_error(error)
-    except BaseException:
-        limiters.dropped(turn, clock())
-        raise
-    else:
-        if response.status == 429:
-            context.order = turn.order
-            limiters.rejected(turn, clock(), retry_after(response.headers))
-        else:
-            limiters.accepted(turn, clock())
-        return response
     finally:
         engine.state.slots.release()
-    limiters.dropped(turn, clock())
+        _report(engine, context, turn, response)
     raise failure
+
+
+def _report(
+    engine: Engine, context: CallContext[Any], turn: Turn, response: Response | None
+) -> None:
+    """Tell the limiter what became of the call that it gave *turn*."""
+    limiters, now = engine.state.limiters, context.clock()
+    if response is None:
+        limiters.dropped(turn, now)
+    elif response.status == 429:
+        context.order = turn.order
+        limiters.rejected(turn, now, retry_after(response.headers))
+    else:
+        limiters.accepted(turn, now)
 
 
 def patience(context: CallContext[Any]) -> float:

@@ -171,8 +171,7 @@ class RateLimiter:
         self._pause = _FREE_PAUSE
         self._latency = 0.0
         self._retry_after = 0.0
-        self._told_too_little = False
-        """Whether a call was rejected although the last Retry-After was over."""
+        self._told_too_little = False  # a call was rejected after the Retry-After
         self._tolerance = _TOLERATED_FIRST
         self._credited = 0
         """Accepted calls that have been counted for the tolerance."""
@@ -438,7 +437,7 @@ class RateLimiter:
 
     def _rate_if_counted(self, probe: float) -> float:
         """The rate that the last pause shows, if the server counts rejected calls too: then only
-        the pauses before it were too short. Not if it has told how long to wait, and that was."""
+        the pauses before it were too short. Not if it tells how long to wait: that was waited."""
         if self._size > 1 or not self._failed_probe or self._retry_after:
             return 0.0
         return 1 / (probe - self._cycle.rejected_at)

@@ -77,7 +77,7 @@ def decode(call: Call[T], response: Response) -> T:
     """The value that *response* carries for *call*; else the error that it is is raised."""
     status, returns = response.status, call.returns
     data = parse(response, exactly=returns is object)
-    if not (200 <= status < 300 and fits(returns, data, status)):
+    if not (is_success(status) and fits(returns, data, status)):
         raise error_of(call, data, response)
     if data is EMPTY:
         return _nothing(returns)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, TypeVar
 
 from .. import _validate
-from .._engine.write_tracker import CURRENT, WriteTracker, status_of
+from .._engine.job_tracker import CURRENT, JobTracker, status_of
 from .._secret import Secret
 from ..errors import InvalidArgumentError, JournalError
 from .entries import (
@@ -155,8 +155,8 @@ class Beginning:
         self._repeatable = repeatable
         self._entry = Entry(key)
         self._fences: dict[str, int] = {}
-        self._tracker = WriteTracker(None)
-        self._token: Token[WriteTracker | None] | None = None
+        self._tracker = JobTracker(None)
+        self._token: Token[JobTracker | None] | None = None
 
     def __enter__(self) -> Entry:
         self._begin()
@@ -203,7 +203,7 @@ class Beginning:
         self._fences = begun.fences
 
     def _started(self) -> Entry:
-        self._tracker = WriteTracker(CURRENT.get())
+        self._tracker = JobTracker(CURRENT.get())
         self._token = CURRENT.set(self._tracker)
         return self._entry
 

@@ -16,14 +16,14 @@ from ..errors import (
 from ..outcomes import OutcomeStatus
 
 
-class WriteTracker:
+class JobTracker:
     """Tracks one job. Calls on its threads and in its tasks find it through the context."""
 
     __slots__ = ("_outer", "_paused", "wrote")
 
     def __init__(
         self,
-        outer: Optional["WriteTracker"],
+        outer: Optional["JobTracker"],
         paused: Callable[[bool], None] | None = None,
     ) -> None:
         """Begin to track a job.
@@ -49,7 +49,7 @@ class WriteTracker:
             self._outer.pause(pauses)
 
 
-CURRENT: Final[ContextVar[WriteTracker | None]] = ContextVar("kmoment_write_tracker", default=None)
+CURRENT: Final[ContextVar[JobTracker | None]] = ContextVar("kmoment_job_tracker", default=None)
 
 
 def report_write() -> None:
