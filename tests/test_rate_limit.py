@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from math import inf
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
@@ -24,6 +25,7 @@ from helpers.limits import (
     Result,
     Sliding,
     Stray,
+    Unhelpful,
     Window,
     runs,
     simulate,
@@ -100,6 +102,27 @@ def test_a_limit_of_any_kind_is_held(
     calls are rejected; ``LESS`` names the settings where it is less."""
     load = Load(latency=latency, jitter=jitter, retry_after=retry_after)
     check(runs(KINDS[kind], load), LESS.get((kind, latency, jitter, retry_after), GOAL))
+
+
+UNHELPFUL: dict[str, tuple[Callable[[], Limit], Load, Goal]] = {
+    "gap of 1.5 s": (lambda: Gap(1.51), Load(latency=0.006, jitter=0.32, workers=21), GOAL),
+    "gap of 2.4 s": (lambda: Gap(2.38), Load(latency=0.063, jitter=0.19, workers=53), GOAL),
+    "30 in 2.3 s": (lambda: Window(30, 2.27), Load(latency=0.006, jitter=0.25, workers=23), GOAL),
+    "2 in 0.7 s": (lambda: Window(2, 0.688), Load(latency=0.35, jitter=0.2, workers=25), GOAL),
+    # Its round trips differ by half a gap: evenly spaced calls cannot use all of the limit.
+    "gap of 23 ms": (
+        lambda: Gap(0.0233),
+        Load(latency=0.039, jitter=0.17, workers=10),
+        Goal(0.70, 0.50),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", UNHELPFUL)
+def test_a_retry_after_that_says_nothing_of_the_limit(row: str) -> None:
+    """Where each 429 says "1 s", too little or far too much, slow and fast limits are held."""
+    limit, load, goal = UNHELPFUL[row]
+    check(runs(lambda: Unhelpful(limit()), attrs.evolve(load, retry_after=True)), goal)
 
 
 ROWS: dict[str, tuple[Callable[[], Limit], Load, Goal]] = {

@@ -138,6 +138,19 @@ class Changing(Limit):
         )
 
 
+class Unhelpful(Limit):
+    """A limit whose Retry-After is always the same, however long one has to wait."""
+
+    def __init__(self, limit: Limit, retry_after: float = 1.0) -> None:
+        self.rate, self._limit, self._retry_after = limit.rate, limit, retry_after
+
+    def take(self, now: float) -> float:
+        return self._retry_after if self._limit.take(now) else 0.0
+
+    def allowed(self, begin: float, end: float) -> float:
+        return self._limit.allowed(begin, end)
+
+
 class Stray(Limit):
     """Rejects a share of the calls by chance. There is no limit."""
 
