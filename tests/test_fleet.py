@@ -26,7 +26,7 @@ from kmoment._engine.admission import (
 )
 from kmoment._engine.rate_limiters import InMemoryRateLimiters
 from kmoment._secret import Secret
-from kmoment.fleet import Fleet, _keys, _lane, _scripts
+from kmoment.fleet import Fleet, _keys, _lane, _link, _scripts
 from kmoment.fleet._fleet import Membership
 from kmoment.hooks import BreakerClose, BreakerEvent, BreakerOpen, Hook
 from kmoment.sandbox import Fault, Sandbox
@@ -41,6 +41,12 @@ ACCOUNT = 1234
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with RedisServer(tmp_path_factory.mktemp("redis")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy has not lost its Redis."""
+    monkeypatch.setattr(_link, "LIMIT", 5.0)
 
 
 @pytest.fixture

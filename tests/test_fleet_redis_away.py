@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from helpers.calls import DRAFT
 from helpers.programs import free_port
 from helpers.redis_server import RedisServer
 from kmoment._policies.rate_limit import RateLimiter
+from kmoment._secret import Secret
 from kmoment.fleet import Fleet, _link
-from kmoment.fleet._keys import create_key
+from kmoment.fleet._keys import board_key, create_key, fingerprint
 from kmoment.fleet._lane import SharedLane
+from kmoment.fleet._link import LinkLostError
 from kmoment.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -189,6 +192,29 @@ async def test_a_probe_without_redis(server: RedisServer, sandbox: Sandbox) -> N
         state: Any = moment._dispatcher.state
         state.breakers.note(kmoment.QuotaExceededError("used up"), state.clock() - 100)
         assert await moment.locations.depth1()
+
+
+async def test_a_breaker_that_trips_without_redis(server: RedisServer, sandbox: Sandbox) -> None:
+    """What trips while Redis is away is told when it is back: another process stops too."""
+    async with client(sandbox, Fleet(server.url)) as moment:
+        await moment.locations.depth1()
+        state: Any = moment._dispatcher.state
+        link, token = state.share._session.link, Secret(sandbox.token)
+        server.stop()
+        await calls(moment, 1)
+        with pytest.raises(LinkLostError):
+            await link.command("PING")
+        for error in (kmoment.QuotaExceededError, kmoment.AuthenticationError):
+            state.breakers.note(error("no"), state.clock(), token)
+        server.start()
+        while link.away:
+            with suppress(LinkLostError):
+                await link.command("PING")
+            await asyncio.sleep(0.01)
+        digits = fingerprint("default", sandbox.token)
+        told = {"breaker:quota", f"breaker:token:{digits}"}
+        while not told <= set(server.ask("HKEYS", board_key("default"))):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_foreign_breaker_without_redis(server: RedisServer, sandbox: Sandbox) -> None:

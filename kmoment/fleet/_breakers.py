@@ -54,17 +54,19 @@ class FleetBreakers(CircuitBreakers):
         self._foreign: set[CircuitBreaker] = set()
         """Breakers that another process has tripped, and that this one may not close yet."""
         session.board.listeners.append(self._board_read)
+        session.link.listeners.append(self._link_changed)
 
     def leave(self) -> None:
         """Hear no more of the board."""
         self._session.board.listeners.remove(self._board_read)
+        self._session.link.listeners.remove(self._link_changed)
 
     def note(self, error: APIError, now: float, token: Secret | None = None) -> float:
         """A call failed: trip the breaker of its error, for all."""
         seconds = super().note(error, now, token)
         for field, breaker in self._fields(token).items():
             if breaker.error is error and seconds:
-                self._session.board.post(f"breaker:{field}", _text(breaker, now))
+                self._post(field, breaker, now)
             elif not breaker.is_open:
                 self._withdraw(field)
         return seconds
@@ -106,6 +108,20 @@ class FleetBreakers(CircuitBreakers):
 
     def _name(self, token: Secret | None) -> str:
         return "" if token is None else fingerprint(self._session.namespace, token.reveal())
+
+    def _post(self, field: str, breaker: CircuitBreaker, now: float) -> None:
+        self._session.board.post(f"breaker:{field}", _text(breaker, now))
+
+    def _link_changed(self, away: bool) -> None:
+        """Redis is back: tell of what was tripped here while it was lost."""
+        if away:
+            return
+        fields = {field: self._shared[KINDS[field]] for field in _SHARED}
+        for name, own in self._of_tokens.items():
+            fields[f"token:{name}"] = own[AuthenticationError]
+        for field, breaker in fields.items():
+            if breaker.is_open and breaker not in self._foreign:
+                self._post(field, breaker, self._clock())
 
     def _fields(self, token: Secret | None) -> dict[str, CircuitBreaker]:
         """The breakers that calls with *token* have to pass, by how the board names them."""

@@ -21,8 +21,8 @@ _log: Final = logging.getLogger("kmoment")
 
 LIMIT: Final = 0.25
 """Seconds that Redis may take for one command: a thousand times what it takes on one network."""
-_STALLED: Final = 2.0
-"""A time limit overrun by this factor shows that this program was busy, not Redis."""
+_STALLED: Final = 1.2
+"""A time limit overrun by this factor shows that this program was busy, maybe not Redis."""
 _REST: Final = (4.0, 6.0)
 """Seconds between two tries to reach it, by chance: processes shall not try all at once."""
 _CONNECTIONS: Final = 8
