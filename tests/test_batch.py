@@ -311,13 +311,14 @@ def test_what_is_not_ordered_is_collected_as_it_comes(blocking: kmoment.Client) 
 
     others = threading.Semaphore(0)
 
-    def last_is_first(number: int) -> None:
+    def slow_if_first(number: int) -> None:
         for _ in range(3 if number == 0 else 0):
             assert others.acquire(timeout=30)
         others.release()
 
-    batch = blocking.each(last_is_first, range(4), concurrency=2, ordered=False)
-    assert batch.collect().raise_if_failed()[-1].index == 0
+    batch = blocking.each(slow_if_first, range(4), concurrency=2, ordered=False)
+    # The first may end before the last is reported, which has let it go on.
+    assert [it.index for it in batch.collect().raise_if_failed()[:2]] == [1, 2]
 
 
 @pytest.mark.anyio
