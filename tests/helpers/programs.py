@@ -1,8 +1,12 @@
 """Free ports, and servers that some tests run: without one its tests skip, and fail in CI."""
 
 import os
+import random
 import shutil
 import socket
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Final
 
 import pytest
 
@@ -21,7 +25,19 @@ def needed(program: str) -> str:
     pytest.skip(reason)
 
 
+# Below those that systems give to whoever asks for any port: another test would be given one
+# between the look here and the start of the server. Each process begins at another one.
+_PORTS: Final = range(20_000, 32_000)
+_BEGIN: Final = random.SystemRandom().randrange(len(_PORTS))
+_next_ports: Final[Iterator[int]] = cycle((*_PORTS[_BEGIN:], *_PORTS[:_BEGIN]))
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """A port of this machine that nobody listens on, and that nobody else is given."""
+    for port in _next_ports:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError
