@@ -148,12 +148,13 @@ def setting(seed: int) -> Row:
 class Aimd(RateLimiter):
     """Evenly spaced calls; 2 % more a second, and 70 % of the rate after a 429."""
 
-    def sent(self, now: float) -> Sent:
+    def mark(self, call: Sent, now: float) -> None:
         self.last_used = now
         self._cycle.began = now if self._cycle.began is None else self._cycle.began
         if self.limited:
             self._due = max(self._due, now - 0.01) + 1 / self.rate
-        return Sent(now, self._epoch, on_time=True, probe=False)
+        call.at, call.epoch, call.on_time = now, self._epoch, True
+        call.probe, call.free = False, not self.limited
 
     def accepted(self, now: float, sent: Sent) -> None:
         self._cycle.accepted += 1

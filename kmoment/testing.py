@@ -149,8 +149,9 @@ class _NoTurns:
             self._pauses.append(left)
         if period:
             self._due[key] = now + period
-        limiter = RateLimiter()
-        return Turn(key, next(self._orders), limiter, limiter.sent(now))
+        turn = Turn(key, next(self._orders), RateLimiter())
+        turn.limiter.mark(turn, now)
+        return turn
 
     async def enter(
         self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None

@@ -107,8 +107,8 @@ def test_a_share_of_the_rate() -> None:
 def test_the_careful_one_of_two_states() -> None:
     """Of two states of one limit the lower rate and the later turn hold."""
     slow, late = RateLimiter(2.0), RateLimiter(1.0)
-    slow.accepted(0.0, Sent(0.0, 0, on_time=True, probe=False))
-    late.accepted(5.0, Sent(5.0, 0, on_time=True, probe=False))
+    slow.accepted(0.0, Sent(0.0))
+    late.accepted(5.0, Sent(5.0))
     limit_state.be_careful(slow, limit_state.dump(late, 0.0), 0.0)
     assert slow.rate == 0.5
     assert slow.delay(5.0) == pytest.approx(1.0)

@@ -10,8 +10,6 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Final, Protocol
 
-import attrs
-
 from .._policies.rate_limit import RateLimiter, Sent
 from ..limits import LimitStatus
 
@@ -37,17 +35,20 @@ class QueueClosedError(Exception):
     """The client was closed while the call waited."""
 
 
-@attrs.define(eq=False)
-class Turn:
-    """The right to send one call now. It must be reported how that went."""
+class Turn(Sent):
+    """The right to send one call now. It must be reported how that went.
 
-    key: LimitKey
-    order: int
-    """Its place in the queue, which it keeps if it has to come back."""
-    limiter: RateLimiter
-    sent: Sent
-    free: bool = False
-    """Whether no limit was known when it was given."""
+    It is the limiter's note of the call too: each call makes one.
+    """
+
+    __slots__ = ("key", "limiter", "order")
+
+    def __init__(self, key: LimitKey, order: int, limiter: RateLimiter) -> None:
+        # The rest is filled in by the limiter: this is made for each call, and has to be quick.
+        self.key = key
+        self.order = order
+        """Its place in the queue, which it keeps if it has to come back."""
+        self.limiter = limiter
 
 
 class RateLimiterStore(Protocol):

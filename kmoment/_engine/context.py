@@ -182,9 +182,11 @@ class CallContext(Generic[T]):
 
     def begin_attempt(self) -> None:
         """Another attempt starts."""
-        self.started, self.attempting = self.clock(), True
+        self.attempting = True
         if self.records:
-            self.attempt = AttemptState(self.timeout)
+            self.started, self.attempt = self.clock(), AttemptState(self.timeout)
+        elif not self.started:
+            self.started = self.began
 
     def may_resend(self, failure: TransportError) -> bool:
         """Whether to send again at once, since a kept connection was dead. Costs no attempt."""

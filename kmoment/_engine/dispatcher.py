@@ -153,7 +153,8 @@ class Dispatcher:
             listed = await state.listings.get(call.account, state.clock, make, waiting)
             # Others than those that are listed may be there too: a list may be old.
             context.known_ids = None if listed.ids is None else listed.ids | frozenset(state.seen)
-            context.created_after = listed.server_now(state.clock())
+            context.started = state.clock()
+            context.created_after = listed.server_now(context.started)
             return await self._make(context)
         finally:
             lock.release()
@@ -406,9 +407,10 @@ class Dispatcher:
         breakers, share, facts = self.state.breakers, self.state.share, facts_of(context.call)
         if not breakers.tripped:
             return
-        refusal = breakers.refusal(context.started, facts, token)
+        now = context.clock()
+        refusal = breakers.refusal(now, facts, token)
         if refusal is None and share is not None:
-            refusal = await share.may_probe(context.started, facts, token)
+            refusal = await share.may_probe(now, facts, token)
         if refusal is not None:
             context.held_back = True
             raise refusal

@@ -108,11 +108,11 @@ class InMemoryRateLimiters:
         """A turn, if nobody has to wait for it."""
         lane = self._lanes.get(key)
         if lane is not None and lane.limiter.free:  # nearly every call comes this way
-            return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now), True)
+            return give(lane, key, next(self._orders), now)
         lane = self._lane(key, period, now)
         if lane.queue or lane.limiter.delay(now) > 0:
             return None
-        return _give(lane, key, next(self._orders), now)
+        return give(lane, key, next(self._orders), now)
 
     async def enter(
         self, key: LimitKey, period: float, now: float, *, max_wait: float, order: int | None
@@ -142,7 +142,7 @@ class InMemoryRateLimiters:
         """The call of *turn* got an answer that is no 429."""
         limiter = turn.limiter
         was = limiter.mode
-        limiter.accepted(now, turn.sent)
+        limiter.accepted(now, turn)
         if limiter.free and not self._detectors:  # nearly every call
             return
         detector = self._detectors.get(turn.key[0])
@@ -160,14 +160,14 @@ class InMemoryRateLimiters:
     def rejected(self, turn: Turn, now: float, retry_after: float | None) -> None:
         """The call of *turn* got a 429."""
         limiter = turn.limiter
-        held = limiter.mode is Mode.HOLD and limiter.is_present(turn.sent)
-        limiter.rejected(now, turn.sent, retry_after)
+        held = limiter.mode is Mode.HOLD and limiter.is_present(turn)
+        limiter.rejected(now, turn, retry_after)
         self._say_waiting(turn, now)
         if turn.key[1] is not None and not limiter.declared and self._is_current(turn):
             detector = self._detector(turn.key[0], now)
             shared = detector.shared
-            if not (shared and turn.sent.probe):
-                probe = turn.sent.at if turn.sent.probe else None
+            if not (shared and turn.probe):
+                probe = turn.at if turn.probe else None
                 detector.rejected(turn.key[1], now, held=held, probe=probe)
             if detector.shared is not shared:
                 self._move(turn.key[0], now)
@@ -175,7 +175,7 @@ class InMemoryRateLimiters:
 
     def dropped(self, turn: Turn, now: float) -> None:
         """The call of *turn* was not sent, or got no answer."""
-        turn.limiter.dropped(now, turn.sent)
+        turn.limiter.dropped(now, turn)
         self._pump_waiting(turn.key, now)
 
     def statuses(self, now: float) -> list[LimitStatus]:
@@ -285,7 +285,7 @@ class InMemoryRateLimiters:
             waiter = lane.queue.pop()
             if waiter is None:
                 return
-            waiter.turn.set_result(_give(lane, waiter.key, waiter.order, now))
+            waiter.turn.set_result(give(lane, waiter.key, waiter.order, now))
 
     def _wake(self, lane: Lane, when: float) -> None:
         if lane.timer is not None and lane.when <= when:
@@ -317,9 +317,11 @@ class InMemoryRateLimiters:
         _log.info("%s: calls go on at %.3g a second", _name(turn.key), turn.limiter.rate)
 
 
-def _give(lane: Lane, key: LimitKey, order: int, now: float) -> Turn:
-    limiter = lane.limiter
-    return Turn(key, order, limiter, limiter.sent(now), not limiter.limited)
+def give(lane: Lane, key: LimitKey, order: int, now: float) -> Turn:
+    """A turn to send a call now."""
+    turn = Turn(key, order, lane.limiter)
+    lane.limiter.mark(turn, now)
+    return turn
 
 
 def _name(key: LimitKey) -> str:

@@ -117,7 +117,7 @@ async def _wait_for_connection(engine: Engine, context: CallContext[Any], turn: 
     try:
         with context.queued("connection", "waiting for a free connection"):
             await engine.state.slots.acquire(context.call.account)
-        turn.sent.at = context.clock()
+        turn.at = context.clock()
     except BaseException:
         engine.state.limiters.dropped(turn, context.clock())
         raise

@@ -42,8 +42,6 @@ from enum import Enum
 from math import inf, sqrt
 from typing import Final
 
-import attrs
-
 from .limit_measure import PAUSE_GROWTH, Cycle
 
 _FREE_PAUSE: Final = 0.2
@@ -134,16 +132,21 @@ class Mode(Enum):
 _FREE: Final = Mode.FREE  # by name: looking an enum member up costs Python 3.11 about 0.2 us
 
 
-@attrs.define(eq=False)
 class Sent:
-    """One call that was sent."""
+    """One call that was sent. :meth:`RateLimiter.mark` fills it in."""
 
-    at: float
-    epoch: int
-    """Counts the changes of the rate."""
-    on_time: bool = False
-    """Whether it was sent as soon as the rate allowed."""
-    probe: bool = False
+    __slots__ = ("at", "epoch", "free", "on_time", "probe")
+
+    def __init__(self, at: float, *, probe: bool = False) -> None:
+        """Begin the note of a call that was sent at no rate of the limiter."""
+        self.at = at
+        self.epoch = -1
+        """Counts the changes of the rate."""
+        self.on_time = False
+        """Whether it was sent as soon as the rate allowed."""
+        self.probe = probe
+        self.free = False
+        """Whether no limit was known then."""
 
 
 class RateLimiter:
@@ -216,18 +219,25 @@ class RateLimiter:
 
     def sent(self, now: float) -> Sent:
         """A call is sent."""
-        self.last_used = now
+        call = Sent(now)
+        self.mark(call, now)
+        return call
+
+    def mark(self, call: Sent, now: float) -> None:
+        """*call* is sent."""
+        self.last_used = call.at = now
         if self._cycle.began is None:
             self._cycle.began = now
-        if self.mode is _FREE:
-            return Sent(now, self._epoch)
+        call.epoch, call.on_time, call.probe = self._epoch, False, False
+        call.free = free = self.mode is _FREE
+        if free:
+            return
         self._under_way += 1
         interval = 1 / self.rate
         turn = max(self._due, self._not_before)
-        late = now - turn
-        probe = self._probing = self.mode is Mode.DROUGHT
+        call.on_time = self.is_on_time(now - turn)
+        call.probe = self._probing = self.mode is Mode.DROUGHT
         self._due = max(turn, now - min(_CATCH_UP, interval / 4)) + interval
-        return Sent(now, self._epoch, self.is_on_time(late), probe)
 
     def accepted(self, now: float, sent: Sent) -> None:
         """An answer came that is no 429."""

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from .._engine.admission import LimitKey
+from .._engine.admission import LimitKey, Turn
 from .._engine.rate_limiters import Lane
 from .._policies.limit_state import add_calls, be_careful, dump, restore, scale
 from .._policies.rate_limit import Mode, RateLimiter, Sent
@@ -73,12 +73,6 @@ class Slot:
 
     at: float
     sent: Sent
-
-    def use(self, now: float, limiter: RateLimiter) -> Sent:
-        """The call is sent now, not at the time that was reserved."""
-        self.sent.on_time &= limiter.is_on_time(now - self.at)
-        self.sent.at = now
-        return self.sent
 
 
 @attrs.define(eq=False)
@@ -161,6 +155,14 @@ class SharedLane(Lane):
             self.line = [(who, until) for who, until in self.line if who != self.me]
         return slot
 
+    def use(self, slot: Slot, turn: Turn, now: float) -> None:
+        """*turn* is that of *slot*. Its call is sent now, not at the time that was reserved."""
+        sent = slot.sent
+        turn.at, turn.epoch, turn.probe, turn.free = now, sent.epoch, sent.probe, False
+        turn.on_time = sent.on_time and self.limiter.is_on_time(now - slot.at)
+        if sent in self.holding:
+            self.holding[turn] = self.holding.pop(sent)
+
     def withdraw(self, slot: Slot) -> None:
         """Another process has written since: *slot* is not reserved, and nobody has its lease."""
         held = self.holding.pop(slot.sent, None)
@@ -191,7 +193,7 @@ class SharedLane(Lane):
         changed, self.stale = self.stale, False
         if self.lease is not None and now > self.lease.until:
             ended, self.lease = self.lease.until, None
-            self.limiter.dropped(ended, Sent(ended, -1, on_time=False, probe=True))
+            self.limiter.dropped(ended, Sent(ended, probe=True))
             changed = True
         live = [(who, until) for who, until in self.line if until > now]
         changed |= len(live) < len(self.line)
@@ -276,8 +278,7 @@ class SharedLane(Lane):
         told = {report.sent.at for report in self.reports if report.kind == "accepted"}
         earlier = attrs.evolve(cycle, accepted=cycle.accepted - len(told))
         earlier.times = type(cycle.times)(at for at in cycle.times if at not in told)
-        sent = Sent(-inf, -1, on_time=False, probe=False)
-        self.reports.insert(0, Report(_CALLS, -inf, sent, (earlier,), None))
+        self.reports.insert(0, Report(_CALLS, -inf, Sent(-inf), (earlier,), None))
 
     def _apply(self, report: Report) -> None:
         if report.kind == _CALLS:

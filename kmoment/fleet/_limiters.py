@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any, Final, cast
 
 from .._engine.admission import LimitKey, Turn
-from .._engine.rate_limiters import CallAt, InMemoryRateLimiters, Lane
+from .._engine.rate_limiters import CallAt, InMemoryRateLimiters, Lane, give
 from .._policies.rate_limit import Mode, RateLimiter
 from ..errors import FleetUnavailableError, KmomentError, UsageError
 from ._board import KEPT_SECONDS
@@ -58,7 +58,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         """A turn, if nobody has to wait for it, neither for Redis."""
         lane = self._lanes.get(key)
         if self._is_calm and lane is not None and lane.limiter.free and now < self._board.due:
-            return Turn(key, next(self._orders), lane.limiter, lane.limiter.sent(now), True)
+            return give(lane, key, next(self._orders), now)
         if now >= self._board.due:
             self._board.look(now)
         if self._link.away:
@@ -80,7 +80,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         """The call of *turn* got an answer that is no 429."""
         limiter = turn.limiter
         if limiter.free and self._is_calm:  # nearly every call
-            limiter.accepted(now, turn.sent)
+            limiter.accepted(now, turn)
             return
         super().accepted(turn, now)
         if limiter.mode is not _FREE:
@@ -135,7 +135,7 @@ class FleetRateLimiters(InMemoryRateLimiters):
         if lane is None or lane.limiter is not turn.limiter:
             lane = self._owners.get(turn.limiter)
         if lane is not None and not self._link.away:
-            lane.report(kind, now, turn.sent, *extra)
+            lane.report(kind, now, turn, *extra)
             self._keep(lane)
 
     def _link_changed(self, away: bool) -> None:
@@ -237,8 +237,9 @@ class FleetRateLimiters(InMemoryRateLimiters):
         if waiter is None:
             self._hand_back(lane, slot, now)
         else:
-            sent = slot.use(now, lane.limiter)
-            waiter.turn.set_result(Turn(waiter.key, waiter.order, lane.limiter, sent))
+            turn = Turn(waiter.key, waiter.order, lane.limiter)
+            lane.use(slot, turn, now)
+            waiter.turn.set_result(turn)
 
     def _hand_back(self, lane: SharedLane, slot: Slot, now: float) -> None:
         """Nobody uses a slot: its call was cancelled, or the rate has changed."""
