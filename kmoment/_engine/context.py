@@ -116,7 +116,7 @@ class CallContext(Generic[T]):
     timeout: CallTimeout
     clock: Callable[[], float]
     began: float
-    attempt: AttemptState = attrs.Factory(lambda it: AttemptState(it.timeout), takes_self=True)
+    attempt: AttemptState
     started: float = 0.0
     """When the last attempt began."""
     records: tuple[AttemptRecord, ...] = ()
@@ -174,6 +174,7 @@ class CallContext(Generic[T]):
             self.timeout,
             self.clock,
             self.clock(),
+            AttemptState(self.timeout),
             wait_left=self.wait_left,
             parent=None if self.trace is None else self.trace.ident,
         )

@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..models import Audience, AudienceSummary
 from .bulk_delete import delete_in_parts
-from .context import CallContext
+from .context import AttemptState, CallContext
 from .job_tracker import CURRENT, JobTracker, pausing, report_write
 from .listing import Listed
 from .notify import Pending, finish, finish_later
@@ -117,7 +117,8 @@ class Dispatcher:
         state, options = self.state, self.settings.options
         state.open(self.settings)
         timeout = state.timeouts.begin(options.deadline)
-        context = CallContext(call, options, timeout, state.clock, timeout.began)
+        attempt = AttemptState(timeout)
+        context = CallContext(call, options, timeout, state.clock, timeout.began, attempt)
         context.wait_left = options.max_wait
         state.live += 1
         try:

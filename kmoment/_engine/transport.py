@@ -58,6 +58,7 @@ class Transport:
         self._proxy = proxy or Secret(None)
         limits = aiohttp.ClientTimeout(total=None)  # all timeouts are the scheduler's
         make = _pool_class()
+        self._closed = False
         self._pool = make(limits, headers, True if ssl is None else ssl, self._proxy)
 
     async def send(self, request: Request, token: Secret, attempt: AttemptState) -> Response:
@@ -70,7 +71,7 @@ class Transport:
         attempt.phase, attempt.silence = "connecting", self._timeout
         attempt.connecting = timeout.expect(self._connect_timeout)
         try:
-            if self._pool.closed:
+            if self._closed:
                 raise TransportError(CLOSED)
             response = await self._pool.start(request, token, attempt)
             attempt.phase, attempt.status = "reading the answer", response.status
@@ -105,7 +106,7 @@ class Transport:
     def _cancelled_by_closing(self, error: BaseException, timeout: CallTimeout) -> bool:
         """Whether aiohttp cancelled us: it cancels tasks that wait for DNS when it closes."""
         cancelled = isinstance(error, asyncio.CancelledError)
-        return cancelled and self._pool.closed and not timeout.task.cancelling()
+        return cancelled and self._closed and not timeout.task.cancelling()
 
     def _whole(self, response: aiohttp.ClientResponse) -> Response:
         """*response*, whose body has come with its head, as most do."""
@@ -162,6 +163,7 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close every connection. Calls under way end with :class:`TransportError`."""
+        self._closed = True
         await self._pool.aclose()
 
     def __del__(self) -> None:
