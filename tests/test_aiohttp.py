@@ -2,16 +2,19 @@
 
 import asyncio
 import gc
+import json
+import ssl
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 
 import kmoment
 from helpers import SESSION, TOKEN
-from helpers.fault_server import CloseBefore, FaultServer, SpeakIdle
+from helpers.fault_server import Answer, CloseBefore, FaultServer, SpeakIdle
 from kmoment._engine import _aiohttp, transport
 from kmoment.sandbox import Sandbox
 
@@ -61,6 +64,41 @@ def test_a_changed_method_is_named(
     monkeypatch.setattr(_aiohttp, "_METHODS", ((changed, name, args, kwargs),))
     _aiohttp.missing_member.cache_clear()
     assert _aiohttp.missing_member() == f"{owner.__name__}.{name}"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_what_is_read_at_once(tls: bool) -> None:
+    """Connections read 64 KiB at once, not asyncio's 256, which cost three system calls a read.
+    An answer that is larger comes whole."""
+    authority, trusting, serving = trustme.CA(), None, None
+    if tls:
+        trusting, serving = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.configure_trust(trusting)
+        authority.issue_cert("127.0.0.1").configure_cert(serving)
+    rows = [{"id": number, "name": "이름" * 20, "type": "DISPLAY"} for number in range(10_000)]
+    async with FaultServer(serving) as server:
+        server.default = Answer(200, json.dumps(rows).encode())
+        async with kmoment.AsyncClient(TOKEN, base_url=server.url, ssl=trusting) as client:
+            for _ in range(2):
+                assert len(await client.account(1).audiences.list()) == len(rows)
+            pool: Any = client._dispatcher.state.transport
+            ((protocol, _),) = next(iter(pool._pool._kept._conns.values()))
+            reader = protocol.transport._ssl_protocol if tls else protocol.transport
+            assert reader.max_size == 2**16
+
+
+class Modest(asyncio.Transport):
+    """A transport that reads less than 64 KiB at once."""
+
+    max_size = 1000
+
+
+def test_a_transport_that_reads_as_it_likes() -> None:
+    """A transport that does not say how much it reads, as uvloop's, is left alone; so is one that
+    reads less."""
+    for one in (asyncio.Transport(), Modest()):
+        _aiohttp.read_in_parts(one)
+        assert getattr(one, "max_size", 1000) == 1000
 
 
 async def test_the_session_takes_over_with_one_warning(

@@ -37,6 +37,11 @@ _TAKEN: Final = "kmoment_taken"
 _JUST_NOW: Final = 0.02
 """Seconds, in which a busy pool takes its connections again, and no server gives one up."""
 
+_READ_BYTES: Final = 2**16
+"""The most that is read at once. asyncio's 256 KiB are so much that the C library gets them from
+the system for each read, and gives them back: a tenth of a small call (``benchmarks/request.py``).
+"""
+
 # Each with the arguments that we pass.
 _METHODS: Final[tuple[tuple[type, str, tuple[Any, ...], dict[str, Any]], ...]] = (
     # Puts a request together, with the proxy's headers and the body's length.
@@ -121,7 +126,7 @@ class DirectPool:
         ATTEMPT.set(attempt)
         try:
             connection = await connector.connect(outgoing, [], self._limits)
-            while self._is_dead(connection, attempt):
+            while not self._take(connection, attempt):
                 connection.close()
                 connection = await connector.connect(outgoing, [], self._limits)
         except aiohttp.ClientConnectorError:
@@ -155,23 +160,25 @@ class DirectPool:
             proxy=self._proxy.reveal(),
         )
 
-    def _is_dead(self, connection: Connection, attempt: AttemptState) -> bool:
-        """Whether a kept connection was closed, or has bytes that nobody asked for.
+    def _take(self, connection: Connection, attempt: AttemptState) -> bool:
+        """Use *connection* for *attempt*, unless it was kept and is dead.
 
-        *attempt* is told which connection it is.
-
-        A busy event loop may not have seen it yet, so the socket is asked, unless it was in use
-        just now: asking costs 4 us, a twentieth of a small call.
+        It is dead if it was closed, or has bytes that nobody asked for. A busy event loop may not
+        have seen that yet, so the socket is asked, unless it was in use just now: asking costs
+        4 us, a twentieth of a small call.
         """
         protocol: Any = connection.protocol
         used, now = getattr(protocol, _TAKEN, None), attempt.connecting
         setattr(protocol, _TAKEN, now)
         attempt.reused, attempt.wire = used is not None, protocol.transport
         if used is None:
-            return False
-        if protocol.should_close or attempt.wire is None:
+            read_in_parts(attempt.wire)
             return True
-        return now - used > _JUST_NOW and _readable(attempt.wire.get_extra_info("socket").fileno())
+        if protocol.should_close or attempt.wire is None:
+            return False
+        if now - used <= _JUST_NOW:
+            return True
+        return not _readable(attempt.wire.get_extra_info("socket").fileno())
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -190,6 +197,13 @@ def open_socket(address: Any) -> socket.socket:
     opened = socket.socket(family=address[0], type=address[1], proto=address[2])
     ATTEMPT.get().sockets += (opened,)
     return opened
+
+
+def read_in_parts(transport: asyncio.BaseTransport | None) -> None:
+    """Let *transport* read :data:`_READ_BYTES` at once, where it would read more."""
+    for reader in (transport, getattr(transport, "_ssl_protocol", None)):
+        if getattr(reader, "max_size", 0) > _READ_BYTES:
+            setattr(reader, "max_size", _READ_BYTES)  # noqa: B010 - asyncio does not document it
 
 
 def _readable(fileno: int) -> bool:
