@@ -69,7 +69,14 @@ class Row:
 
 KINDS: Final[dict[str, tuple[Callable[[], Limit], ...]]] = {
     "gap": (lambda: Gap(2.0), lambda: Gap(0.2), lambda: Gap(0.02)),
-    "window": (lambda: Window(1, 1.0), lambda: Window(10, 1.0), lambda: Window(100, 1.0)),
+    "window": (
+        lambda: Window(1, 1.0),
+        lambda: Window(1, 1.0, 0.3),
+        lambda: Window(1, 1.0, 0.5),
+        lambda: Window(10, 1.0),
+        lambda: Window(10, 1.0, 0.3),
+        lambda: Window(100, 1.0),
+    ),
     "sliding": (lambda: Sliding(10, 6.0), lambda: Sliding(30, 10.0), lambda: Sliding(20, 1.0)),
     "bucket": (lambda: Bucket(10.0, 10), lambda: Bucket(50.0, 50), lambda: Bucket(5.0, 30)),
 }
@@ -230,6 +237,12 @@ class NotCounted(RateLimiter):
         return 0.0
 
 
+class SmallSteps(RateLimiter):
+    def _lowered(self, now: float) -> float:
+        self._gave_way = False
+        return super()._lowered(now)
+
+
 class OldAnswers(RateLimiter):
     def accepted(self, now: float, sent: Sent) -> None:
         sent.epoch = self._epoch
@@ -281,7 +294,7 @@ class Variant:
 
 
 NO_TOLERANCE: Final = {"_ACCEPTED_PER_REJECTION": inf, "_TOLERATED_FIRST": 0.0, "_LARGE": inf}
-NO_ROUGH: Final = {"_CLOSE_ROUGH": 1.09, "_FAR": inf, "_UP_CHARGED_ROUGH": 1.12}
+NO_ROUGH: Final = {"_FAR": inf, "_UP_CHARGED_ROUGH": 1.12}
 NO_PRICE: Final[dict[str, Any]] = {
     "_UP_CHARGED": 1.5,
     "_UP_CHARGED_ROUGH": 1.5,
@@ -306,7 +319,9 @@ VARIANTS: Final = {
     "no price of a Retry-After": Variant(constants=NO_PRICE),
     "a failed proof is a drought, however dear": Variant(constants={"_DEAR": inf}),
     "a measure of one call is no rough one": Variant(constants=NO_ROUGH),
+    "tests that take long are as fine as others": Variant(constants={"_SLOW": inf}),
     "no step down at a held rate": Variant(constants={"_DOWN": 1.0}),
+    "each step down is 5 %": Variant(SmallSteps),
     "late calls are evidence": Variant(constants={"_LATE": inf}),
     "answers to old calls are evidence": Variant(OldAnswers),
     "no detector of shared limits": Variant(detector=NeverShared),

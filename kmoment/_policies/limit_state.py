@@ -15,7 +15,7 @@ _MOMENTS: Final = ("last_rejection", "last_used", "_due", "_not_before", "_since
 _FIGURES: Final = (
     "rate", "free", "_epoch", "_probing", "_failed_probe", "_pause", "_latency", "_retry_after",
     "_told_too_little", "_tolerance", "_credited", "_in_a_row", "_clean", "_size", "_low", "_high",
-    "_high_uncounted", "_held", "_top", "_former", "_former_tries", "_step",
+    "_high_uncounted", "_held", "_top", "_former", "_former_tries", "_step", "_gave_way",
 )  # fmt: skip
 _RATES: Final = ("rate", "_ceiling", "_low", "_high", "_high_uncounted", "_held", "_top", "_former")
 _DIGITS: Final = 6

@@ -23,7 +23,8 @@ says either). Times are passed in, so the same rules run in virtual time.
     it is a drought or, where a Retry-After is dear and some calls went well, a lower bound that is
     a fifth lower.
 ``HOLD``
-    The bounds are close together: the lower one is held.
+    The bounds are close together: the lower one is held. A rejection lowers it a little; the next
+    one half-way to what was accepted since the one before.
 ``CLIMB``
     After a long hold the rate rises by 3, 9, 27, 50 % until a call is rejected.
 ``FORMER``
@@ -68,8 +69,10 @@ short, so that the measure is a rough one."""
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
-_CLOSE_ROUGH: Final = 1.15
-"""The same, if the size is one: each further test costs much of the time that it could save."""
+_CLOSE_SLOW: Final = 1.15
+_SLOW: Final = 1.5
+"""The same, if a test takes more than so many seconds: it costs much of the time that it could
+save."""
 _FAR: Final = 3.0
 _FEW: Final = 4
 """If the size is so small and the bounds are this far apart, steps are large whatever a rejection
@@ -184,6 +187,7 @@ class RateLimiter:
         self._clean = 0
         self._since = 0.0
         self._size = 1
+        self._gave_way = False  # the held rate is one that a rejection has lowered
         self._low, self._high = 0.0, inf
         self._high_uncounted = inf  # where it is not yet clear if rejected calls are counted
         self._held = self._top = self._former = 0.0
@@ -319,7 +323,7 @@ class RateLimiter:
         interval = 1 / self.rate
         self._due = max(self.last_used + interval, min(self._due, now + interval)) + debt
         self._epoch += 1
-        self._clean, self._since = 0, now
+        self._clean, self._since, self._gave_way = 0, now, False
         kept = self._tolerance if mode is Mode.HOLD else 0.0
         self._tolerance = max(min(kept, 0.0), float(self._size >= _LARGE))
 
@@ -360,9 +364,10 @@ class RateLimiter:
 
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
-        if self._size == 1:
-            close = _CLOSE_ROUGH
-            step = _UP_CHARGED_ROUGH if self._told_too_little else step
+        if self._size > _SLOW * self._low:
+            close = _CLOSE_SLOW
+        if self._size == 1 and self._told_too_little:
+            step = _UP_CHARGED_ROUGH
         if self._size <= _FEW and self._high > _FAR * self._low:
             step = _UP
         self._high = min(self._high, self._ceiling)
@@ -408,13 +413,22 @@ class RateLimiter:
         elif self.mode is Mode.FORMER:
             self._return(Mode.HOLD, self._held, now)
         elif self.mode is Mode.HOLD:
-            self._low = self.rate * _DOWN
+            self._low = self._lowered(now)
             self._set(Mode.HOLD, self._low, now)
+            self._gave_way = True
         elif self._top > self._held * _GROWN:
             self._low = self._top
             self._return(Mode.BACK, self._top, now)
         else:
             self._return(Mode.HOLD, (self._held + self._top) / 2, now)
+
+    def _lowered(self, now: float) -> float:
+        """A held rate that has met a rejection, and maybe another one before."""
+        lower = self.rate * _DOWN
+        if self._gave_way and self._size <= self._clean < _HELD_CALLS:
+            passed = max(self._clean / (now - self._since), self.rate / 2)
+            lower = min(lower, sqrt(lower * passed))
+        return lower
 
     def _return(self, mode: Mode, rate: float, now: float) -> None:
         """Go back to *rate*, after the time by which the test was ahead of it."""

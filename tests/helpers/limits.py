@@ -64,13 +64,15 @@ class Gap(Limit):
 
 
 class Window(Limit):
-    """So many calls in each period, counted from time 0."""
+    """So many calls in each period. Time 0 is *phase* seconds after the beginning of one."""
 
-    def __init__(self, calls: int, period: float) -> None:
+    def __init__(self, calls: int, period: float, phase: float = 0.0) -> None:
         self.rate, self._calls, self._period = calls / period, calls, period
+        self._phase = phase
         self._number = self._used = 0
 
     def take(self, now: float) -> float:
+        now += self._phase
         number = math.floor(now / self._period)
         if number != self._number:
             self._number, self._used = number, 0
