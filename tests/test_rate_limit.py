@@ -467,6 +467,21 @@ def test_a_held_rate_that_is_far_too_high_comes_down_soon() -> None:
     assert limiter.rate > 0.8
 
 
+def test_rejections_in_one_tick_of_the_clock() -> None:
+    """A clock that stands still between answers, as some do for 15 ms, makes no rate of nothing."""
+    limiter = RateLimiter()
+    limiter._size = 1
+    limiter._set(Mode.HOLD, 1000.0, 0.0)
+    for _ in range(3):
+        limiter._tolerance = 0.0
+        sent = [limiter.sent(0.0) for _ in range(2)]
+        for each in sent:
+            each.on_time = True
+        limiter.accepted(0.0, sent[0])
+        limiter.rejected(0.0, sent[1], None)
+    assert 800 < limiter.rate < 1000
+
+
 def test_one_rejection_lowers_a_held_rate_a_little() -> None:
     """By 5 %, however few calls were accepted before: it may be chance."""
     limiter = RateLimiter()

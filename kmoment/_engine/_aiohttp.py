@@ -38,8 +38,8 @@ _JUST_NOW: Final = 0.02
 """Seconds, in which a busy pool takes its connections again, and no server gives one up."""
 
 _READ_BYTES: Final = 2**16
-"""The most that is read at once. asyncio's 256 KiB are so much that the C library gets them from
-the system for each read, and gives them back: a tenth of a small call (``benchmarks/request.py``).
+"""The most that is read at once. asyncio's 256 KiB are so much that the C library may get them from
+the system for each read, and give them back: a tenth of a small call (``benchmarks/compare.py``).
 """
 
 # Each with the arguments that we pass.

@@ -426,7 +426,8 @@ class RateLimiter:
         """A held rate that has met a rejection, and maybe another one before."""
         lower = self.rate * _DOWN
         if self._gave_way and self._size <= self._clean < _HELD_CALLS:
-            passed = max(self._clean / (now - self._since), self.rate / 2)
+            seconds = max(_EXACT, now - self._since)
+            passed = max(self._clean / seconds, self.rate / 2)
             lower = min(lower, sqrt(lower * passed))
         return lower
 
