@@ -45,10 +45,10 @@ class Turn(Sent):
 
     def __init__(self, key: LimitKey, order: int, limiter: RateLimiter) -> None:
         # The rest is filled in by the limiter: this is made for each call, and has to be quick.
-        self.key = key
-        self.order = order
+        self.key: LimitKey = key
+        self.order: int = order
         """Its place in the queue, which it keeps if it has to come back."""
-        self.limiter = limiter
+        self.limiter: RateLimiter = limiter
 
 
 class RateLimiterStore(Protocol):

@@ -64,8 +64,7 @@ _UP: Final = 1.5
 _UP_CHARGED: Final = 1.12
 _UP_CHARGED_ROUGH: Final = 1.25
 """The largest step of a bracket. Smaller where each rejection costs a Retry-After; but less so if
-the size is one, where a step takes as long as a rejection costs, and the Retry-After was too
-short, so that the measure is a rough one."""
+the Retry-After was too short: then the measure is mostly of such waits, and far too low."""
 _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
@@ -142,13 +141,13 @@ class Sent:
 
     def __init__(self, at: float, *, probe: bool = False) -> None:
         """Begin the note of a call that was sent at no rate of the limiter."""
-        self.at = at
-        self.epoch = -1
+        self.at: float = at
+        self.epoch: int = -1
         """Counts the changes of the rate."""
-        self.on_time = False
+        self.on_time: bool = False
         """Whether it was sent as soon as the rate allowed."""
-        self.probe = probe
-        self.free = False
+        self.probe: bool = probe
+        self.free: bool = False
         """Whether no limit was known then."""
 
 
@@ -366,7 +365,7 @@ class RateLimiter:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
         if self._size > _SLOW * self._low:
             close = _CLOSE_SLOW
-        if self._size == 1 and self._told_too_little:
+        if self._told_too_little:
             step = _UP_CHARGED_ROUGH
         if self._size <= _FEW and self._high > _FAR * self._low:
             step = _UP
