@@ -68,8 +68,7 @@ def test_a_changed_method_is_named(
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_what_is_read_at_once(tls: bool) -> None:
-    """Connections read 64 KiB at once, not asyncio's 256, which cost three system calls a read.
-    An answer that is larger comes whole."""
+    """Connections read 64 KiB at once, not asyncio's 256. An answer that is larger comes whole."""
     authority, trusting, serving = trustme.CA(), None, None
     if tls:
         trusting, serving = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -61,6 +61,12 @@ async def calls(moment: kmoment.AsyncClient, count: int = 20) -> None:
     await asyncio.gather(*(moment.locations.depth1() for _ in range(count)))
 
 
+async def calls_for_ever(moment: kmoment.AsyncClient) -> None:
+    while True:
+        await moment.locations.depth1()
+        await asyncio.sleep(0.01)
+
+
 async def test_calls_go_on_without_redis(
     server: RedisServer, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,8 +202,9 @@ async def test_a_probe_without_redis(server: RedisServer, sandbox: Sandbox) -> N
 
 async def test_a_breaker_that_trips_without_redis(server: RedisServer, sandbox: Sandbox) -> None:
     """What trips while Redis is away is told when it is back: another process stops too."""
-    async with client(sandbox, Fleet(server.url)) as moment:
-        await moment.locations.depth1()
+    fleets = (Fleet(server.url), Fleet(server.url))  # each as in a process of its own
+    async with client(sandbox, fleets[0]) as moment, client(sandbox, fleets[1]) as other:
+        await asyncio.gather(moment.locations.depth1(), other.locations.depth1())
         state: Any = moment._dispatcher.state
         link, token = state.share._session.link, Secret(sandbox.token)
         server.stop()
@@ -215,6 +222,8 @@ async def test_a_breaker_that_trips_without_redis(server: RedisServer, sandbox: 
         told = {"breaker:quota", f"breaker:token:{digits}"}
         while not told <= set(server.ask("HKEYS", board_key("default"))):
             await asyncio.sleep(0.01)
+        with pytest.raises(kmoment.APIError, match="not sent"):
+            await calls_for_ever(other)
 
 
 async def test_a_foreign_breaker_without_redis(server: RedisServer, sandbox: Sandbox) -> None:
@@ -276,7 +285,7 @@ async def test_closing_that_is_cancelled(server: RedisServer, sandbox: Sandbox) 
         with pytest.raises(asyncio.CancelledError):
             await task
     assert link._redis is None
-    assert state.transport._pool.closed
+    assert state.transport._pool._kept.closed
 
 
 async def test_a_password_that_does_not_fit(server: RedisServer, sandbox: Sandbox) -> None:

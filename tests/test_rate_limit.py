@@ -66,7 +66,6 @@ LESS: dict[tuple[str, float, float, bool], Goal] = {
     ("gap 0.2 s", 0.3, 0.4, True): Goal(0.50, 0.50, 0.05),
     ("window 10 in 1 s", 0.3, 0.4, True): Goal(0.85),
     ("sliding 10 in 6 s", 0.3, 0.4, True): Goal(0.85),
-    ("sliding 20 in 1 s", 0.3, 0.4, False): Goal(0.88),
     ("sliding 20 in 1 s", 0.3, 0.4, True): Goal(0.80, 0.75),
     # Seven or eight calls fit into the half: one rejection, and the pause after it, is much.
     ("gap 2 s", 0.3, 0.0, True): Goal(0.75),

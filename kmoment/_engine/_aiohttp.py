@@ -112,11 +112,6 @@ class DirectPool:
             limit=0, ssl=ssl, socket_factory=open_socket, force_close=True
         )
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._kept.closed
-
     async def start(
         self, request: Request, token: Secret, attempt: AttemptState
     ) -> aiohttp.ClientResponse:

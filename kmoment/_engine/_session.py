@@ -34,11 +34,6 @@ class SessionPool:
         fresh = aiohttp.TCPConnector(limit=0, ssl=ssl, socket_factory=open_socket, force_close=True)
         self._kept, self._fresh = (_session(limits, headers, it) for it in (kept, fresh))
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._kept.closed
-
     async def start(
         self, request: Request, token: Secret, attempt: AttemptState
     ) -> aiohttp.ClientResponse:

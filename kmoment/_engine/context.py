@@ -117,7 +117,7 @@ class CallContext(Generic[T]):
     clock: Callable[[], float]
     began: float
     attempt: AttemptState
-    started: float = 0.0
+    started: float
     """When the last attempt began."""
     records: tuple[AttemptRecord, ...] = ()
     in_doubt: bool = False
@@ -168,13 +168,15 @@ class CallContext(Generic[T]):
 
     def child(self, call: Call[Any]) -> "CallContext[Any]":
         """A context for a call that is made for this one, within its time."""
+        now = self.clock()
         return CallContext(
             call,
             self.options,
             self.timeout,
             self.clock,
-            self.clock(),
+            now,
             AttemptState(self.timeout),
+            now,
             wait_left=self.wait_left,
             parent=None if self.trace is None else self.trace.ident,
         )
@@ -186,8 +188,6 @@ class CallContext(Generic[T]):
         self.attempting = True
         if self.records:
             self.started, self.attempt = self.clock(), AttemptState(self.timeout)
-        elif not self.started:
-            self.started = self.began
 
     def may_resend(self, failure: TransportError) -> bool:
         """Whether to send again at once, since a kept connection was dead. Costs no attempt."""

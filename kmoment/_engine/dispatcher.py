@@ -117,8 +117,8 @@ class Dispatcher:
         state, options = self.state, self.settings.options
         state.open(self.settings)
         timeout = state.timeouts.begin(options.deadline)
-        attempt = AttemptState(timeout)
-        context = CallContext(call, options, timeout, state.clock, timeout.began, attempt)
+        attempt, now = AttemptState(timeout), timeout.began
+        context = CallContext(call, options, timeout, state.clock, now, attempt, now)
         context.wait_left = options.max_wait
         state.live += 1
         try:

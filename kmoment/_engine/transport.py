@@ -171,7 +171,7 @@ class Transport:
 
         Where its loop is closed there is nothing left to close, and so nothing to warn about.
         """
-        if self._pool.closed:
+        if self._closed:
             return
         self._pool.drop()
         if self._loop.is_closed():

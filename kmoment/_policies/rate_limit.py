@@ -69,13 +69,13 @@ _CLOSE: Final = 1.09
 _CLOSE_CHARGED: Final = 1.15
 """Bounds this close together are not tested further."""
 _CLOSE_SLOW: Final = 1.15
-_SLOW: Final = 1.5
-"""The same, if a test takes more than so many seconds: it costs much of the time that it could
-save."""
+_SLOW: Final = 1.0
+"""The same, if a test of few calls takes more than so many seconds: it costs much of the time that
+it could save."""
 _FAR: Final = 3.0
 _FEW: Final = 4
-"""If the size is so small and the bounds are this far apart, steps are large whatever a rejection
-costs: the pause was the server's choice and says little."""
+"""If the size is so small (few calls) and the bounds are this far apart, steps are large whatever a
+rejection costs: the pause was the server's choice and says little."""
 _MANY: Final = 21
 """From this size on as many calls show that a rate holds, also where a rejection costs a
 Retry-After. Below it takes twice as many there."""
@@ -140,7 +140,7 @@ class Sent:
     __slots__ = ("at", "epoch", "free", "on_time", "probe")
 
     def __init__(self, at: float, *, probe: bool = False) -> None:
-        """Begin the note of a call that was sent at no rate of the limiter."""
+        """Begin with a call that was sent at no rate that is known here."""
         self.at: float = at
         self.epoch: int = -1
         """Counts the changes of the rate."""
@@ -177,16 +177,14 @@ class RateLimiter:
         self._latency = 0.0
         self._retry_after = 0.0
         self._told_too_little = False  # a call was rejected after the Retry-After
+        self._gave_way = False  # the held rate is one that a rejection has lowered
         self._tolerance = _TOLERATED_FIRST
         self._credited = 0
         """Accepted calls that have been counted for the tolerance."""
         self._in_a_row = 0
         self._cycle = Cycle()
         # The test of the present rate.
-        self._clean = 0
-        self._since = 0.0
-        self._size = 1
-        self._gave_way = False  # the held rate is one that a rejection has lowered
+        self._clean, self._since, self._size = 0, 0.0, 1
         self._low, self._high = 0.0, inf
         self._high_uncounted = inf  # where it is not yet clear if rejected calls are counted
         self._held = self._top = self._former = 0.0
@@ -363,7 +361,7 @@ class RateLimiter:
 
     def _bracket(self, now: float) -> None:
         close, step = (_CLOSE_CHARGED, _UP_CHARGED) if self._retry_after else (_CLOSE, _UP)
-        if self._size > _SLOW * self._low:
+        if self._size <= _FEW and self._size > _SLOW * self._low:
             close = _CLOSE_SLOW
         if self._told_too_little:
             step = _UP_CHARGED_ROUGH

@@ -116,19 +116,23 @@ class FleetBreakers(CircuitBreakers):
         """Redis is back: tell of what was tripped here while it was lost."""
         if away:
             return
-        fields = {field: self._shared[KINDS[field]] for field in _SHARED}
-        for name, own in self._of_tokens.items():
-            fields[f"token:{name}"] = own[AuthenticationError]
-        for field, breaker in fields.items():
+        own = {f"token:{name}": it[AuthenticationError] for name, it in self._of_tokens.items()}
+        for field, breaker in {**self._of_all(), **own}.items():
             if breaker.is_open and breaker not in self._foreign:
                 self._post(field, breaker, self._clock())
+
+    def _of_all(self) -> dict[str, CircuitBreaker]:
+        """The breakers that all tokens share, by how the board names them."""
+        return {field: self._shared[KINDS[field]] for field in _SHARED}
 
     def _fields(self, token: Secret | None) -> dict[str, CircuitBreaker]:
         """The breakers that calls with *token* have to pass, by how the board names them."""
         name = self._name(token)
-        found = {field: self._shared[KINDS[field]] for field in _SHARED}
         own = self._of_tokens.get(name, _NONE)
-        return {**found, f"token:{name}": own.get(AuthenticationError, CircuitBreaker(0.0))}
+        return {
+            **self._of_all(),
+            f"token:{name}": own.get(AuthenticationError, CircuitBreaker(0.0)),
+        }
 
     def _withdraw(self, field: str) -> None:
         if field in self._told:

@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from typing import Final
 
@@ -34,10 +35,7 @@ _next_ports: Final[Iterator[int]] = cycle((*_PORTS[_BEGIN:], *_PORTS[:_BEGIN]))
 
 def free_port() -> int:
     """A port of this machine that nobody listens on, and that nobody else is given."""
-    for port in _next_ports:
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    raise AssertionError
+    while True:
+        port = next(_next_ports)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
