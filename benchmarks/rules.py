@@ -318,7 +318,7 @@ VARIANTS: Final = {
     "rejected calls are not counted": Variant(NotCounted),
     "no price of a Retry-After": Variant(constants=NO_PRICE),
     "a failed proof is a drought, however dear": Variant(constants={"_DEAR": inf}),
-    "a Retry-After that was too short is as good": Variant(constants=NO_ROUGH),
+    "no measure is a rough one": Variant(constants=NO_ROUGH),
     "tests that take long are as fine as others": Variant(constants={"_SLOW": inf}),
     "no step down at a held rate": Variant(constants={"_DOWN": 1.0}),
     "each step down is 5 %": Variant(SmallSteps),
