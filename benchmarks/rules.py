@@ -22,6 +22,7 @@ import attrs
 
 from kmoment._engine import rate_limiters
 from kmoment._policies import rate_limit
+from kmoment._policies.limit_measure import PAUSE_GROWTH
 from kmoment._policies.rate_limit import Mode, RateLimiter, Sent
 from kmoment._policies.shared_limit import SharedLimitDetector
 from measure import heading
@@ -97,6 +98,8 @@ def rows() -> Iterator[Row]:
             yield Row("Retry-After", limit, Load(retry_after=True))
     for make in OF_RATE:
         yield from _of_rate(make)
+    for phase in range(10):
+        yield from _of_phase(phase / 10)
     for period in (0.5, 0.1):
         yield Row("counted", lambda p=period: Gap(p, counted=True), Load(), COUNTED)  # type: ignore[misc]
     for share in (0.001, 0.01):
@@ -110,8 +113,8 @@ def _of_rate(make: Callable[[int], Limit]) -> Iterator[Row]:
     def changing() -> Limit:
         return Changing((0, make(20)), (10, make(10)), (20, make(20)))
 
-    def outage() -> Limit:
-        return Changing((0, make(20)), (12, Nothing()), (17, make(20)))
+    def outage(seconds: float = 5.0) -> Limit:
+        return Changing((0, make(20)), (17 - seconds, Nothing()), (17, make(20)))
 
     def growing() -> Limit:
         return Changing((0, make(10)), (15, make(20)))
@@ -119,6 +122,7 @@ def _of_rate(make: Callable[[int], Limit]) -> Iterator[Row]:
     yield Row("changing", changing, Load(latency=0.1))
     yield Row("changing", growing, Load(latency=0.1, seconds=60))
     yield Row("outage", outage, Load())
+    yield Row("outage", lambda: outage(6.0), Load())
     for latency in (0.1, 0.2):
         yield Row("quiet time", lambda: make(20), Load(latency=latency, quiet=(10.0, 20.0)))
     yield Row("two clients", lambda: make(20), Load(clients=2))
@@ -126,6 +130,17 @@ def _of_rate(make: Callable[[int], Limit]) -> Iterator[Row]:
     yield Row("shared", lambda: make(20), Load(accounts=100, shared=True), SHARED)
     yield Row("each its own", lambda: make(2), Load(accounts=8))
     yield Row("each its own", lambda: make(2), Load(accounts=50, workers=64))
+
+
+def _of_phase(phase: float) -> Iterator[Row]:
+    """Windows that begin at another time."""
+
+    def changing() -> Limit:
+        fast, slow = Window(20, 1.0, phase), Window(10, 1.0, phase)
+        return Changing((0, fast), (10, slow), (20, fast))
+
+    yield Row("phases", lambda: Window(10, 1.0, phase), Load(latency=0.2))
+    yield Row("phases", changing, Load(latency=0.1))
 
 
 def setting(seed: int) -> Row:
@@ -237,6 +252,12 @@ class NotCounted(RateLimiter):
         return 0.0
 
 
+class OwnCycleOnly(RateLimiter):
+    def _bounds(self, probe: float) -> tuple[float, float]:
+        self._size = 1
+        return super()._bounds(probe)
+
+
 class SmallSteps(RateLimiter):
     def _lowered(self, now: float) -> float:
         self._gave_way = False
@@ -309,12 +330,16 @@ VARIANTS: Final = {
     "no proof after a failed try (BACK)": Variant(NoBack),
     "no second try of the old rate (AGAIN)": Variant(NoAgain),
     "no try of the former rate (FORMER)": Variant(NoFormer),
+    "a former rate fails at once": Variant(constants={"_ALMOST": inf}),
     "no climb": Variant(NoClimb),
+    "steps of a climb of 12 calls": Variant(constants={"_CLIMB_CALLS": 12}),
     "no tolerance": Variant(constants=NO_TOLERANCE),
     "no debt": Variant(NoDebt),
     "no catch-up": Variant(constants={"_CATCH_UP": 0.0}),
     "no size: one call proves a rate": Variant(NoSize),
     "no upper bound": Variant(NoUpperBound),
+    "an upper bound by the last cycle alone": Variant(OwnCycleOnly),
+    "all pauses grow alike": Variant(constants={"_SLOW_GROWTH": PAUSE_GROWTH}),
     "rejected calls are not counted": Variant(NotCounted),
     "no price of a Retry-After": Variant(constants=NO_PRICE),
     "a failed proof is a drought, however dear": Variant(constants={"_DEAR": inf}),

@@ -177,6 +177,29 @@ def test_a_limit_that_falls_and_comes_back_is_followed(kind: str) -> None:
     check(runs(limit, Load(latency=0.1)), Goal(rejected=0.05) if kind == "bucket" else GOAL)
 
 
+PHASES = [n / 50 for n in range(50)]
+"""Where in a window the first call comes, as a share of it."""
+
+
+def test_a_limit_that_comes_back_is_soon_used_again() -> None:
+    """20/s, then 10/s, then 20/s, wherever windows begin: 85 % of it is used."""
+
+    def limit(phase: float) -> Limit:
+        fast, slow = Window(20, 1.0, phase), Window(10, 1.0, phase)
+        return Changing((0, fast), (10, slow), (20, fast))
+
+    for seed, phase in enumerate(PHASES):
+        result = simulate(lambda phase=phase: limit(phase), Load(latency=0.1), seed)  # type: ignore[misc]
+        assert result.reaches(Goal(0.85, rejected=0.05)), f"{result}, phase {phase}"
+
+
+def test_a_climb_costs_few_calls() -> None:
+    """10 in each second, far away: 3 % of the calls are rejected, wherever windows begin."""
+    for seed, phase in enumerate(PHASES):
+        result = simulate(lambda phase=phase: Window(10, 1.0, phase), Load(latency=0.2), seed)  # type: ignore[misc]
+        assert result.reaches(Goal(steady=0.80)), f"{result}, phase {phase}"
+
+
 def test_a_limit_that_comes_back_with_retry_after_is_found_later() -> None:
     """With Retry-After a climb is dear and so comes late: 65 % of a doubled limit is used."""
 
@@ -204,6 +227,19 @@ def test_an_outage_in_the_middle_is_no_new_limit(kind: str) -> None:
         return Changing((0, make(20)), (12, Nothing()), (17, make(20)))
 
     check(runs(limit, Load()), Goal(steady=0.85) if kind == "gap" else GOAL)
+
+
+@pytest.mark.parametrize("seconds", [4.6, 5.0, 5.3, 6.0, 7.0])
+def test_the_end_of_an_outage_is_seen_soon(seconds: float) -> None:
+    """20/s, and nothing but 429 up to second 17.5: 88 % of it is used after that."""
+
+    def limit(phase: float) -> Limit:
+        window = Window(20, 1.0, phase)
+        return Changing((0, window), (17.5 - seconds, Nothing()), (17.5, window))
+
+    for seed, phase in enumerate(PHASES):
+        result = simulate(lambda phase=phase: limit(phase), Load(), seed)  # type: ignore[misc]
+        assert result.reaches(Goal(0.88, rejected=0.04)), f"{result}, phase {phase}"
 
 
 def test_an_outage_with_retry_after_costs_more() -> None:

@@ -26,24 +26,26 @@ class Cycle:
     began: float | None = None
     accepted: int = 0
     times: deque[float] = attrs.Factory(lambda: deque(maxlen=_TIMES))
-    """When the last accepted calls were sent."""
+    """When the last accepted calls were sent, also those before this cycle."""
     rejected_at: float = -inf
     """When the last rejected call was sent."""
 
-    @classmethod
-    def after(cls, probe: float, rejected_at: float) -> Self:
+    def next(self, probe: float) -> Self:
         """The cycle that begins with an accepted probe."""
-        return cls(probe, 1, deque((probe,), maxlen=_TIMES), rejected_at)
+        return attrs.evolve(self, began=probe, accepted=1)
 
-    def bounds(self, probe: float, latency: float) -> tuple[float, float]:
+    def bounds(self, probe: float, latency: float, size: int) -> tuple[float, float]:
         """The lower and the upper bound of the rate, now that a probe was accepted.
 
-        The probe itself is among the accepted calls.
+        The probe itself is among the accepted calls. If this cycle has fewer of them than the size
+        of the one before, calls of that one may still have used up the limit: a cycle may begin in
+        the middle of a window.
         """
         count, began = self.accepted - 1, probe if self.began is None else self.began
         if not count or probe <= began:
             return 1 / max(latency, _LEAST_LATENCY), inf
         before = self.rejected_at + _JITTER * latency
-        earlier = [at for at in islice(reversed(self.times), 1, None) if at < before]
-        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in enumerate(earlier, 1))
+        earlier = (at for at in islice(reversed(self.times), 1, None) if at < before)
+        last = islice(earlier, max(count, size))
+        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in enumerate(last, 1))
         return count / (probe - began), max(high, default=inf)

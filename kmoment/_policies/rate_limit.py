@@ -28,7 +28,8 @@ says either). Times are passed in, so the same rules run in virtual time.
 ``CLIMB``
     After a long hold the rate rises by 3, 9, 27, 50 % until a call is rejected.
 ``FORMER``
-    A limit that fell may come back: the rate that held before it fell is tried directly.
+    A limit that fell may come back: the rate that held before it fell is tried directly. If it
+    fails late, it was only a little too high: a rate just below it is proven.
 ``AGAIN``
     After a drought that measured much less than what held before: the drought may have been an
     outage. The old rate is tried once, then the measure is believed.
@@ -51,6 +52,10 @@ _PAUSES: Final = (0.03, 0.2)
 """Bounds, in seconds, of the same at a known rate, where it is a quarter of the interval."""
 _LONGEST_PAUSE: Final = 15.0
 """Seconds: the longest time in which the end of an outage goes unseen."""
+_MISSED_CALLS: Final = 12
+_SLOW_GROWTH: Final = 1.1
+"""Of pauses in which the rate before would have sent more calls than that: they may cost much of
+what the limit allows. In a fixed time there are few such pauses, so that few probes are added."""
 
 _ACCEPTED_PER_REJECTION: Final = 45
 """Accepted calls that earn the tolerance of one rejection: 2.2 %, where 3 % are the goal."""
@@ -100,13 +105,18 @@ _HOLD_SECONDS: Final = 3.0
 _HOLD_RETRY_AFTERS: Final = 30
 """Before a climb, in units of the last Retry-After: a climb costs one."""
 _CLIMB_STEPS: Final = (1.03, 1.09, 1.27, 1.5)
-_CLIMB_CALLS: Final = 12
+_CLIMB_CALLS: Final = 20
+"""Calls of a step at least. With fewer, two windows let them pass, and the next step is far too
+high."""
 _CLIMB_SECONDS: Final = 1.0
 _GROWN: Final = 1.15
 """A climb beyond this shows that the limit has grown."""
 _FORMER_TRIES: Final = 4
 _FORMER_SOON: Final = 0.4
 """The share of a hold after which the former rate is tried."""
+_ALMOST: Final = 8
+"""Calls, besides those that the held rate had let pass. A former rate that fails after so many was
+nearly right."""
 
 _LATE: Final = 0.2
 _LATE_SECONDS: Final = 0.012
@@ -266,7 +276,7 @@ class RateLimiter:
             if sent.probe:
                 self._told_too_little |= told_before > 0
                 self._probing, self._failed_probe = False, True
-                self._pause = min(_LONGEST_PAUSE, self._pause * PAUSE_GROWTH)
+                self._pause = min(_LONGEST_PAUSE, self._pause * self._growth())
                 self._due = now + max(self._pause, self.declared)
         elif sent.epoch == self._epoch:
             self._in_a_row += 1
@@ -285,6 +295,12 @@ class RateLimiter:
         if sent.at > now and abs(sent.at - self.last_used) < _EXACT:  # no turn comes after it
             self._due = sent.at
 
+    def _growth(self) -> float:
+        """From this pause to the next."""
+        _, rate = self._before
+        is_long = rate < inf and self._pause * rate > _MISSED_CALLS
+        return _SLOW_GROWTH if is_long else PAUSE_GROWTH
+
     def _tolerates(self) -> bool:
         """Whether one rejection changes nothing. A free limiter counts what it has earned here."""
         if self.mode is not _FREE:
@@ -302,8 +318,7 @@ class RateLimiter:
     def dry(self, now: float) -> None:
         """Send only probes, until one is accepted."""
         self._before = self.mode, self.rate
-        if self.mode is Mode.HOLD and self._clean >= _HELD_CALLS:
-            self._held = max(self._held, self.rate)
+        self._remember()
         least, most = _PAUSES
         self._pause = _FREE_PAUSE if self.rate == inf else min(most, max(least, 0.25 / self.rate))
         self.mode, self._probing, self._failed_probe = Mode.DROUGHT, False, False
@@ -313,6 +328,11 @@ class RateLimiter:
             self.rate = 1 / self._pause  # of the probes, until a rate is measured
 
     # -- The rules ----------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        """Keep in mind a rate that was held."""
+        if self.mode is Mode.HOLD and self._clean >= _HELD_CALLS:
+            self._held = max(self._held, self.rate)
 
     def _set(self, mode: Mode, rate: float, now: float, debt: float = 0.0) -> None:
         """Go on at *rate*, after *debt* seconds without a call."""
@@ -408,8 +428,9 @@ class RateLimiter:
                 self._high = min(self._high, self._high_uncounted)
             self._return(Mode.BACK, self._low, now)
         elif self.mode is Mode.FORMER:
-            self._return(Mode.HOLD, self._held, now)
+            self._former_failed(now)
         elif self.mode is Mode.HOLD:
+            self._remember()
             self._low = self._lowered(now)
             self._set(Mode.HOLD, self._low, now)
             self._gave_way = True
@@ -418,6 +439,15 @@ class RateLimiter:
             self._return(Mode.BACK, self._top, now)
         else:
             self._return(Mode.HOLD, (self._held + self._top) / 2, now)
+
+    def _former_failed(self, now: float) -> None:
+        """The former rate met a rejection: it is still too high, or only a little too high."""
+        more_than_held = self._clean * (1 - self._held / self.rate)
+        if more_than_held < _ALMOST:
+            self._return(Mode.HOLD, self._held, now)
+        else:
+            self._low = self.rate * _DOWN
+            self._return(Mode.BACK, self._low, now)
 
     def _lowered(self, now: float) -> float:
         """A held rate that has met a rejection, and maybe another one before."""
@@ -441,7 +471,7 @@ class RateLimiter:
         self._high_uncounted = inf
         counted = self._rate_if_counted(probe)
         self._probing, self._in_a_row = False, 0
-        self._cycle = Cycle.after(probe, self._cycle.rejected_at)
+        self._cycle = self._cycle.next(probe)
         if before is not Mode.AGAIN and self._held > _GROWN * self._low:
             self._set(Mode.AGAIN, self._held, now)
             return
@@ -454,8 +484,8 @@ class RateLimiter:
             self._bracket(now)
 
     def _bounds(self, probe: float) -> tuple[float, float]:
-        self._size = max(1, self._cycle.accepted - 1)  # without the probe
-        return self._cycle.bounds(probe, self._latency)
+        before, self._size = self._size, max(1, self._cycle.accepted - 1)  # without the probe
+        return self._cycle.bounds(probe, self._latency, before)
 
     def _rate_if_counted(self, probe: float) -> float:
         """The rate that the last pause shows, if the server counts rejected calls too: then only
