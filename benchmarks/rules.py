@@ -32,6 +32,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from helpers.limits import (
     Bucket,
     Changing,
+    Dip,
     Gap,
     Goal,
     Limit,
@@ -134,13 +135,8 @@ def _of_rate(make: Callable[[int], Limit]) -> Iterator[Row]:
 
 def _of_phase(phase: float) -> Iterator[Row]:
     """Windows that begin at another time."""
-
-    def changing() -> Limit:
-        fast, slow = Window(20, 1.0, phase), Window(10, 1.0, phase)
-        return Changing((0, fast), (10, slow), (20, fast))
-
     yield Row("phases", lambda: Window(10, 1.0, phase), Load(latency=0.2))
-    yield Row("phases", changing, Load(latency=0.1))
+    yield Row("phases", lambda: Dip(20, 1.0, phase, begin=10, end=20), Load(latency=0.1))
 
 
 def setting(seed: int) -> Row:
@@ -330,7 +326,7 @@ VARIANTS: Final = {
     "no proof after a failed try (BACK)": Variant(NoBack),
     "no second try of the old rate (AGAIN)": Variant(NoAgain),
     "no try of the former rate (FORMER)": Variant(NoFormer),
-    "a former rate fails at once": Variant(constants={"_ALMOST": inf}),
+    "a rate counts as held after 44 calls": Variant(constants={"_REMEMBERED_CALLS": 44}),
     "no climb": Variant(NoClimb),
     "steps of a climb of 12 calls": Variant(constants={"_CLIMB_CALLS": 12}),
     "no tolerance": Variant(constants=NO_TOLERANCE),

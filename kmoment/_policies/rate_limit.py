@@ -28,8 +28,7 @@ says either). Times are passed in, so the same rules run in virtual time.
 ``CLIMB``
     After a long hold the rate rises by 3, 9, 27, 50 % until a call is rejected.
 ``FORMER``
-    A limit that fell may come back: the rate that held before it fell is tried directly. If it
-    fails late, it was only a little too high: a rate just below it is proven.
+    A limit that fell may come back: the rate that held before it fell is tried directly.
 ``AGAIN``
     After a drought that measured much less than what held before: the drought may have been an
     outage. The old rate is tried once, then the measure is believed.
@@ -97,8 +96,10 @@ _LOWER: Final = 0.8
 """If a proof fails and a Retry-After costs so many calls, the next lower bound is this share: the
 cycle of a drought would measure mostly the Retry-After."""
 
+_REMEMBERED_CALLS: Final = 20
 _HELD_CALLS: Final = 44
-"""Clean calls after which a rate counts as one that was held."""
+"""Clean calls after which a rate counts as one that was held: to be tried again, and to give way by
+small steps only."""
 _HOLD_CALLS: Final = 66
 """Clean calls before a climb, which costs one rejection or two."""
 _HOLD_SECONDS: Final = 3.0
@@ -114,9 +115,6 @@ _GROWN: Final = 1.15
 _FORMER_TRIES: Final = 4
 _FORMER_SOON: Final = 0.4
 """The share of a hold after which the former rate is tried."""
-_ALMOST: Final = 8
-"""Calls, besides those that the held rate had let pass. A former rate that fails after so many was
-nearly right."""
 
 _LATE: Final = 0.2
 _LATE_SECONDS: Final = 0.012
@@ -331,7 +329,7 @@ class RateLimiter:
 
     def _remember(self) -> None:
         """Keep in mind a rate that was held."""
-        if self.mode is Mode.HOLD and self._clean >= _HELD_CALLS:
+        if self.mode is Mode.HOLD and self._clean >= _REMEMBERED_CALLS:
             self._held = max(self._held, self.rate)
 
     def _set(self, mode: Mode, rate: float, now: float, debt: float = 0.0) -> None:
@@ -428,7 +426,7 @@ class RateLimiter:
                 self._high = min(self._high, self._high_uncounted)
             self._return(Mode.BACK, self._low, now)
         elif self.mode is Mode.FORMER:
-            self._former_failed(now)
+            self._return(Mode.HOLD, self._held, now)
         elif self.mode is Mode.HOLD:
             self._remember()
             self._low = self._lowered(now)
@@ -439,15 +437,6 @@ class RateLimiter:
             self._return(Mode.BACK, self._top, now)
         else:
             self._return(Mode.HOLD, (self._held + self._top) / 2, now)
-
-    def _former_failed(self, now: float) -> None:
-        """The former rate met a rejection: it is still too high, or only a little too high."""
-        more_than_held = self._clean * (1 - self._held / self.rate)
-        if more_than_held < _ALMOST:
-            self._return(Mode.HOLD, self._held, now)
-        else:
-            self._low = self.rate * _DOWN
-            self._return(Mode.BACK, self._low, now)
 
     def _lowered(self, now: float) -> float:
         """A held rate that has met a rejection, and maybe another one before."""

@@ -82,6 +82,24 @@ class Window(Limit):
         return 0.0
 
 
+class Dip(Window):
+    """A window of which only half the calls are allowed from one time to another."""
+
+    def __init__(
+        self, calls: int, period: float, phase: float = 0.0, *, begin: float, end: float
+    ) -> None:
+        super().__init__(calls, period, phase)
+        self._all, self._begin, self._end = calls, begin, end
+
+    def take(self, now: float) -> float:
+        self._calls = self._all // 2 if self._begin <= now < self._end else self._all
+        return super().take(now)
+
+    def allowed(self, begin: float, end: float) -> float:
+        low = max(0.0, min(end, self._end) - max(begin, self._begin))
+        return self.rate * (end - begin - low / 2)
+
+
 class Sliding(Limit):
     """So many accepted calls in any period."""
 
