@@ -99,6 +99,8 @@ UNHELPFUL: dict[str, tuple[Callable[[], Limit], Load, Goal]] = {
     "30 in 2.3 s": (lambda: Window(30, 2.27), Load(latency=0.006, jitter=0.25, workers=23), GOAL),
     "2 in 0.7 s": (lambda: Window(2, 0.688), Load(latency=0.35, jitter=0.2, workers=25), GOAL),
     "9 in any 1.2 s": (lambda: Sliding(9, 1.17), Load(latency=0.007, jitter=0.3, workers=56), GOAL),
+    # More calls than the times that are kept for the upper bound.
+    "506 in any 5.3 s": (lambda: Sliding(506, 5.27), Load(latency=0.03, workers=55), GOAL),
     # Its round trips differ by half a gap: evenly spaced calls cannot use all of the limit.
     "gap of 23 ms": (
         lambda: Gap(0.0233),

@@ -46,6 +46,8 @@ class Cycle:
             return 1 / max(latency, _LEAST_LATENCY), inf
         before = self.rejected_at + _JITTER * latency
         earlier = (at for at in islice(reversed(self.times), 1, None) if at < before)
-        last = islice(earlier, max(count, size))
-        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in enumerate(last, 1))
+        last = [*enumerate(islice(earlier, max(count, size)), 1)]
+        if count > _TIMES and last:
+            last.append((count, began))  # the times of the first calls are not kept
+        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in last)
         return count / (probe - began), max(high, default=inf)
