@@ -30,9 +30,13 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def place() -> Iterator[Sandbox]:
-    """A sandbox whose creates take a while, so that a worker can be met in the middle of one."""
+    """A sandbox whose creates are answered late, so that a worker can be met in the middle of one.
+
+    They take effect at once: nobody can know of a create that takes effect after its worker is
+    gone, and after another one has looked for it.
+    """
     with Sandbox(accounts=ACCOUNTS, quota=False) as sandbox:
-        sandbox.add_fault(Fault("audiences.create", "delay", delay=0.3))
+        sandbox.add_fault(Fault("audiences.create", "drip", delay=0.03))
         yield sandbox
 
 
