@@ -46,8 +46,8 @@ class Cycle:
             return 1 / max(latency, _LEAST_LATENCY), inf
         before = self.rejected_at + _JITTER * latency
         earlier = (at for at in islice(reversed(self.times), 1, None) if at < before)
-        last = [*enumerate(islice(earlier, max(count, size)), 1)]
-        if count > _TIMES and last:
-            last.append((count, began))  # the times of the first calls are not kept
-        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in last)
+        latest = list(enumerate(islice(earlier, max(count, size)), 1))
+        if count >= _TIMES:  # not all times are kept
+            latest.append((count, began))
+        high = (k / max(self.rejected_at - at, _LEAST_GAP) for k, at in latest)
         return count / (probe - began), max(high, default=inf)

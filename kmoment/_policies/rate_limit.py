@@ -53,8 +53,8 @@ _LONGEST_PAUSE: Final = 15.0
 """Seconds: the longest time in which the end of an outage goes unseen."""
 _MISSED_CALLS: Final = 12
 _SLOW_GROWTH: Final = 1.1
-"""Of pauses in which the rate before would have sent more calls than that: they may cost much of
-what the limit allows. In a fixed time there are few such pauses, so that few probes are added."""
+"""From one pause to the next, where the rate before would have sent more calls than that in a
+pause: an outage may end at its beginning. Shorter pauses grow faster."""
 
 _ACCEPTED_PER_REJECTION: Final = 45
 """Accepted calls that earn the tolerance of one rejection: 2.2 %, where 3 % are the goal."""
@@ -97,9 +97,9 @@ _LOWER: Final = 0.8
 cycle of a drought would measure mostly the Retry-After."""
 
 _REMEMBERED_CALLS: Final = 20
+"""Clean calls after which a held rate is tried again, when the limit has changed."""
 _HELD_CALLS: Final = 44
-"""Clean calls after which a rate counts as one that was held: to be tried again, and to give way by
-small steps only."""
+"""Clean calls after which a held rate gives way by a small step only."""
 _HOLD_CALLS: Final = 66
 """Clean calls before a climb, which costs one rejection or two."""
 _HOLD_SECONDS: Final = 3.0

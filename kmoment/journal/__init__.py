@@ -29,7 +29,8 @@ What each entry means, and what happens if its key comes again:
   ``kmoment journal resolve`` and ``kmoment journal forget``.
 * A process that lives, but could not record an end, keeps its entry begun until it has ended.
 * A job that only reads, or one that looks before it writes (``if not find(...): create(...)``), may
-  be *repeatable*: it is then done again. Two such jobs may overlap if a machine hangs.
+  be *repeatable*: it is then done again. Two such jobs may overlap if a machine hangs. And a write
+  of a killed process may take effect only after the next job has looked: then it is done twice.
 * A key is what counts, not its place: inputs may come and go between runs.
 * *run* is one run of one job. Two jobs that share a file need two runs; *job* guards against a
   mistake.
